@@ -333,7 +333,7 @@ def test_every_byte_of_an_export_counts() -> None:
 def test_every_cut_of_an_export_is_found(tmp_path: Path) -> None:
     """An export that ends early, or goes on after its end, is refused by both."""
     chance = chance_of(SEED)
-    made = BASES[1]
+    made = BASES[0]  # Of one run: nothing behind it speaks of places.
     out = io.BytesIO()
     write_export(made.rows, out)
     whole = out.getvalue()
@@ -474,6 +474,57 @@ def test_the_pages_checkpoint_opens() -> None:
     public = Signer("J-" + "A" * 26, bytes(range(32))).public
     assert str(public) in text
     assert open_note(note, NoteKey.parse(str(public))).size == 1
+
+
+def followed_up(*said: tuple[Any, Any], before: bool = False) -> tuple[int, int]:
+    """What both verifiers say of a journal whose first run is followed up like this.
+
+    Args:
+        said: Item and what is said of it, one after the other.
+        before: Said before the end of the run.
+    """
+    made = BASES[0]  # Of one run: nothing behind it speaks of places.
+
+    def change(bodies: list[Body]) -> list[Body]:
+        kept = [body for body in bodies if body.kind != "followed-up"]
+        end = next(n for n, body in enumerate(kept) if body.kind == "ended")
+        own = kept[end]
+        more = [
+            own._replace(kind="followed-up", data={"item": item, "how": how}) for item, how in said
+        ]
+        place = end if before else end + 1
+        return [*kept[:place], *more, *kept[place:]]
+
+    return ours_and_second(reforge(made, change, signer=made.signer), [], None)
+
+
+@pytest.mark.parametrize(
+    ("said", "sound"),
+    [
+        ([("a", "word")], True),
+        ([("a", "word"), ("b", "word"), ("a", "proved")], True),
+        ([("a", "alive"), ("a", "alive"), ("a", "word"), ("a", "alive"), ("a", "proved")], True),
+        ([("epoch", "word"), ("ended", "proved"), ("", "word")], False),
+        ([("a", "word"), ("a", "word")], False),
+        ([("a", "proved"), ("a", "proved")], False),
+        ([("a", "proved"), ("a", "alive")], False),
+        ([("a", "proved"), ("a", "word")], False),
+        ([("a", "closed")], False),
+        ([("a", "")], False),
+        ([("a", None)], False),
+        ([("a", ["word"])], False),
+        ([(None, "word")], False),
+        ([(7, "word")], False),
+        ([(["a"], "word")], False),
+    ],
+)
+def test_an_item_is_followed_up_in_the_order_that_the_page_gives(
+    said: list[tuple[Any, Any]],
+    sound: bool,  # noqa: FBT001 - a parameter of the test
+) -> None:
+    """Once by word, then by looks, until a proof; both verifiers agree on each."""
+    assert followed_up(*said) == ((0, 0) if sound else (7, 7))
+    assert followed_up(*said, before=True) == (7, 7)
 
 
 def test_the_second_verifier_is_short_and_alone() -> None:

@@ -14,6 +14,7 @@ from tests.server.page_kit import RUN, Night, Served, decided, plan_of, provider
 
 from respond.core.events import Actor, Kind, Strength
 from respond.core.fold import RunStatus
+from respond.server.troubles import Outage
 from respond.views.deciding import deciding
 
 pytestmark = pytest.mark.skipif(not chromium_path(), reason="there is no chromium here")
@@ -285,8 +286,11 @@ def test_a_run_that_ends_says_so_and_is_followed_no_more(
 
 # --- for everybody --------------------------------------------------------------------------------
 
-PATHS = ("/", f"/runs/{RUN}", "/runs/SI-2K4M", "/runs/CK-TA5K", "/runs/CK-R8NN", "/runs/CK-9XKP",
-         "/runs/CK-9XKP/report", "/audit", "/runs/CK-N0PE", "/?which=all")  # fmt: skip
+PATHS = (
+    "/", f"/runs/{RUN}", "/runs/SI-2K4M", "/runs/CK-TA5K", "/runs/CK-R8NN", "/runs/CK-9XKP",
+    "/runs/CK-9XKP/report", "/audit", "/runs/CK-N0PE", "/?which=all", "/start", "/runs/CK-A7NE",
+    "/runs/CK-KEEP",
+)  # fmt: skip
 
 UNNAMED = """
 () => [...document.querySelectorAll("input:not([type=hidden]), button, a, summary, select")]
@@ -325,7 +329,11 @@ def _all_of_it(night: Night) -> None:
     night.task("CK-TA5K")
     night.running("CK-R8NN")
     night.whole()
+    night.went_alone("CK-A7NE")
+    night.task("CK-KEEP", keep=True, words=["cannot"])
     night.came(RUN, weak=True)
+    night.came("", "held", title="", why="too many", event=7)
+    night.outages.append(Outage("the journal cannot be written", "make room"))
 
 
 @pytest.mark.parametrize("width", [360, 1280])

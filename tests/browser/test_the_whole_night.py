@@ -41,7 +41,7 @@ def approve(browser: Browser, link: str, person: str) -> Page:
     page.goto(link)
     sign_on(page, person)
     page.wait_for_url(link)
-    expect(page.get_by_text("1 cannot be undone").first).to_be_visible()
+    expect(page.get_by_text(re.compile("^Plan: .*cannot be undone")).first).to_be_visible()
     expect(page.get_by_text("revoke backend-prod").first).to_be_visible()
     page.get_by_label(re.compile("To approve, type")).fill(link.rpartition("-")[2])
     page.get_by_role("button", name=re.compile("^Approve")).click()

@@ -138,6 +138,8 @@ def test_runs_come_with_what_became_of_them(home: Path) -> None:
     assert told("respond report ")[:2] == ["words", run]
     assert told("respond report ")[2].startswith("over: own-door, rehearsal, 20")
     assert told("respond resume ") == ["words"]
+    assert told(f"respond done {run} --")[1] == "--reason"
+    assert told(f"respond prove {run} --value ")[:2] == ["words", "file:"]
     assert told(f"respond undo {run} --step s")[:3] == ["words", "shut", "Shut it"]
 
 

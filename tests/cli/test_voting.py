@@ -571,3 +571,36 @@ def test_nobody_goes_alone_from_a_pipe(office: Office, words: tuple[str, ...]) -
     )
     assert (ran.code, "nobody goes alone here" in ran.err) == (4, True)
     assert not before.exists()
+
+
+# --- what was left open -------------------------------------------------------------------------
+
+
+@pytest.mark.promise("P11", "P23")
+def test_what_was_left_open_is_closed_with_ones_own_key(office: Office) -> None:
+    """A bare name, another one's key, and somebody without one close nothing; a signature does."""
+    office.ask()
+    with office.home.open_journal() as journal:
+        data = {"exit": 4, "say": "denied by ben", "next": ""}
+        journal.append(Event(Kind.ENDED, RUN, "", DANA, data))
+    listed = office.home.run("done", RUN, "--json").json["open"]
+    name = next(item["name"] for item in listed if item["how"] == "not-started")
+    words = ("done", RUN, name, "--yes", "--reason", "nothing was\n to do")
+    assert office.home.run(*words, "--as", "nobody").code == 2
+    assert office.home.run(*words, "--as", "kim").code == 9
+    wrong = office.home.run(*words, "--as", "ben", "--key", office.key("new"))
+    assert wrong.code in (4, 9), wrong
+    ran = office.home.run(*words, "--as", "ben", "--key", office.key("ben"))
+    assert ran.code == 0, ran.err
+    with office.home.open_journal() as journal:
+        records = [r for r in journal.records() if r.event.kind is Kind.FOLLOWED_UP]
+        (record,) = records
+        assert next(journal.records(since=record.seq + 1)).event.kind is Kind.CHECKPOINT
+    assert record.event.actor == Actor("ben", Strength.KEY)
+    text = record.event.data["proof"]["text"]
+    assert (
+        f"run {RUN}\nitem {record.event.data['item']}\nperson ben\nwords nothing was to do\n"
+        in text
+    )
+    again = office.home.run(*words, "--as", "ben", "--key", office.key("ben"))
+    assert (again.code, "closed already" in again.err) == (2, True)

@@ -732,6 +732,21 @@ def test_nothing_is_sent_for_a_branch_that_is_known_not_to_be_taken(behind: str)
     assert "GET /box/b" not in stage.boxes.reads
 
 
+def test_a_branch_that_a_late_answer_decides_is_not_looked_at_ahead() -> None:
+    """Which one it is nobody knows yet; the plan says so, and asks nothing of either."""
+    stage = stage_of(
+        """\
+  - {id: one, action: box.read, with: {name: a}}
+  - id: way
+    choose: inputs.go
+    left: [{id: two, action: box.read, with: {name: b}}]
+    right: []""",
+        top="inputs: {go: {type: choice, of: [left, right], default: left, late: true, ask: A?}}\n",
+    )
+    assert "one" in {step.address for step in stage.plan().steps}
+    assert stage.boxes.reads == ["GET /box/a"]
+
+
 def test_what_goes_wrong_ahead_says_nothing_and_the_steps_own_fault_does() -> None:
     """A plan that ends before a step says no word of it; one that comes to it fails with it."""
     two = "  - {id: two, action: box.read, with: {name: b}}"

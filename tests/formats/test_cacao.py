@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import copy
 import json
 from collections.abc import Callable, Iterator
@@ -538,3 +539,33 @@ def test_ways_that_join_again_and_again_end_in_a_refusal() -> None:
     workflow[_id("end", 3)] = {"type": "end"}
     with pytest.raises(FormatFaults, match="more than 400 steps"):
         taken({**theirs(), "workflow": workflow, "workflow_exception": _id("end", 3)})
+
+
+@pytest.mark.promise("P18")
+def test_a_value_of_another_kind_is_taken_or_refused_wherever_it_stands(
+    todays: Callable[[list[Any], int], list[Any]],
+) -> None:
+    """Every place of a foreign playbook and of one of ours, in turn: never a traceback."""
+    for playbook in (theirs(), small().playbook):
+        kinds: tuple[Any, ...] = (None, 3, [], {}, "x")
+        points = [(place, odd) for place in _places(playbook, ()) for odd in kinds]
+        for place, odd in todays(points, 60):
+            changed = copy.deepcopy(playbook)
+            _set(*place, to=odd)(changed)
+            with contextlib.suppress(FormatFaults):
+                assert taken(changed).text
+
+
+@pytest.mark.parametrize("odd", [[], {}, 3])
+def test_an_agent_that_is_no_id_is_named_and_breaks_nothing(odd: Any) -> None:
+    """Files of the field lack agents, too."""
+    playbook = theirs()
+    _set(*_LOOK, "agent", to=odd)(playbook)
+    assert f"/{'/'.join(_LOOK)}/agent" in {loss.pointer for loss in taken(playbook).losses}
+
+
+def _places(value: Any, path: tuple[Any, ...]) -> Iterator[tuple[Any, ...]]:
+    for key, each in value.items() if isinstance(value, dict) else enumerate(value):
+        yield (*path, key)
+        if isinstance(each, dict | list):
+            yield from _places(each, (*path, key))

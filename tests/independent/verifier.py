@@ -3,15 +3,13 @@
 # fmt: off
 # ruff: noqa: ANN001, ANN201, C408, E401, E701, I001, N818, PTH123, SIM905 - short, to be read in one go
 # mypy: allow-untyped-defs, allow-untyped-calls, disable-error-code="var-annotated"
-import base64, json, re, sys
-from datetime import datetime
+import base64, datetime as dt, json, re, sys
 from hashlib import sha256
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-TAG, ID, MIB = b"respond-journal-v1", re.compile(r"J-[A-Z2-7]{26}"), 2**20
-HASH, HASHES = re.compile("[0-9a-f]{64}"), ("body_hash", "hash")
+TAG, ID, HASH = b"respond-journal-v1", re.compile(r"J-[A-Z2-7]{26}"), re.compile("[0-9a-f]{64}")
 MEMBERS = (dict.fromkeys(["actor", "data"], dict) | dict.fromkeys(["mono_ms", "seq", "v"], int)
            | dict.fromkeys(["at", "boot", "journal", "kind", "run", "step"], str))
 RECORD = dict(body=str, body_hash=str, hash=str, seq=int)
@@ -20,9 +18,10 @@ STRENGTHS = "claimed chat key signed-on machine".split()
 NEVER_AFTER = "opened proposed planned ended checkpoint break-glass pruned restored config-changed"
 AFTER = ("undo-asked undo-done undo-failed taken intent outcome unknown reconciled observed notice "
          "confirmed reviewed erased parked joined answered approved denied approval-asked".split())
-KINDS = [*AFTER, *NEVER_AFTER.split()]
+KINDS = {1: [*AFTER, *NEVER_AFTER.split()], 2: ["followed-up"]}
 SETTLE = {"intent": [""], "outcome": ["intent"], "unknown": ["intent"],
           "reconciled": ["intent", "unknown"]}
+SAID = {"": "word proved alive", "word": "proved alive", "alive": "word proved alive", "proved": ""}
 
 class Stop(Exception): pass  # its argument is the exit status; 70: the file can not be read on
 
@@ -34,7 +33,7 @@ def depth(value):
     inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
     return max(map(depth, inner), default=0) + isinstance(value, (dict, list))
 
-def strict(raw, limit=16 * MIB, status=7):
+def strict(raw, limit=16 * 2**20, status=7):
     try:
         value = json.loads(
             need(len(raw) <= limit) and raw.decode(),
@@ -43,18 +42,17 @@ def strict(raw, limit=16 * MIB, status=7):
             parse_float=lambda _: need(False), parse_constant=lambda _: need(False))
         json.dumps(value, ensure_ascii=False).encode()  # fails for a lone surrogate
         return need(depth(value) <= 64) and value
-    except (ValueError, RecursionError, Stop):
-        raise Stop(status) from None
+    except (ValueError, RecursionError, Stop): raise Stop(status) from None
 
 def shaped(value, members):
     return isinstance(value, dict) and {m: type(v) for m, v in value.items()} == members
 
 def read_body(raw):
     body = strict(raw)
-    need(not isinstance(body, dict) or type(body.get("v")) is not int or body["v"] == 1, 10)
+    need(not isinstance(body, dict) or type(body.get("v")) is not int or body["v"] in (1, 2), 10)
     need(shaped(body, MEMBERS) and shaped(body["actor"], dict(id=str, strength=str)))
-    need(body["kind"] in KINDS and body["actor"]["strength"] in STRENGTHS)
-    at = datetime.fromisoformat(body["at"]).isoformat(timespec="milliseconds")
+    need(body["kind"] in KINDS[body["v"]] and body["actor"]["strength"] in STRENGTHS)
+    at = dt.datetime.fromisoformat(body["at"]).isoformat(timespec="milliseconds")
     need(body["at"] == at.replace("+00:00", "Z") != at)
     return body
 
@@ -67,11 +65,11 @@ def check_note(note, key, start):
     Ed25519PublicKey.from_public_bytes(public).verify(signed[4:], f"{text}\n".encode())
     return need(text.split("\n")[:3] == start) and int(start[1])
 
-def check_order(kind, seq, name, step, data, runs):
-    need((kind == "opened") == (seq == 0) and (name or kind not in (*SETTLE, "taken", "ended")))
+def check_order(kind, seq, name, step, data, runs, of_run=(*SETTLE, *KINDS[2], "taken", "ended")):
+    need((kind == "opened") == (not seq) and (name or kind not in of_run))
     need(not name or (kind == "proposed") == (name not in runs))
     run = runs.setdefault(name, {"epoch": 0, "ended": False})
-    need(not name or not run["ended"] or kind in AFTER)
+    need(not name or not run["ended"] or kind in (*AFTER, *KINDS[2]))
     run["ended"] |= kind == "ended"
     run["epoch"] += kind == "taken"
     need(kind != "taken" or (type(data.get("epoch")) is int and data["epoch"] == run["epoch"]))
@@ -80,6 +78,10 @@ def check_order(kind, seq, name, step, data, runs):
         was, last = need(type(of) is int) and run.get(of, (step, ""))
         need(was == step and last in SETTLE[kind])
         run[of] = (step, kind)
+    if kind == "followed-up":
+        item = (need(type(data.get("item")) is str and data["item"]),)
+        need(run["ended"] and data.get("how") in SAID[run.get(item, "")].split())
+        run[item] = data["how"]
 
 def verify(rows, keys=(), outside=(), loose_max=1000):
     size, signed, covered, journal, key, head, runs, monos = 0, 0, 0, "", "", bytes(32), {}, {}
@@ -99,13 +101,11 @@ def verify(rows, keys=(), outside=(), loose_max=1000):
             need(columns in (None, (kind, run, step, at)) and body["mono_ms"] >= monos.get(boot, 0))
             monos[boot] = body["mono_ms"]
             if kind == "checkpoint" and key:
-                start = [journal, str(size), head.hex()]
-                signed = check_note(body["data"].get("note"), key, start)
+                signed = check_note(body["data"].get("note"), key, [journal, str(size), head.hex()])
             check_order(kind, size, run, step, body["data"], runs)
             size, head = size + 1, digest
-            for point in (point for point in outside if point[1] == size):
-                need(head.hex().startswith(point[2]))
-                covered = size
+            for p in (p for p in outside if p[1] == size):
+                covered = need(head.hex().startswith(p[2])) * size
         need(all(point[1] <= size for point in outside))
     except (InvalidSignature, ValueError): return 7
     except Stop as stop: return {70: 7 if size else 10}.get(stop.args[0], stop.args[0])
@@ -114,12 +114,12 @@ def verify(rows, keys=(), outside=(), loose_max=1000):
 def rows_of_file(file):
     before = sha256()
     for number, raw in enumerate(file):
-        line = strict(raw, 32 * MIB + 4097, need(raw.endswith(b"\n"), 70) and 70)
+        line = strict(raw, 32 * 2**20 + 4097, need(raw.endswith(b"\n"), 70) and 70)
         if number == 0:
             need(shaped(line, dict(format=str, journal=str, v=int)), 70)
             need((line["format"], line["v"]) == ("respond-journal-export", 1), 70)
         elif shaped(line, RECORD):
-            hashes = (bytes.fromhex(need(HASH.fullmatch(line[m]), 70)[0]) for m in HASHES)
+            hashes = (bytes.fromhex(need(HASH.fullmatch(line[m]), 70)[0]) for m in [*RECORD][1:3])
             yield line["seq"], line["body"].encode(), *hashes, None
         else:
             need(shaped(line, LAST) and line["size"] == number - 1 and not file.read(1), 70)
@@ -129,6 +129,6 @@ def rows_of_file(file):
     raise Stop(70)
 
 if __name__ == "__main__":
-    points = [(j, int(n), h) for j, n, h in map(str.split, sys.argv[3:])]
     with open(sys.argv[1], "rb") as export:
-        sys.exit(verify(rows_of_file(export), [sys.argv[2]], points))
+        anchors = [(j, int(n), h) for j, n, h in map(str.split, sys.argv[3:])]
+        sys.exit(verify(rows_of_file(export), [sys.argv[2]], anchors))

@@ -27,7 +27,9 @@ def night() -> Night:
     made.add_joined()
     made.running("CK-R8NN")
     made.went_alone("CK-A7NE")
-    made.came("", "held", title="", why="more than 10 proposals of this runbook in ten minutes")
+    made.task("CK-KEEP", keep=True, words=["cannot"])
+    too_many = "more than 10 proposals of this runbook in ten minutes"
+    made.came("", "held", title="", why=too_many, event=7)
     made.came("CK-7F3Q", "joined", type="incident.annotated")
     made.came("CK-7F3Q")
     made.came("SI-2K4M", source="grafana", sender="grafana", type="firing", weak=True)
@@ -40,7 +42,10 @@ PAGES = {
     "task": "/runs/CK-TA5K",
     "inputs": "/runs/SI-2K4M",
     "running": "/runs/CK-R8NN",
+    "secret": "/runs/CK-KEEP",
     "over": "/runs/CK-9XKP",
+    "alone": "/runs/CK-A7NE",
+    "start": "/start",
     "report": "/runs/CK-9XKP/report",
     "journal": "/audit",
     "nothing": "/runs/CK-N0PE",

@@ -14,7 +14,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
@@ -33,12 +33,14 @@ from respond.core.plan import Plan
 from respond.core.runbook import Runbook
 from respond.core.script import PersonRecord
 from respond.engine.setting import Site
+from respond.errors import NotReadyError
 from respond.formats.runbook.runbook_file import load
 from respond.intake.practice import Practice
 from respond.people.answers import Entry
 from respond.ports import Received
 from respond.server.board import Board
 from respond.server.event_stream import Streams
+from respond.server.later_looks import LaterLooks
 from respond.server.pages.all_pages import pages
 from respond.server.pages.page_frame import PageSettings
 from respond.server.sessions import SESSION, Sessions
@@ -108,7 +110,7 @@ class Night:
     received: list[Received] = field(default_factory=list)
     let_gone: list[tuple[int, str]] = field(default_factory=list)
     tried: list[str] = field(default_factory=list)
-    troubles: list[Outage] = field(default_factory=list)
+    outages: list[Outage] = field(default_factory=list)
     check: Callable[[], Any] | None = None
     issuer: str = "https://id.example.com"
 
@@ -127,6 +129,14 @@ class Night:
         proofs = {p.id: frozenset({f"SHA256:{p.id}", self.account(p.id)}) for p in EVERYBODY}
         people = People(EVERYBODY, self.suspects, proofs=proofs)
         return Entry(self.journal, self.clock, people, {})
+
+    def looks(self, load_runbook: Callable[[str], Runbook]) -> LaterLooks:
+        """Looks at nothing: these pages have no system behind them."""
+
+        def nowhere(*_: object) -> Any:
+            raise NotReadyError("there is no system here")
+
+        return LaterLooks(self.entry, nowhere, load_runbook, nullcontext)
 
     def state(self, run: str = RUN) -> RunState:
         found = self.board.state(run)
@@ -324,7 +334,8 @@ def workings_of(night: Night, mode: str, load_runbook: Callable[[str], Runbook])
             describe=describe_secret,
             chance=lambda: bytes(range(64)),
         ),
-        troubles=lambda: tuple(night.troubles),
+        outages=lambda: tuple(night.outages),
+        looks=night.looks(load_runbook),
     )
 
 

@@ -222,10 +222,13 @@ def test_only_a_server_for_drills_starts_a_rehearsal(night: Night) -> None:
 def test_what_does_not_work_stands_above_every_page(night: Night, at: Served) -> None:
     """For those who are signed on, with what to do; strangers learn nothing of it."""
     night.waiting()
-    night.troubles.append(Outage("the journal cannot be written", "make room"))
+    night.outages.append(Outage("the journal cannot be written", "make room"))
     with on(at, "ana") as ana, at.client() as stranger:
         for path in ("/", f"/runs/{RUN}", f"/runs/{RUN}/report", "/audit", "/nope", "/start"):
             text = ana.get(path).text
             assert "Not working: the journal cannot be written" in text, path
             assert "make room" in text
+        night.outages[:] = [Outage("the source pager has sent nothing", "ask it", stops=False)]
+        assert "Silent: the source pager has sent nothing" in ana.get("/").text
+        assert "Silent:" not in ana.get(f"/runs/{RUN}").text
         assert "the journal cannot" not in stranger.get("/sign-on").text

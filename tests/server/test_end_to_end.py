@@ -6,7 +6,9 @@ import pytest
 from tests.server.house_kit import SENDERS, Site, site
 
 from respond.core.events import Strength
-from respond.core.fold import RunStatus
+from respond.core.fold import RunState, RunStatus
+from respond.core.outcome import outcome_of
+from respond.people.following_up import open_items
 from respond.testing.senders import payload
 
 CHANNELS = ("file", "page", "chat")
@@ -49,6 +51,38 @@ def test_from_a_real_delivery_to_a_proved_end(sender: str, channel: str, tmp_pat
         (vote,) = ended.votes
         strengths = {"file": Strength.KEY, "page": Strength.SIGNED_ON, "chat": Strength.CHAT}
         assert (vote.channel, vote.who.strength) == (channel, strengths[channel])
+        if (sender, channel) == ("pagerduty", "page"):
+            closes_on_the_page(served, ended)
+
+
+def closes_on_the_page(served: Site, ended: RunState) -> None:
+    """Nobody had the value: pasted on the page it is tried there, and proves the key dead."""
+    ben, where = served.page("ben"), f"/runs/{ended.id}"
+    value = str(served.rehearsal.story["leaked_app_key"])
+    writes = served.writes()
+    shown = ben.get(where).text
+    assert "CONTAINED, NOT PROVED" in shown
+    assert 'type="password"' in shown
+    for wrong, words in (("", "nothing was pasted"), ("0" * 28 + "1234", "not the value of")):
+        refused = ben.post(f"{where}/prove", {"value": wrong})
+        assert (refused.status_code, words in refused.text) == (409, True), refused.text
+    assert outcome_of(served.run()).containment.proved_at == ""
+    assert ben.post(f"{where}/prove", {"value": value}).status_code == 303
+    contained = outcome_of(served.run()).containment
+    assert (contained.proved_by, contained.open) == ("ben", ())
+    assert served.writes() == writes
+
+    item = next(each for each in open_items(served.run()) if "backend-prod-2" in each.says)
+    told = {"item": item.name, "words": "a run of its own killed it"}
+    assert ben.post(f"{where}/done", told).status_code == 303
+    again = ben.post(f"{where}/done", told)
+    assert (again.status_code, "closed already" in again.text) == (409, True)
+    after = ben.get(where).text
+    assert f'id="item-{item.name}"' not in after
+    assert "a run of its own killed it" in after
+    assert value not in after
+    kept = (served.house.path.parent).rglob("*")
+    assert not any(value.encode() in each.read_bytes() for each in kept if each.is_file())
 
 
 @pytest.mark.promise("P17")

@@ -42,6 +42,7 @@ from respond.core.script import Effect
 from respond.core.shapes import encode
 from respond.core.showable import hidden_character
 from respond.formats.approval_file import read_request_file, request_file
+from respond.people.following_up import open_items
 from respond.server.board import Board, checker
 from respond.server.guard import BODY_MAX, HEADERS, Guard, Refused
 from respond.server.sessions import SESSION, Sessions
@@ -1271,3 +1272,35 @@ def test_an_old_event_is_marked_wherever_somebody_decides(night: Night, ana: Bro
     assert state_json(state, today)["event"] == old
     file = read_request_file(request_file(state, asked, head).encode())
     assert file.state.old_event == old
+
+
+# --- what a run left open -----------------------------------------------------------------------
+
+
+@pytest.mark.promise("P11")
+def test_an_item_is_closed_by_whoever_may_answer_and_by_nobody_else(night: Night) -> None:
+    """A form of this page, from a person, about a run that is over; whom it is about sees none."""
+    night.whole("CK-9XKP")
+    night.whole("CK-2AAA")
+    state = night.state("CK-9XKP")
+    (item,) = [each for each in open_items(state) if each.how == "finding"]
+    told = {"item": item.name, "words": "that was ben"}
+    with served(night, ISSUER) as at:
+        with on(at, "kim") as kim:
+            shown = kim.get("/runs/CK-9XKP").text
+            assert item.name in shown
+            assert kim.post("/runs/CK-9XKP/done", told, headers={}).status_code == 403
+            assert kim.post("/runs/CK-9XKP/done", {"item": "zzzz"}).status_code == 409
+            assert kim.post("/runs/CK-9XKP/done", told).status_code == 303
+            assert kim.post("/runs/CK-9XKP/done", told).status_code == 409
+            assert "that was ben" in kim.get("/runs/CK-9XKP/report").text
+            other = kim.get("/runs/CK-2AAA").text
+            assert item.name in other  # The same words of another run stay open there.
+            nowhere = kim.post("/runs/CK-2AAA/prove", {"value": "x"})
+            assert (nowhere.status_code, "no system here" in nowhere.text) == (409, True)
+        night.suspects = ("kim",)
+    with served(night, ISSUER) as at, on(at, "kim") as kim:
+        assert kim.post("/runs/CK-2AAA/done", told).status_code == 404
+    (event,) = runs_of((Kind.FOLLOWED_UP,), night)
+    assert (event.run, event.actor) == ("CK-9XKP", Actor("kim", Strength.SIGNED_ON))
+    assert event.data["proof"] == {"account": night.account("kim")}

@@ -28,7 +28,14 @@ __all__ = [
 ]
 
 _VERSION = 1
-"""Version of the format; a reader that meets another number can not check the journal."""
+_NEWEST = 2
+"""Newest version of the format; a reader that meets another number can not check the journal."""
+
+_CAME_WITH = {"followed-up": 2}
+"""In which version a kind came, where that is not the first; its records alone have that number.
+
+So a reader of before checks every journal without one, and says of the others that it cannot.
+"""
 
 FIELDS: Mapping[str, type] = {
     "actor": dict,
@@ -51,7 +58,7 @@ KINDS = frozenset(
         "approved", "denied", "confirmed", "observed", "intent", "outcome", "unknown",
         "reconciled", "undo-asked", "undo-done", "undo-failed", "notice", "parked", "ended",
         "checkpoint", "break-glass", "reviewed", "erased", "pruned", "restored",
-        "config-changed",
+        "config-changed", "followed-up",
     }
 )  # fmt: skip
 """All that there are in this version of the format; ``Kind`` has the same."""
@@ -109,7 +116,7 @@ def write_body(body: Body) -> bytes:
     """
     plain = {name: getattr(body, name) for name in _PLAIN}
     actor = {"id": body.actor, "strength": body.strength}
-    return encode({**plain, "actor": actor, "v": _VERSION})
+    return encode({**plain, "actor": actor, "v": _CAME_WITH.get(body.kind, _VERSION)})
 
 
 def read_body(encoded: bytes) -> Body:
@@ -123,14 +130,16 @@ def read_body(encoded: bytes) -> Body:
     if type(found) is not dict or found.keys() != _NAMES:
         raise _no_body(found)
     values = _in_order(found)
-    if tuple(map(type, values)) != _TYPES or values[-1] != _VERSION:
+    if tuple(map(type, values)) != _TYPES or not _VERSION <= values[-1] <= _NEWEST:
         raise _no_body(found)
-    actor, at, boot, data, journal, kind, mono_ms, run, seq, step, _ = values
+    actor, at, boot, data, journal, kind, mono_ms, run, seq, step, version = values
     who, strength = actor.get("id"), actor.get("strength")
     if len(actor) != _ACTOR_FIELDS or not type(who) is type(strength) is str:
         raise NotCanonicalError("the fields are not those of an actor")
     if kind not in KINDS or strength not in STRENGTHS:
         raise NotCanonicalError("its kind, or its actor's strength, is none of the format's")
+    if version != _CAME_WITH.get(kind, _VERSION):
+        raise NotCanonicalError(f"no record of its kind is of version {version} of the format")
     if not _is_time(at):
         raise NotCanonicalError("at is not a time as the format writes it")
     return Body(journal, seq, at, mono_ms, boot, who, strength, run, step, kind, data)
@@ -138,8 +147,9 @@ def read_body(encoded: bytes) -> Body:
 
 def _no_body(found: Any) -> NotCanonicalError:
     """What is wrong with it: its version before its fields, and those before their types."""
-    if isinstance(found, dict) and type(found.get("v")) is int and found["v"] != _VERSION:
-        return UnknownVersionError(f"version {found['v']} of the format is unknown")
+    version = found.get("v") if isinstance(found, dict) else None
+    if type(version) is int and not _VERSION <= version <= _NEWEST:
+        return UnknownVersionError(f"version {version} of the format is unknown")
     if not isinstance(found, dict) or found.keys() != _NAMES:
         return NotCanonicalError("the fields are not those of a body")
     name = next(name for name, kind in FIELDS.items() if type(found[name]) is not kind)

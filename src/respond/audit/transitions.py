@@ -19,17 +19,27 @@ _AFTER_END = frozenset(
     {
         "undo-asked", "undo-done", "undo-failed", "taken", "intent", "outcome", "unknown",
         "reconciled", "observed", "confirmed", "notice", "reviewed", "erased", "parked",
-        "joined", "answered", "approved", "denied", "approval-asked",
+        "joined", "answered", "approved", "denied", "approval-asked", "followed-up",
     }
 )  # fmt: skip
 """What a run may still have after ``ended``: its undo, words about it, and what crossed its end."""
 
-_OF_A_RUN = frozenset({"taken", "intent", "outcome", "unknown", "reconciled", "ended"})
+_OF_A_RUN = frozenset(
+    {"taken", "intent", "outcome", "unknown", "reconciled", "ended", "followed-up"}
+)
 
 # What is known of an intent, and which kind may settle it.
 _MAY_SETTLE = {
     "intent": frozenset({"outcome", "unknown", "reconciled"}),
     "unknown": frozenset({"reconciled"}),
+}
+
+# What may be said of an item after what was said of it before: a proof is the last word.
+_MAY_FOLLOW = {
+    "": frozenset({"word", "proved", "alive"}),
+    "word": frozenset({"proved", "alive"}),
+    "alive": frozenset({"word", "proved", "alive"}),
+    "proved": frozenset[str](),
 }
 
 
@@ -39,6 +49,8 @@ class _Run:
     ended: bool = False
     intents: dict[int, tuple[str, str]] = field(default_factory=dict)
     """Place of each intent, with its step and the last kind that spoke of it."""
+    items: dict[str, str] = field(default_factory=dict)
+    """What was said last of each item that the run left open."""
 
 
 class Transitions:
@@ -80,6 +92,8 @@ def _in_run(run: _Run, body: Body) -> str:
             run.intents[body.seq] = (sys.intern(body.step), "intent")
         case "outcome" | "unknown" | "reconciled":
             return _settle(run, body)
+        case "followed-up":
+            return _follow_up(run, body)
     return ""
 
 
@@ -94,4 +108,17 @@ def _settle(run: _Run, body: Body) -> str:
     if body.kind not in _MAY_SETTLE.get(last, ()):
         return f"{body.kind} of intent {of} follows its {last}"
     run.intents[of] = (step, sys.intern(body.kind))
+    return ""
+
+
+def _follow_up(run: _Run, body: Body) -> str:
+    item, how = body.data.get("item"), body.data.get("how")
+    if not run.ended:
+        return f"followed-up stands before the end of run {body.run!r}"
+    if type(item) is not str or type(how) is not str or not item:
+        return "followed-up names no item, or says nothing of it"
+    last = run.items.get(item, "")
+    if how not in _MAY_FOLLOW[last]:
+        return f"followed-up says {how!r} of an item of which {last or 'nothing'!r} was said"
+    run.items[item] = sys.intern(how)
     return ""

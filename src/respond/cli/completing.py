@@ -246,6 +246,24 @@ def _run_steps(cursor: Cursor) -> Offer:
     return iter(())
 
 
+def _open_items(cursor: Cursor) -> Offer:
+    """What the run that is named already left open, by its names."""
+    from respond.adapters.store.run_names import unverified_records
+    from respond.core.fold import IllegalEventError, fold
+    from respond.people.following_up import open_items
+    from respond.views.summary import item_text
+
+    run = str(cursor.given.get("run") or "")
+    for path, _ in _journals(cursor) if run else ():
+        try:
+            state = fold(unverified_records(path, run))
+        except IllegalEventError:
+            return
+        if state is not None:
+            yield from ((item.name, item_text(item)) for item in open_items(state))
+            return
+
+
 # --- what respond.toml names ----------------------------------------------------------------------
 
 
@@ -413,6 +431,7 @@ OFFERS: Final[dict[str, _Offering]] = {
     "connect name": _credentials,
     "suspect": _people,
     "as_": _person_ids,
+    "item": _open_items,
     "step": _steps,
     "undo step": _run_steps,
     "audit show step": _run_steps,

@@ -46,6 +46,8 @@ COMMANDS: dict[str, CommandEntry] = {
     "cancel": CommandEntry("runs", "End a run; what is done stays done", "Runs"),
     "undo": CommandEntry("runs", "Put back what a run changed, where that can be done", "Runs"),
     "report": CommandEntry("runs", "What happened, what is proved, what is left to do", "Runs"),
+    "done": CommandEntry("closing", "Close what a run left open, by your word", "Runs"),
+    "prove": CommandEntry("closing", "Try what a run could not prove, once more", "Runs"),
     "audit": CommandEntry(
         "audit", "Verify, show, export the audit log, or find a value in it", "Runs"
     ),

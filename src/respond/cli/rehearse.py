@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -217,6 +218,12 @@ class Staging:
             code, engine = undo_under_lock(session, self.runbook, self.hand, only)
             self._curtain(session, engine, code, undone=True)
             return code
+
+    @contextmanager
+    def looking_back(self, ahead_s: float) -> Iterator[tuple[Session, Engine]]:
+        """A session for a rehearsal that is over, to look once more."""
+        with closing(self._session(ahead_s, None)) as session:
+            yield session, session.engine(self.runbook)
 
     def _propose(self, session: Session, overrides: dict[str, str], at: str) -> None:
         from respond.adapters.store.sealing import describe_secret

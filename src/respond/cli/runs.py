@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import typer
 
@@ -20,13 +19,12 @@ from respond.cli.opening import (
     states_of,
 )
 from respond.cli.output import answer, result, say, screen_width
+from respond.cli.reopening import ahead_s, hand_for, missing_for, session_for, staging_for
 from respond.errors import ExitCode, UsageError
 from respond.wiring.places import Places
 
 if TYPE_CHECKING:
-    from respond.cli.screens import Stagehand
     from respond.views.report import Report
-    from respond.wiring.session import Session
 
 __all__ = ["apps"]
 
@@ -96,7 +94,7 @@ def status(
 
     kept = read_run(ctx.obj, run or only_open(ctx.obj))
     text = run_status(kept.state, kept.head, kept.today, width=screen_width())
-    missing = "" if kept.state.status is RunStatus.ENDED else _missing(ctx.obj, kept)
+    missing = "" if kept.state.status is RunStatus.ENDED else missing_for(ctx.obj, kept)
     if missing:
         run = kept.state.id
         text += f"\nMissing: {missing}\n  respond cancel {run} does without it; "
@@ -203,6 +201,7 @@ def resume(
     """Carry a run on after a crash, a Ctrl-C or a wait. Nothing is done twice."""
     from respond.cli.foreground import carry_on
     from respond.cli.secret_input import is_terminal
+    from respond.core.fold import RunStatus
 
     places: Places = ctx.obj
     if approval:
@@ -213,8 +212,10 @@ def resume(
     if approval and kept.state.is_served:
         say(f"the server carries run {kept.state.id} on; without one: respond resume")
         return int(ExitCode.DONE)
-    hand = _hand(kept, auto=auto, yes=yes, as_json=as_json)
+    hand = hand_for(kept, auto=auto, yes=yes, as_json=as_json)
     hand.verbosity = int(verbose)
+    if kept.state.status is RunStatus.ENDED:
+        return _is_over(kept, as_json=as_json)
     if kept.state.is_served and not (auto or is_terminal()):
         raise UsageError(
             f"the server carries run {kept.state.id} on, and nobody sits at a terminal here",
@@ -222,12 +223,12 @@ def resume(
             do=f"respond status {kept.state.id}, or answer on the page",
         )
     if kept.is_rehearsal:
-        return int(_rehearsing(places, kept, hand).resume(_ahead_s(kept)))
+        return int(staging_for(places, kept, hand).resume(ahead_s(kept)))
     from respond.cli.asking_inputs import ask_what_is_missing
     from respond.cli.run_runbook import emergency, say_unreviewed
 
     alone = emergency(hand, break_glass=break_glass, reason=reason)
-    with _session(places, kept, hand, alone=alone) as (session, runbook):
+    with session_for(places, kept, hand, alone=alone) as (session, runbook):
         from respond.engine.undo import changed_meanwhile
 
         say_unreviewed(session)
@@ -236,109 +237,6 @@ def resume(
         for line in changed_meanwhile(engine):
             say(f"CHANGED MEANWHILE: {line}")
         return int(carry_on(session, runbook, hand))
-
-
-def _missing(places: Places, kept: KeptRun) -> str:
-    """What carrying the run on needs and cannot be read, and why; empty when it is all there."""
-    from respond.formats.faults import FormatFault, FormatFaults
-    from respond.wiring.session import load_project, load_runbook
-
-    try:
-        if not kept.is_rehearsal:
-            load_project(places)
-        load_runbook(places, kept.state.proposed.runbook)
-    except (FormatFault, FormatFaults) as error:
-        first = error.faults[0] if isinstance(error, FormatFaults) else error
-        return f"{first.name}:{first.line}: {first.what}"
-    except UsageError as error:
-        return error.sentence
-    return ""
-
-
-def _hand(kept: KeptRun, *, auto: bool = False, yes: bool = False, as_json: bool) -> Stagehand:
-    from respond.cli.screens import Stagehand
-
-    mode = kept.state.proposed.mode or "real"
-    if auto and mode != "rehearsal":
-        raise UsageError("--auto answers questions, and that is for rehearsals only")
-    return Stagehand(
-        mode,
-        as_json=as_json,
-        auto=auto,
-        yes=yes,
-        runbook=kept.state.proposed.runbook,
-        run=kept.state.id,
-        operator=kept.state.operator,
-    )
-
-
-@contextmanager
-def _session(
-    places: Places, kept: KeptRun, hand: Stagehand, *, alone: str = ""
-) -> Iterator[tuple[Session, Any]]:
-    """A session against the real systems for a run that was begun before."""
-    from respond.core.fold import RunStatus
-    from respond.core.runbook import Runbook
-    from respond.wiring.session import load_runbook, real_session
-
-    proposed, missing = kept.state.proposed, _missing(places, kept)
-    if missing and kept.state.status is not RunStatus.ENDED:
-        raise UsageError(
-            f"run {kept.state.id} cannot be carried on",
-            why=missing,
-            do=f"mend it, or end the run without it: respond cancel {kept.state.id}",
-        )
-    # What is over is put back by what the journal has of it.
-    runbook = (
-        Runbook(proposed.runbook, proposed.title, proposed.runbook_digest, "", (), ())
-        if missing
-        else load_runbook(places, proposed.runbook)
-    )
-    session = real_session(
-        places,
-        prompt=hand.prompt,
-        progress=hand.progress,
-        log=hand.log,
-        runbook=runbook,
-        run=kept.state.id,
-        chosen=proposed.connection,
-        by_hand=proposed.by_hand,
-        alone=alone,
-    )
-    with closing(session):
-        yield session, runbook
-
-
-def _rehearsing(places: Places, kept: KeptRun, hand: Stagehand) -> Any:
-    """The staging of a rehearsal whose company runs in a process of its own.
-
-    Raises:
-        UsageError: The company went with its process.
-    """
-    from respond.cli.rehearse import Staging
-    from respond.company.rehearsal import Rehearsal, recall
-    from respond.wiring.session import load_runbook
-
-    folder = rehearsal_of(places, kept.state.id) or places.rehearsals / kept.state.id
-    facts = {**recall(folder), "runbook": kept.state.proposed.runbook}
-    if not company_of(places, kept.state.id):
-        raise UsageError(
-            f"the company of rehearsal {kept.state.id} went with its process",
-            why="it was simulated inside the process that died",
-            do="rehearse against one that stays: respond simulate, then rehearse --at URL",
-        )
-    runbook = load_runbook(places, str(facts["runbook"]))
-    rehearsal = Rehearsal.start(
-        at=str(facts["at"]),
-        directories=facts.get("directories"),
-        stand_ins=runbook.stand_ins,
-        anew=False,
-    )
-    hand.click = rehearsal.click
-    by_hand = bool(facts.get("by_hand"))
-    return Staging(
-        places, runbook, rehearsal, kept.state.id, by_hand, False, hand, folder=folder.name
-    )
 
 
 def _is_company_gone(places: Places, run: str) -> bool:
@@ -390,14 +288,19 @@ def _end_alone(places: Places, kept: KeptRun, reason: str, why: str) -> KeptRun:
     return read_run(places, run)
 
 
-def _ahead_s(kept: KeptRun) -> float:
-    """How far the rehearsal's clock was ahead of the machine's when its last record was made."""
-    from datetime import datetime
+def _is_over(kept: KeptRun, *, as_json: bool) -> int:
+    """Say of a run that is over what it left open; nothing is carried on."""
+    from respond.views import report as reports
+    from respond.views.left_open_text import left_open_text
 
-    from respond.adapters.clock import SystemClock
-
-    last = datetime.fromisoformat(kept.records[-1].at).timestamp()
-    return max(0.0, last - SystemClock().now_ms() / 1000)
+    code = kept.state.ended.exit
+    if as_json:
+        made = reports.report(kept.state, kept.records, kept.head, kept.today)
+        result(json.dumps({"exit": code, **reports.as_json(made)}, indent=2))
+        return int(code)
+    say(f"run {kept.state.id} is over: nothing is carried on")
+    result(left_open_text(kept.state, width=screen_width()))
+    return int(code)
 
 
 @apps["cancel"].command(epilog=examples("respond cancel CK-7F3Q --reason 'ana objects'"))
@@ -417,8 +320,8 @@ def cancel(
     kept = read_run(places, run or only_open(places))
     if kept.state.status is RunStatus.ENDED:
         raise UsageError(f"run {kept.state.id} has ended", do=f"respond report {kept.state.id}")
-    hand = _hand(kept, as_json=as_json)
-    missing = _missing(places, kept)
+    hand = hand_for(kept, as_json=as_json)
+    missing = missing_for(places, kept)
     alone = f"its handlers were left out: {missing}" if missing else ""
     if kept.is_rehearsal and _is_company_gone(places, kept.state.id):
         alone = "its company was gone"
@@ -433,9 +336,9 @@ def cancel(
             result(summary(kept.state, kept.head, exit_code=code, today=kept.today, width=width))
         return code
     if kept.is_rehearsal:
-        staging = _rehearsing(places, kept, hand)
-        return int(staging.resume(_ahead_s(kept), cancel=reason or "cancelled"))
-    with _session(places, kept, hand) as (session, runbook):
+        staging = staging_for(places, kept, hand)
+        return int(staging.resume(ahead_s(kept), cancel=reason or "cancelled"))
+    with session_for(places, kept, hand) as (session, runbook):
         record_cancel(session, runbook, reason)
         return int(carry_on(session, runbook, hand))
 
@@ -453,10 +356,10 @@ def undo(
 
     places: Places = ctx.obj
     kept = read_run(places, run)
-    hand = _hand(kept, as_json=as_json)
+    hand = hand_for(kept, as_json=as_json)
     if kept.is_rehearsal:
-        return int(_rehearsing(places, kept, hand).undo(_ahead_s(kept), step))
-    with _session(places, kept, hand) as (session, runbook):
+        return int(staging_for(places, kept, hand).undo(ahead_s(kept), step))
+    with session_for(places, kept, hand) as (session, runbook):
         code, engine = undo_under_lock(session, runbook, hand, step)
         found = put_back(engine.state)
         hand.lines.clear()

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from respond.people.answers import Entry
     from respond.ports import Journal
 
-__all__ = ["apps", "review_run", "take_answer"]
+__all__ = ["Signatory", "apps", "entry_of", "review_run", "take_answer", "typed_exactly"]
 
 apps = {
     name: typer.Typer(rich_markup_mode=None, add_completion=False) for name in ("approve", "deny")
@@ -61,7 +61,7 @@ def approve(
 
     if write_request:
         return int(_write_request(ctx.obj, run, write_request))
-    me = _Me(ctx.obj, as_, key)
+    me = Signatory(ctx.obj, as_, key)
     if request:
         return int(_decide_file(me, request, Verdict.APPROVE, out))
     return int(_decide_here(me, run, Verdict.APPROVE, reason))
@@ -84,7 +84,7 @@ def deny(
     """Say no to what a run asks, with your SSH key. One no ends it."""
     from respond.core.approval import Verdict
 
-    me = _Me(ctx.obj, as_, key)
+    me = Signatory(ctx.obj, as_, key)
     if request:
         return int(_decide_file(me, request, Verdict.DENY, out))
     return int(_decide_here(me, run, Verdict.DENY, reason))
@@ -94,7 +94,7 @@ def deny(
 
 
 @dataclass(frozen=True, slots=True)
-class _Me:
+class Signatory:
     """Who says that they sit here; their key proves it.
 
     Attributes:
@@ -170,7 +170,8 @@ def _asked(state: RunState, journal: Journal) -> RequestFile:
     return RequestFile(request, state.plan, state, journal.head())
 
 
-def _entry(places: Places, project: Project, journal: Journal) -> Entry:
+def entry_of(places: Places, project: Project, journal: Journal) -> Entry:
+    """The door for answers to the runs of a journal."""
     from functools import partial
 
     from respond.adapters.clock import SystemClock
@@ -181,7 +182,7 @@ def _entry(places: Places, project: Project, journal: Journal) -> Entry:
     return Entry(journal, SystemClock(), project.people, project.person_keys, changed)
 
 
-def _decide_here(me: _Me, run: str, verdict: Verdict, reason: str) -> ExitCode:
+def _decide_here(me: Signatory, run: str, verdict: Verdict, reason: str) -> ExitCode:
     from respond.adapters.secrets.ssh import check_signature
     from respond.core.approval import answer_text
     from respond.people.answers import decide_signed
@@ -190,7 +191,7 @@ def _decide_here(me: _Me, run: str, verdict: Verdict, reason: str) -> ExitCode:
     person = me.person(project)
     run = run or only_open(me.places)
     with journal_of(me.places, run) as journal:
-        entry = _entry(me.places, project, journal)
+        entry = entry_of(me.places, project, journal)
         asked = _asked(entry.state(run), journal)
         _see_that_they_may(entry, asked, person, verdict)
         _show_and_ask(asked, verdict)
@@ -213,11 +214,11 @@ def review_run(places: Places, run: str, words: str, *, as_: str, key: str) -> N
     from respond.people.answers import review, review_text
     from respond.wiring.session import signer
 
-    me = _Me(places, as_, key)
+    me = Signatory(places, as_, key)
     project = me.project()
     person = me.person(project)
     with journal_of(places, run) as journal:
-        entry = _entry(places, project, journal)
+        entry = entry_of(places, project, journal)
         proof = signer(project, key, say)(review_text(entry, run, person, words), person)
         review(entry, run, Actor(person, Strength.KEY), words, proof)
 
@@ -287,11 +288,15 @@ def _show_and_ask(asked: RequestFile, verdict: Verdict) -> None:
             style=style_for(sys.stderr, os.environ),
         )
     )
-    _typed(verdict.value)
+    typed_exactly(verdict.value)
 
 
-def _typed(wanted: str) -> None:
+def typed_exactly(wanted: str, *, flag: str = "") -> None:
     """Come back when exactly this word was typed at the terminal.
+
+    Args:
+        wanted: The word.
+        flag: What says it without a terminal; empty where nothing may.
 
     Raises:
         ParkedError: It was not.
@@ -299,11 +304,13 @@ def _typed(wanted: str) -> None:
     from respond.adapters.prompt.keyboard import EndOfInputError, TtyKeyboard
     from respond.cli.secret_input import is_terminal
 
+    past = "recorded" if flag else "signed"
     if not is_terminal():
         raise ParkedError(
-            "nothing was signed: there is no terminal",
-            why=f"a person reads the plan and types {wanted!r}; no flag does it for them",
-            do="run it at a terminal",
+            f"nothing was {past}: there is no terminal",
+            why=f"a person reads it and types {wanted!r}"
+            + ("" if flag else "; no flag does it for them"),
+            do=f"run it at a terminal{f', or say it with {flag}' if flag else ''}",
         )
     keyboard = TtyKeyboard(sys.stdin.fileno())
     keyboard.forget()
@@ -311,10 +318,10 @@ def _typed(wanted: str) -> None:
     try:
         while (line := keyboard.line().strip()) != wanted:
             if line.lower() in _AWAY:
-                raise ParkedError("nothing was signed, and nothing was recorded")
+                raise ParkedError("nothing was recorded")
             say(f"Nothing was taken. Type exactly:  {wanted}   or: later")
     except EndOfInputError as error:
-        raise ParkedError("nothing was signed: the terminal has no more input") from error
+        raise ParkedError(f"nothing was {past}: the terminal has no more input") from error
 
 
 # --- files --------------------------------------------------------------------------------------
@@ -326,13 +333,13 @@ def _write_request(places: Places, run: str, name: str) -> ExitCode:
 
     run = run or only_open(places)
     with journal_of(places, run) as journal:
-        asked = _asked(_entry(places, load_project(places), journal).state(run), journal)
+        asked = _asked(entry_of(places, load_project(places), journal).state(run), journal)
         _write(name, request_file(asked.state, asked.request, asked.head))
     result(f"Written: {name}. On the other laptop: respond approve --request {Path(name).name}")
     return ExitCode.DONE
 
 
-def _decide_file(me: _Me, name: str, verdict: Verdict, out: str) -> ExitCode:
+def _decide_file(me: Signatory, name: str, verdict: Verdict, out: str) -> ExitCode:
     from respond.adapters.clock import SystemClock
     from respond.core.approval import answer_text
     from respond.formats.approval_file import answer_file, read_request_file
@@ -356,7 +363,7 @@ def _decide_file(me: _Me, name: str, verdict: Verdict, out: str) -> ExitCode:
     return ExitCode.DONE
 
 
-def _person_and_keys(me: _Me) -> tuple[str, Sequence[str]]:
+def _person_and_keys(me: Signatory) -> tuple[str, Sequence[str]]:
     """Who signs, by ``respond.toml``; without one, by ``--as`` and ``--key``.
 
     Raises:
@@ -397,7 +404,7 @@ def take_answer(places: Places, name: str, run: str) -> str:
             why=f"it is of run {found[0]!r}" if found else "its text is none that people sign",
         )
     with journal_of(places, found[0]) as journal:
-        entry = _entry(places, load_project(places), journal)
+        entry = entry_of(places, load_project(places), journal)
         standing = decide_signed(
             entry, answer.text, answer.signature, check_signature, channel="file"
         )

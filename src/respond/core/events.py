@@ -2,7 +2,8 @@
 
 The list is SECURITY-MODEL's, plus what the state of a run needs: ``taken`` (an engine took the
 run, with its epoch), ``parked``, ``ended``, ``joined`` (another event from outside belongs to the
-run) and ``answered`` (a person answered elsewhere what the run was parked for).
+run), ``answered`` (a person answered elsewhere what the run was parked for) and ``followed-up``
+(somebody came back to what a run that is over had left open).
 ``respond.core.fold`` says which may follow which; ``docs/journal-format.md`` describes the fields
 of ``data`` for each.
 """
@@ -56,6 +57,7 @@ class Kind(Enum):
     PRUNED = "pruned"
     RESTORED = "restored"
     CONFIG_CHANGED = "config-changed"
+    FOLLOWED_UP = "followed-up"
 
 
 class Strength(Enum):

@@ -22,6 +22,8 @@ from respond.core.recorded import (
     As,
     Conclusion,
     ConfirmScope,
+    FollowedUp,
+    FollowUp,
     Parked,
     Proposed,
     WriteStatus,
@@ -179,6 +181,8 @@ class RunState:
     """What could not be kept, and why."""
     undone: Mapping[str, str] = field(default_factory=dict)
     """``undo-done`` or ``undo-failed``, by what was to be undone."""
+    followed_up: Mapping[str, FollowedUp] = field(default_factory=dict)
+    """What was said last of each item that the run left open, by its id."""
     last_seq: int = 0
     anchor: str = ""
     """Size and head of the journal when the run was proposed."""
@@ -275,6 +279,8 @@ def may_follow(state: RunState | None, event: Event) -> recorded.Content:
             _check_settled(state.step(event.step), event.kind, said)
         case Conclusion() if state.step(event.step).conclusion is not None:
             raise IllegalEventError(f"step {event.step} was concluded before")
+        case FollowedUp():
+            _check_followed_up(state, said)
     return said
 
 
@@ -311,6 +317,10 @@ def after(state: RunState | None, record: Record, said: recorded.Content | None 
             return _settled(state, record, said)
         case Conclusion():
             return _observed(state, record, said)
+        case FollowedUp(item=item):
+            said = replace(said, by=record.event.actor, at=record.at)
+            known = grown(state.followed_up, item, said)
+            return replace(state, followed_up=known, last_seq=record.seq)
         case _:
             return _moved(replace(state, last_seq=record.seq), record, said)
 
@@ -396,6 +406,7 @@ _AFTER_END = frozenset(
         Kind.APPROVED,
         Kind.DENIED,
         Kind.APPROVAL_ASKED,  # for its undo
+        Kind.FOLLOWED_UP,
     }
 )
 
@@ -489,6 +500,19 @@ def _confirmed(state: RunState, record: Record, said: recorded.Confirmed) -> Run
     else:
         return state
     return state.with_step(step, record.seq)
+
+
+def _check_followed_up(state: RunState, said: FollowedUp) -> None:
+    if state.status is not RunStatus.ENDED:
+        raise IllegalEventError(f"nothing of run {state.id} is followed up before it is over")
+    if not said.item:
+        raise IllegalEventError("what is followed up has no name")
+    was = state.followed_up.get(said.item)
+    if was is None or not was.how.closes:
+        return
+    # A proof goes beyond a word; nothing goes beyond a proof.
+    if was.how is FollowUp.PROVED or said.how is FollowUp.WORD:
+        raise IllegalEventError(f"item {said.item} of run {state.id} was closed before")
 
 
 def _check_intended(step: StepState, said: recorded.Intended) -> None:

@@ -1,5 +1,7 @@
 """What a run came to: proved, somebody's word, not seen, left to do, and when it was contained.
 
+What somebody closed after its end is told of as that: a word, or a proof.
+
 Facts for summary, report, ``status`` and page, taken from the folded state alone, so that they
 cannot disagree. No text is laid out here.
 """
@@ -8,7 +10,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import Enum
@@ -24,13 +26,23 @@ from respond.core.fold import (
     is_undo,
     verdict,
 )
+from respond.core.item_names import item_id, short_names
 from respond.core.plan import PlannedStep, StepPlan
+from respond.core.recorded import FollowedUp, FollowUp
 from respond.core.runbook import Phase
 from respond.core.script import Effect, Proof
 from respond.core.way_back import undoable
 from respond.errors import ExitCode
 
-__all__ = ["Containment", "Item", "Known", "Outcome", "outcome_of"]
+__all__ = [
+    "Containment",
+    "Item",
+    "Known",
+    "LookedAgain",
+    "Outcome",
+    "can_be_seen",
+    "outcome_of",
+]
 
 # ``readable in full; respond compromised-key --key web-prod``: a command to type, no prose.
 _COMMAND: Final = re.compile(r"(?:^|[;:`])\s*respond [a-z][a-z0-9-]*(?:[\s`]|$)")
@@ -57,7 +69,11 @@ class Item:
     Attributes:
         how: How the step came out, as a word of the journal, or ``blind`` (done, and nobody can
             look), ``not-started``, ``unknown``, ``finding``, ``put-back`` (changed by
-            containment), ``ended`` (why the run did).
+            containment), ``ended`` (why the run did); ``closed`` (afterwards, by somebody's word
+            or a proof), ``alive`` (looked at afterwards, and what was to end goes on).
+        id: What it is known by for ever; empty where it cannot be left open.
+        name: So much of it as people type to close it; empty while the run is not over.
+        followed_up: What was said of it after the end of the run.
     """
 
     known: Known
@@ -68,11 +84,35 @@ class Item:
     says: str
     at: str = ""
     do: str = ""
+    id: str = ""
+    name: str = ""
+    followed_up: FollowedUp | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether somebody can close it by their word."""
+        return bool(self.name) and self.known in {Known.LEFT_TO_DO, Known.NOT_SEEN}
 
     @property
     def is_evidence(self) -> bool:
         """Something to look at, and no work by itself: a finding that names no command."""
         return self.how == "finding" and _COMMAND.search(self.says) is None
+
+
+@dataclass(frozen=True, slots=True)
+class LookedAgain:
+    """What came of looking at an item once more, after the end of its run.
+
+    Attributes:
+        how: PROVED or ALIVE; None where it cannot be told now.
+        says: What was seen, or why it cannot be told.
+        findings: Of the look, a line each.
+    """
+
+    item: Item
+    how: FollowUp | None
+    says: str
+    findings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +122,11 @@ class Containment:
     Attributes:
         planned: The run has steps whose phase is ``contain``.
         proved_at: When the last of them was seen to be so; empty while one is not.
+        proved_by: Who proved the last of it after the end of the run; empty where the run did.
         open: Titles of those that are not proved, with the reason.
         is_done: All of them were done, and what is open lacks nothing but the proof.
+        close: For each of these what to type that proves or closes it; empty while the run is not
+            over.
         since: The input ``since``: the moment from which harm was possible, or empty.
         began: When the run was proposed.
     """
@@ -93,6 +136,8 @@ class Containment:
     open: tuple[str, ...]
     since: str
     began: str
+    proved_by: str = ""
+    close: tuple[str, ...] = ()
     is_done: bool = False
 
     @property
@@ -121,12 +166,14 @@ class Outcome:
         broken: What stopped working by this run and is not whole again; empty once the run ended
             well.
         nothing_started: The run ended before its first step, and not because all was well.
+        is_closed: Whatever it left to do, somebody has closed it since.
     """
 
     items: tuple[Item, ...]
     containment: Containment
     broken: tuple[str, ...]
     nothing_started: bool = False
+    is_closed: bool = False
 
     def of(self, known: Known) -> tuple[Item, ...]:
         return tuple(item for item in self.items if item.known is known)
@@ -135,6 +182,11 @@ class Outcome:
     def left_to_do(self) -> tuple[Item, ...]:
         """Work: what failed, was left out or never began, and commands that somebody should run."""
         return tuple(item for item in self.of(Known.LEFT_TO_DO) if not item.is_evidence)
+
+    @property
+    def nothing_left(self) -> bool:
+        """No work, and nothing either that was done and is still to be proved."""
+        return not self.left_to_do and not any(item.do for item in self.of(Known.NOT_SEEN))
 
     @property
     def look_at(self) -> tuple[Item, ...]:
@@ -155,12 +207,65 @@ def outcome_of(state: RunState) -> Outcome:
     if not any(i.known is Known.LEFT_TO_DO and not i.is_evidence for i in items):
         items += _why_it_ended(state, items)
     items += _to_put_back(state)
-    return Outcome(
-        tuple(items),
-        _containment(state),
-        tuple(dict.fromkeys(_broken(state))),
-        nothing_started=_nothing_started(state),
+    if state.status is RunStatus.ENDED:
+        items = _followed_up(state, items)
+    broken = tuple(dict.fromkeys(_broken(state)))
+    made = Outcome(
+        tuple(items), _containment(state, items), broken, nothing_started=_nothing_started(state)
     )
+    # Whoever closed the last of it says that it is whole.
+    is_closed = bool(state.followed_up) and not made.left_to_do
+    return replace(made, broken=(), is_closed=True) if is_closed else made
+
+
+def _followed_up(state: RunState, items: list[Item]) -> list[Item]:
+    """The same items, with their names and with what was said of them after the end."""
+    names = short_names(item.id for item in items if item.id)
+    found: dict[tuple[str, Known], Item] = {}
+    for place, item in enumerate(items):
+        said = state.followed_up.get(item.id)
+        named = replace(item, name=names.get(item.id, ""))
+        if said is None:
+            found[str(place), item.known] = replace(named, do=_how_to_close(state, named))
+        elif item.known in _CLOSABLE:
+            closed = _closed(state, named, said)
+            found.setdefault((item.id, closed.known), closed)
+        else:
+            found[str(place), item.known] = named
+    return list(found.values())
+
+
+_CLOSABLE: Final = frozenset({Known.LEFT_TO_DO, Known.NOT_SEEN, Known.YOUR_WORD})
+
+
+def _closed(state: RunState, item: Item, said: FollowedUp) -> Item:
+    match said.how:
+        case FollowUp.WORD:
+            known, how, do = Known.YOUR_WORD, "closed", ""
+        case FollowUp.PROVED:
+            known, how, do = Known.PROVED, "closed", ""
+        case FollowUp.ALIVE:
+            known, how = Known.LEFT_TO_DO, "alive"
+            do = f"END IT NOW, by hand if need be; then: respond prove {state.id}"
+    says = said.says if said.how is not FollowUp.WORD else item.says
+    return replace(item, known=known, how=how, says=says, do=do, at=said.at, followed_up=said)
+
+
+def can_be_seen(step: StepState) -> bool:
+    """Whether something of it was done that can be looked at once more."""
+    return any(w.write.proof is Proof.SEEN for w in step.writes)
+
+
+def _how_to_close(state: RunState, item: Item) -> str:
+    """What to do about an item: where it says nothing of it, what to type that closes it."""
+    if item.do or item.known is not Known.NOT_SEEN:
+        return item.do
+    if can_be_seen(state.step(item.step)):
+        return f"respond prove {state.id}"
+    # That people were told is no harm that goes on.
+    if item.phase not in _CONTAINS:
+        return ""
+    return f"see to it, then: respond done {state.id} {item.name}"
 
 
 def _to_put_back(state: RunState) -> Iterator[Item]:
@@ -183,9 +288,10 @@ def _to_put_back(state: RunState) -> Iterator[Item]:
             step.title or way.step,
             step.phase,
             "put-back",
-            f"{way.says}; undo it once that is right, or decline",
+            f"{way.says}; undo it once that is right, or close this",
             way.write.at,
             f"respond undo {state.id} --step {shlex.quote(way.name)}",
+            id=item_id("put-back", way.name),
         )
 
 
@@ -199,7 +305,8 @@ def _why_it_ended(state: RunState, items: list[Item]) -> Iterator[Item]:
     if not unseen:
         reason = state.ended.say or "the run ended before all of it was done"
         do = f"what was done: respond report {state.id}"
-        yield Item(Known.LEFT_TO_DO, "", reason, "", "ended", reason, state.ended_at, do)
+        left = Item(Known.LEFT_TO_DO, "", reason, "", "ended", reason, state.ended_at, do)
+        yield replace(left, id=item_id("run"))
 
 
 def _nothing_started(state: RunState) -> bool:
@@ -222,6 +329,7 @@ def _never_began(state: RunState) -> Iterator[Item]:
         reason,
         state.ended_at,
         f"begin anew when that is seen to: respond {again}",
+        id=item_id("run"),
     )
 
 
@@ -241,6 +349,7 @@ def _items(step: StepState) -> Iterator[Item]:
                 if in_hands
                 else f"may have happened, nobody knows: {says}",
                 step.open()[-1].at,
+                id=item_id("step", step.address),
             )
         return
     known = _known(step)
@@ -255,6 +364,7 @@ def _items(step: StepState) -> Iterator[Item]:
         end.says or end.why,
         end.at,
         end.error.do,
+        id=item_id("step", step.address),
     )
 
 
@@ -270,6 +380,7 @@ def _untold(state: RunState) -> Iterator[Item]:
             f"may have happened, nobody knows: {says}",
             notice.open()[-1].at,
             "see whether they were told, or tell them",
+            id=item_id("step", notice.address),
         )
 
 
@@ -319,6 +430,7 @@ def _not_started(state: RunState) -> Iterator[Item]:
             step.phase.value if step.phase else "",
             "not-started",
             f"not started{maybe}" + (f": {which}" if which else ""),
+            id=item_id("step", step.address),
         )
 
 
@@ -348,9 +460,18 @@ def _findings(state: RunState) -> Iterator[Item]:
     ]
     seen.update(_mended(state))
     for address, title, phase, line, at in (*concluded, *planned):
+        proof = state.followed_up.get(item_id("step", address))
+        if proof is not None and proof.how is FollowUp.PROVED and line not in proof.findings:
+            continue  # It was looked at anew, and this was not found any more.
         if line not in seen:
             seen.add(line)
-            yield Item(Known.LEFT_TO_DO, address, title, phase, "finding", line, at)
+            yield _finding(line, address, title, phase, at)
+
+
+def _finding(line: str, address: str = "", title: str = "Evidence", *of: str) -> Item:
+    phase, at = of or ("", "")
+    known, name = Known.LEFT_TO_DO, item_id("finding", line)
+    return Item(known, address, title, phase, "finding", line, at, id=name)
 
 
 def _mended(state: RunState) -> Iterator[str]:
@@ -376,13 +497,13 @@ def _without_evidence(state: RunState) -> Iterator[Item]:
     if cut:
         lines.append(f"{cut} answers are kept by their digest only: a run keeps 32 MiB of them")
     for line in lines:
-        yield Item(Known.LEFT_TO_DO, "", "Evidence", "", "finding", line)
+        yield _finding(line)
 
 
 # --- containment ----------------------------------------------------------------------------------
 
 
-def _containment(state: RunState) -> Containment:
+def _containment(state: RunState, items: Iterable[Item]) -> Containment:
     steps = {
         step.address: step.title or step.address
         for step in (state.plan.steps if state.plan is not None else ())
@@ -395,33 +516,56 @@ def _containment(state: RunState) -> Containment:
         for address, found in state.steps.items()
         if found.phase == Phase.CONTAIN.value
     }
-    open_: list[str] = []
-    last, is_done = "", True
+    open_: list[tuple[str, str]] = []
+    last, by = "", ""
+    named = {item.id: item for item in items if item.name}
+    is_done = True
     for address, title in steps.items():
         end = state.step(address).conclusion
         if end is not None and end.how is As.SKIPPED:
             continue
         known = _known(state.step(address)) if end is not None else None
+        said = state.followed_up.get(item_id("step", address))
         if end is not None and known in {Known.PROVED, Known.LOOKED}:
-            last = max(last, end.at)
+            last, by = max((last, by), (end.at, ""))
+        elif said is not None and said.how is FollowUp.PROVED:
+            last, by = max((last, by), (said.at, said.by.id))
         else:
-            open_.append(f"{title}: {_why_open(state.step(address))}")
-            is_done = is_done and end is not None and end.how in _DONE
+            item = named.get(item_id("step", address))
+            why = f"{title}: {_why_open(state.step(address), said)}"
+            open_.append((why, _proving(state, item) if item is not None else ""))
+            was_done = end is not None and end.how in _DONE
+            is_done = is_done and (was_done if said is None else said.how.closes)
     since = state.inputs.get("since")
     if state.plan is None and _nothing_started(state) and state.ended.review is None:
-        open_.append("nothing was started")
+        open_.append(("nothing was started", ""))
         is_done = False
     return Containment(
         planned=bool(steps or open_),
         proved_at="" if open_ else last,
-        open=tuple(open_),
+        open=tuple(why for why, _ in open_),
         since=since if isinstance(since, str) else "",
         began=state.proposed_at,
+        proved_by="" if open_ else by,
+        close=tuple(close for _, close in open_) if state.status is RunStatus.ENDED else (),
         is_done=is_done and bool(steps),
     )
 
 
-def _why_open(step: StepState) -> str:
+def _proving(state: RunState, item: Item) -> str:
+    """What to type for a step of containment that is not proved."""
+    step = state.step(item.step)
+    planned = state.plan.step(item.step) if state.plan is not None else None
+    sees = any(write.proof is Proof.SEEN for write in (planned.writes if planned else ()))
+    if sees or can_be_seen(step):
+        return f"respond prove {state.id}"
+    return f"respond done {state.id} {item.name}" if item.is_open else ""
+
+
+def _why_open(step: StepState, said: FollowedUp | None) -> str:
+    if said is not None:
+        lives = said.how is FollowUp.ALIVE
+        return f"IT GOES ON: {said.says}" if lives else f"{said.by.id}'s word, not proved"
     end = step.conclusion
     if end is None:
         return "nobody knows whether it happened" if step.open() else "not done"

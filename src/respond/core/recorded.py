@@ -38,6 +38,8 @@ __all__ = [
     "Confirmed",
     "Content",
     "Ended",
+    "FollowUp",
+    "FollowedUp",
     "Intended",
     "Joined",
     "Noticed",
@@ -555,6 +557,44 @@ class UndoEnded(Content):
     do: str = ""
 
 
+class FollowUp(Enum):
+    """What somebody says afterwards of an item that a run left open.
+
+    WORD: it is seen to, by their word. PROVED: it was looked at, and is so. ALIVE: it was looked
+    at, and is not so: what was to end goes on.
+    """
+
+    WORD = "word"
+    PROVED = "proved"
+    ALIVE = "alive"
+
+    @property
+    def closes(self) -> bool:
+        return self is not FollowUp.ALIVE
+
+
+@dataclass(frozen=True, slots=True)
+class FollowedUp(Content):
+    """Somebody came back to an item that a run left open; ``by`` and ``at`` of its record.
+
+    Attributes:
+        item: Its whole id; people see the beginning of it.
+        line: The item as they saw it.
+        says: Their words, or what was seen.
+        findings: Of the look that proved it, a line each.
+        proof: Text, signature and fingerprint of who signed; or the account they came in with.
+    """
+
+    item: str
+    how: FollowUp
+    line: str = ""
+    says: str = ""
+    findings: Sequence[str] = ()
+    proof: Mapping[str, str] = field(default_factory=dict)
+    by: Actor = _NOBODY
+    at: str = ""
+
+
 # --- the door -------------------------------------------------------------------------------------
 
 _RECORDS: Final[Mapping[Kind, type[Content]]] = {
@@ -578,6 +618,7 @@ _RECORDS: Final[Mapping[Kind, type[Content]]] = {
     Kind.UNDO_ASKED: UndoAsked,
     Kind.UNDO_DONE: UndoEnded,
     Kind.UNDO_FAILED: UndoEnded,
+    Kind.FOLLOWED_UP: FollowedUp,
 }
 
 

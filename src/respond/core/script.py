@@ -496,11 +496,13 @@ class NotYet:
     """What is waited for has not happened; the run parks or looks again in ``every_s``.
 
     ``otherwise`` is what the step comes to when its time is over; without it the step fails then.
+    ``goes_on``: what was to end was tried, and it is let in still.
     """
 
     says: str
     every_s: int = 10
     otherwise: Done[Any] | None = None
+    goes_on: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -654,6 +656,9 @@ class Spec:
         person: Why a person always does it; empty where the tool can.
         undo: What takes it back: the name of an action, or in words why nothing has to. Empty:
             nothing does.
+        tries: The argument that takes a secret which is tried, and without which nothing is proved.
+            Where the action has a method ``with_value``, one that nobody had at the time is tried
+            afterwards, too: it gives the action with that value, or says why it is another thing's.
     """
 
     name: str
@@ -664,6 +669,7 @@ class Spec:
     by_hand: tuple[str, ...] = ()
     person: str = ""
     undo: str = ""
+    tries: str = ""
 
     @property
     def system(self) -> str:
@@ -690,13 +696,14 @@ def action(
     by_hand: tuple[str, ...] = (),
     person: str = "",
     undo: str = "",
+    tries: str = "",
 ) -> Callable[[C], C]:
     """Attach a ``Spec``; the class docstring's first line is the summary."""
 
     def attach(cls: C) -> C:
         summary = (cls.__doc__ or "").strip().splitlines()[0]
         cls.spec = Spec(  # type: ignore[attr-defined]
-            name, effect, summary, output, source, by_hand, person, undo
+            name, effect, summary, output, source, by_hand, person, undo, tries
         )
         return cls
 

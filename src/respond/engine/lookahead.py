@@ -29,7 +29,7 @@ from respond.core.runbook import (
 )
 from respond.core.script import Call, Reply
 from respond.core.shapes import ShapeError
-from respond.core.values import SecretHandle, Value
+from respond.core.values import Late, SecretHandle, Value
 from respond.engine.drivers import World, look
 from respond.engine.ready import Ready
 from respond.engine.setting import Site
@@ -150,7 +150,11 @@ def _coming(
             case ActionStep():
                 yield step, guess
             case ChooseStep() if _named(step.on.refs, values):
-                branch = step.branches.get(str(step.on.value(values)), ())
+                chosen = step.on.value(values)
+                if isinstance(chosen, Late):  # An input that is asked later decides.
+                    guessed = True
+                    continue
+                branch = step.branches.get(str(chosen), ())
                 guessed |= yield from _coming(branch, values, guessed=guess)
             case BlockStep(for_each=None, runbook=None):
                 inner = (*step.steps, *step.always)

@@ -7,7 +7,6 @@ fails, says what is there now, and leaves it to a person (P7). Only a person ask
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,20 +15,19 @@ from respond.core.events import Kind
 from respond.core.fold import As, RunState, RunStatus
 from respond.core.plan import PlannedWrite, moved
 from respond.core.recorded import UndoAsked, UndoEnded, data_of
-from respond.core.runbook import ActionStep, AssertStep, Fixed, Place, Step, StepWords, WaitStep
+from respond.core.runbook import ActionStep, Fixed, Place, StepWords
 from respond.core.script import Effect, Proof, WrittenAction
 from respond.core.shapes import ShapeError, encode
-from respond.core.values import Late, Value
 from respond.core.way_back import WayBack, cannot_be_undone, follows, undoable, writes_done
 from respond.engine.drivers import Look, still_wanted
+from respond.engine.looking_back import LookBack
 from respond.engine.run import LiveRun
-from respond.engine.setting import recorded_values
 from respond.engine.step.agree import Agreement
 from respond.engine.step.recover import recover
 from respond.engine.step.state import LiveStep
 from respond.engine.step.step import StepRun
 from respond.engine.stopping import QuitError
-from respond.engine.walk import Absent, EndedError, Here, Walk, late_output
+from respond.engine.walk import Here
 from respond.errors import (
     ExitCode,
     NotReadyError,
@@ -77,8 +75,9 @@ def look_at_open(live: LiveRun) -> None:
 
     What nobody can see or say stays open.
     """
-    back = _back(live)
-    for at in back.opened:
+    for at in LookBack.over(live).visited:
+        if not at.state.open():
+            continue
         try:
             recover(at, {})
         except (ParkedError, StepFailedError, NotReadyError, ShapeError) as error:
@@ -206,14 +205,13 @@ def changed_meanwhile(live: LiveRun) -> tuple[str, ...]:
     plan = live.state.plan
     if live.state.status is RunStatus.ENDED or (plan and moved(plan.bound, live.site.bound)):
         return ()
-    return tuple(line for at in _back(live).finished for line in _changed(live, at))
+    done = (at for at in LookBack.over(live).visited if _can_be_seen(at))
+    return tuple(line for at in done for line in _changed(live, at))
 
 
-def _back(live: LiveRun) -> _LookBack:
-    back = _LookBack(live.runbook, live.site, live)
-    with contextlib.suppress(EndedError, StepFailedError):  # Here it ended, or this far it came.
-        back.steps(live.runbook.steps, Here(live.first_values()))
-    return back
+def _can_be_seen(at: LiveStep) -> bool:
+    is_over = at.state.conclusion is not None
+    return is_over and any(w.write.proof is Proof.SEEN for w in at.state.done().values())
 
 
 def _changed(live: LiveRun, at: LiveStep) -> Iterator[str]:
@@ -230,44 +228,3 @@ def _changed(live: LiveRun, at: LiveStep) -> Iterator[str]:
         ours = [w for w in written if w.key in mine and w.write.subject == write.subject.name]
         if not any(follows(w, later) for w in ours for later in written if later.seq > w.seq):
             yield f"{at.title}: it is {_shown(write.before)} again; {write.says} is wanted anew"
-
-
-@dataclass(slots=True)
-class _LookBack(Walk):
-    """Goes the way that the run went, as far as it went, and does nothing."""
-
-    live: LiveRun
-    finished: list[LiveStep] = field(default_factory=list)
-    opened: list[LiveStep] = field(default_factory=list)
-
-    def action(self, step: ActionStep, address: str, here: Here) -> Value | Absent:
-        state = self.live.state.step(address)
-        end = state.conclusion
-        there = Here(dict(here.values), here.prefix, here.phase, here.group)
-        if state.open():
-            self.opened.append(LiveStep(self.live, step, address, there))
-        if end is None:
-            return late_output(address, step)
-        if any(w.write.proof is Proof.SEEN for w in state.done().values()):
-            self.finished.append(LiveStep(self.live, step, address, there))
-        if not end.how.has_output:
-            return Absent(end.why)
-        try:
-            return recorded_values(step.action, end.output)
-        except ShapeError:  # Another version recorded it; what rests on it is not known here.
-            return late_output(address, step)
-
-    def asserted(self, step: AssertStep, address: str, here: Here) -> Absent | None:
-        return None
-
-    def waited(self, step: WaitStep, address: str, here: Here) -> Value | Absent:
-        return None
-
-    def undecided(self, step: Step, address: str, here: Here, on: Late) -> None:
-        """This far the run came."""
-
-    def impossible(self, step: Step, address: str, here: Here, error: StepFailedError) -> None:
-        """It failed, and that is recorded."""
-
-    def over_limit(self, step: Step, address: str, count: int, limit: int) -> bool:
-        return True

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from respond.intake.practice import Practice
 from respond.ports import Received
+from respond.server.later_looks import LaterLooks
 from respond.server.troubles import Outage
 
 __all__ = ["Workings"]
@@ -22,7 +23,8 @@ class Workings:
         let_go: Lets a held event become a run: its number, and who says so.
         again: Tries a run now that waits for a system.
         practice: Starts rehearsals.
-        troubles: What does not work now.
+        outages: What does not work now.
+        looks: Looks once more at what a run that is over could not prove.
     """
 
     recent: Callable[[], Sequence[Received]]
@@ -30,4 +32,5 @@ class Workings:
     let_go: Callable[[int, str], None]
     again: Callable[[str], None]
     practice: Practice
-    troubles: Callable[[], tuple[Outage, ...]]
+    outages: Callable[[], tuple[Outage, ...]]
+    looks: LaterLooks

@@ -166,6 +166,8 @@ def _live(journal: SqliteJournal, run: str, chance: random.Random, clock: Settab
             journal.append(_event(Kind.OUTCOME, run, step, intent=intent.seq, how="done"))
         journal.append(_event(Kind.NOTICE, run, step, to="ana \u202e \U0001f511"))
     journal.append(_event(Kind.ENDED, run, exit=0))
+    for how in ("word", "alive", "proved"):
+        journal.append(_event(Kind.FOLLOWED_UP, run, item="k7fq2m9d", how=how))
 
 
 def _event(kind: Kind, run: str, step: str = "", **data: Any) -> Event:

@@ -13,7 +13,7 @@ from typing import Any, Final
 from respond.core.asked import Today
 from respond.core.events import Kind, Record
 from respond.core.fold import RunState, RunStatus
-from respond.core.outcome import Outcome, outcome_of
+from respond.core.outcome import Item, Outcome, outcome_of
 from respond.core.plan import Plan, PlannedStep
 from respond.core.shapes import encode
 from respond.ports import Head
@@ -24,6 +24,7 @@ from respond.views.waiting import Waiting, waiting
 from respond.views.words import mode_of, runbook_of
 
 __all__ = [
+    "item_json",
     "outcome_json",
     "picked",
     "plan_json",
@@ -103,18 +104,30 @@ _WRITE: Final = (
     "key says verb target where effect hands request subject before after proof undo repeatable"
     " breaks stays"
 )
-_ITEM: Final = "known step title phase how says at do"
-_CONTAINMENT: Final = "planned proved_at seconds_from_start seconds_from_leak since open"
+_ITEM: Final = "known step title phase how says at do name"
+_CONTAINMENT: Final = (
+    "planned proved_at proved_by seconds_from_start seconds_from_leak since open close"
+)
 
 
 def outcome_json(outcome: Outcome) -> dict[str, Any]:
     """What a run came to."""
     return {
-        "items": [picked(item, _ITEM) for item in outcome.items],
+        "items": [item_json(item) for item in outcome.items],
         "containment": picked(outcome.containment, _CONTAINMENT),
         "broken": list(outcome.broken),
-        "look_at": [picked(item, _ITEM) for item in outcome.look_at],
+        "look_at": [item_json(item) for item in outcome.look_at],
     }
+
+
+def item_json(item: Item) -> dict[str, Any]:
+    """One line of what a run came to, with who closed it where somebody did."""
+    told = picked(item, _ITEM)
+    last = item.followed_up
+    if last is not None:
+        by = {"by": last.by.id, "strength": last.by.strength.value}
+        told["followed_up"] = {**picked(last, "how says at"), **by}
+    return told
 
 
 def waits_json(waits: Waiting) -> dict[str, str]:

@@ -296,8 +296,22 @@ def _decided(record: Record, content: Content) -> Iterator[ToldOnScreen]:
         case recorded.UndoAsked() | recorded.UndoEnded():
             tone = Tone.DANGER if kind is Kind.UNDO_FAILED else None
             yield ToldOnScreen(kind.value.replace("-", " "), word(record.event.step), tone)
+        case recorded.FollowedUp():
+            yield _followed_up(who, content)
         case _:
             return
+
+
+def _followed_up(who: str, content: recorded.FollowedUp) -> ToldOnScreen:
+    line, says = said(content.line), said(content.says)
+    behind = f": {says}" if says else ""
+    match content.how:
+        case recorded.FollowUp.WORD:
+            return ToldOnScreen("CLOSED", f"{line}, by the word of {who}{behind}")
+        case recorded.FollowUp.PROVED:
+            return ToldOnScreen("PROVED", f"{line}, tried by {who}{behind}", Tone.GOOD)
+        case recorded.FollowUp.ALIVE:
+            return ToldOnScreen("IT GOES ON", f"{line}, tried by {who}{behind}", Tone.DANGER)
 
 
 def _settled(record: Record, content: Settled, says: str) -> ToldOnScreen:

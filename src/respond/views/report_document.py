@@ -14,6 +14,7 @@ from typing import Final
 
 from respond.core.course import Course
 from respond.core.fold import WriteStatus
+from respond.core.item_names import item_id
 from respond.core.outcome import Item, Known
 from respond.core.plan import short_digest
 from respond.core.runbook import Phase
@@ -205,6 +206,7 @@ def _sections(made: Report) -> Iterator[ReportSection]:
     yield ReportSection("decided", "Who decided", _decided(made), _strengths(made))
     yield ReportSection("seen", "What may have been seen", _seen(made))
     yield ReportSection("left", "Left to do", tuple(_left(made)))
+    yield ReportSection("closed", "Seen to since", _plain(item_lines(_closed(made))))
     yield ReportSection("broken", "Broken until somebody goes on", _plain(map(said, broken)))
     yield ReportSection("look-at", "Look at", _plain(item_lines(_evidence(made, unseen=False))))
     yield ReportSection("unknown", "What stays unknown", _unknown(made))
@@ -227,7 +229,7 @@ _MARKS: Final = {
 
 def _changed(made: Report) -> Iterator[ReportEntry]:
     """A step that changed something, or may have, with how surely that is known, and its writes."""
-    items = {item.step: item for item in made.outcome.items if item.how != "finding"}
+    items = {item.step: item for item in made.outcome.items if _is_of_the_step(item)}
     for step, changes in _by_step(made).items():
         item = items.get(step)
         mark, tone = _MARKS.get(item.known, _UNSURE) if item is not None else _UNSURE
@@ -239,6 +241,20 @@ def _changed(made: Report) -> Iterator[ReportEntry]:
 
 
 _UNSURE: Final = ("NOT PROVED", Tone.DANGER)
+
+
+def _is_of_the_step(item: Item) -> bool:
+    """Whether it tells of its step as a whole, and is no finding of it, or a way back."""
+    return item.id == item_id("step", item.step)
+
+
+def _closed(made: Report) -> Iterator[Item]:
+    """What somebody has seen to since the run was over, but for what stands among the changes."""
+    changed = _by_step(made)
+    for item in made.outcome.items:
+        is_told = _is_of_the_step(item) and item.step in changed
+        if item.followed_up is not None and item.followed_up.how.closes and not is_told:
+            yield item
 
 
 def _by_step(made: Report) -> dict[str, list[ReportedChange]]:
@@ -315,7 +331,7 @@ def _seen(made: Report) -> tuple[ReportEntry, ...]:
 
 def _left(made: Report) -> Iterator[ReportEntry]:
     lines = item_lines(made.outcome.left_to_do)
-    if not lines and made.ended and made.review is None:
+    if made.outcome.nothing_left and made.ended and made.review is None:
         lines = [NOTHING_KNOWN]
     yield from map(ReportEntry, lines)
 
@@ -329,7 +345,7 @@ def _unknown(made: Report) -> tuple[ReportEntry, ...]:
     lines = [said(line).removeprefix("UNSEEN").lstrip(": ") for line in made.unseen]
     lines += [
         line.removeprefix("UNSEEN").lstrip(": ")
-        for line in item_lines(_evidence(made, unseen=True))
+        for line in item_lines(_evidence(made, unseen=True), named=False)
     ]
     exposed = made.exposed
     if exposed is not None:

@@ -90,7 +90,8 @@ def short(made: Report) -> str:
     lines += _some([_change_text(change) for change in done], _SHORT_CHANGES, "changes")
     lines += stands_
     left = [f"left to do: {line}" for line in item_lines(made.outcome.left_to_do)]
-    left = left or ([] if stands_ or made.review else ["left to do: nothing known"])
+    is_known = stands_ or made.review or not made.outcome.nothing_left
+    left = left or ([] if is_known else ["left to do: nothing known"])
     if made.review is not None:
         left += review_short(made.review)
     left += [f"look at: {line}" for line in item_lines(made.outcome.look_at)]
@@ -119,7 +120,8 @@ def _contained(made: Report) -> str:
     leak = contained.seconds_from_leak
     since = f", {span_text(leak)} after the leak" if leak is not None else ""
     start = span_text(contained.seconds_from_start or 0)
-    return f"containment proved {day_text(contained.proved_at)}, {start} after the start{since}"
+    by = f", by {word(contained.proved_by)} after the run" if contained.proved_by else ""
+    return f"containment proved {day_text(contained.proved_at)}, {start} after the start{since}{by}"
 
 
 def _some(lines: list[str], most: int, what: str) -> list[str]:

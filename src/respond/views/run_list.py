@@ -8,12 +8,13 @@ from typing import Final
 from respond.core.approval import void
 from respond.core.asked import Today, asked_now
 from respond.core.fold import RunState, RunStatus, StepState
+from respond.core.item_names import item_id
 from respond.core.outcome import outcome_of
-from respond.core.recorded import AskKind
+from respond.core.recorded import AskKind, FollowedUp, FollowUp
 from respond.ports import Head
 from respond.views.layout import as_screen, bullets, cell_rows, labelled, pad, said, width_of, word
 from respond.views.style import PLAIN, Style, Tone
-from respond.views.summary import containment_lines, item_lines
+from respond.views.summary import close_lines, containment_lines, item_lines
 from respond.views.waiting import Waiting, waiting
 from respond.views.words import (
     clock_text,
@@ -88,12 +89,14 @@ def run_status(
     yield from containment_lines(outcome.containment, width)
     if state.steps:
         yield ""
-        yield from bullets((_step(step) for step in state.steps.values()), width)
+        said_of = {a: state.followed_up.get(item_id("step", a)) for a in state.steps}
+        yield from bullets((_step(s, said_of[a]) for a, s in state.steps.items()), width)
     for title, items in (("LEFT TO DO", outcome.left_to_do), ("LOOK AT", outcome.look_at)):
         if items:
             yield ""
             yield style.paint(title, Tone.CARE)
             yield from bullets(item_lines(items), width)
+    yield from close_lines(state, outcome, width)
     yield ""
     yield from labelled("Journal", f"{head.size} {word(head.hash[:8])}", width)
 
@@ -112,7 +115,7 @@ def _answers(state: RunState, today: Today, width: int) -> Iterator[str]:
         yield from labelled("Words", " | ".join(map(said, asks.words)), width)
 
 
-def _step(step: StepState) -> str:
+def _step(step: StepState, last: FollowedUp | None) -> str:
     title = said(step.title or step.address)
     end = step.conclusion
     if end is None:
@@ -122,4 +125,8 @@ def _step(step: StepState) -> str:
         return f"{title}: {begun}"
     phase = f"{phase_word(step.phase).lower()}, " if step.phase else ""
     proof = "" if end.proved or not end.how.is_good else ", not proved"
+    if last is not None:
+        # What was said of it since the run was over goes beyond what the run knew.
+        seen = {FollowUp.WORD: "seen to", FollowUp.PROVED: "proved", FollowUp.ALIVE: "IT GOES ON"}
+        proof += f"; {seen[last.how]} afterwards, {word(last.by.id)}"
     return f"{title}: {end.how.value.replace('-', ' ')}{proof} ({phase}{clock_text(end.at)})"

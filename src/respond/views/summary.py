@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from respond.core.asked import Today
 from respond.core.fold import RunState, RunStatus
 from respond.core.outcome import Containment, Item, Known, Outcome, outcome_of
+from respond.core.recorded import FollowedUp, FollowUp
 from respond.errors import ExitCode
 from respond.ports import Head
 from respond.views.layout import as_screen, bullets, labelled, said, word, wrap
@@ -27,7 +27,14 @@ from respond.views.words import (
     span_text,
 )
 
-__all__ = ["NOTHING_KNOWN", "containment_lines", "item_lines", "item_text", "summary"]
+__all__ = [
+    "NOTHING_KNOWN",
+    "close_lines",
+    "containment_lines",
+    "item_lines",
+    "item_text",
+    "summary",
+]
 
 _NOW: Final = 4
 _LACKS: Final = 4
@@ -72,11 +79,12 @@ def summary(
     if review is not None and (review.marks or not outcome.nothing_started):
         yield from review_lines(review, width, style)
     yield from _section("LEFT TO DO", outcome.left_to_do, width, style, Tone.CARE)
-    nothing_left = not outcome.left_to_do and not verdict.because
+    nothing_left = outcome.nothing_left and not verdict.because
     if nothing_left and state.status is RunStatus.ENDED and review is None:
         yield style.paint("LEFT TO DO", Tone.STRONG)
         yield f"  {NOTHING_KNOWN}"
     yield from _section("LOOK AT", outcome.look_at, width, style, Tone.CARE)
+    yield from close_lines(state, outcome, width)
     yield ""
     yield from _broken(state, outcome, width, style)
     nothing, says = outcome.nothing_started, said(state.ended.say)
@@ -116,10 +124,28 @@ def _section(
         yield from bullets(item_lines(items), width)
 
 
-def item_lines(items: Iterable[Item]) -> list[str]:
-    """A line each; lines that read the same, such as those of a set's items, once with a count."""
-    counts = Counter(map(item_text, items))
-    return [f"{text} ({count} times)" if count > 1 else text for text, count in counts.items()]
+def item_lines(items: Iterable[Item], *, named: bool = True) -> list[str]:
+    """A line each, behind the name by which it is closed; lines that read the same, such as those
+    of a set's items, once with a count.
+    """
+    alike: dict[str, list[Item]] = {}
+    for item in items:
+        alike.setdefault(item_text(item), []).append(item)
+    counted = {t: f"{t} ({len(i)} times)" if len(i) > 1 else t for t, i in alike.items()}
+    return [f"{_names(alike[t]) if named else ''}{line}" for t, line in counted.items()]
+
+
+def _names(items: Sequence[Item]) -> str:
+    # A name is shown where something is to be done, and not beside each message.
+    shown = [item for item in items if item.known is Known.LEFT_TO_DO or item.do]
+    names = ", ".join(word(item.name) for item in shown if item.is_open)
+    return f"[{names}] " if names else ""
+
+
+def close_lines(state: RunState, outcome: Outcome, width: int) -> Iterator[str]:
+    """How to close what a run that is over has left open."""
+    if any(item.is_open for item in (*outcome.left_to_do, *outcome.look_at)):
+        yield from labelled("Close one", f"respond done {word(state.id)} NAME", width)
 
 
 def _spent(state: RunState) -> str:
@@ -133,6 +159,8 @@ def _spent(state: RunState) -> str:
 def item_text(item: Item) -> str:
     """One thing in a line: its title, how it came out, and what to do."""
     title, says = said(item.title), said(item.says)
+    if item.followed_up is not None:
+        return _followed_up(item, item.followed_up)
     if item.how == "finding":
         return says
     how = _HOW.get(item.how, item.how.replace("-", " "))
@@ -143,13 +171,33 @@ def item_text(item: Item) -> str:
     return behind(title, ": ".join(parts)) + do
 
 
+def _followed_up(item: Item, last: FollowedUp) -> str:
+    """An item of which somebody spoke after the end of its run: who, when, and what."""
+    title, says = said(item.title), said(item.says)
+    who = f"{word(last.by.id)} ({last.by.strength.value}), {day_text(last.at)}"
+    parts = [title, says if says != title else ""]
+    about = ": ".join(part for part in parts if part)
+    match last.how:
+        case FollowUp.WORD:
+            words = f": {said(last.says)}" if last.says else ""
+            return f"{about}; seen to, by the word of {who}{words}"
+        case FollowUp.PROVED:
+            return f"{about}; proved afterwards by {who}"
+        case FollowUp.ALIVE:
+            return f"IT GOES ON: {about}; tried by {who} (do: {said(item.do)})"
+
+
 def containment_lines(contained: Containment, width: int) -> Iterator[str]:
     """When containment was proved, counted from the leak and from the start; or why it is not."""
     if not contained.planned:
         return
     if not contained.proved_at:
         yield "CONTAINMENT IS NOT PROVED"
-        yield from bullets(map(said, contained.open), width)
+        ways = contained.close or ("",) * len(contained.open)
+        lines = zip(contained.open, ways, strict=True)
+        yield from bullets(
+            (f"{said(w)} (type: {said(c)})" if c else said(w) for w, c in lines), width
+        )
         return
     spans = []
     leak, start = contained.seconds_from_leak, contained.seconds_from_start
@@ -157,6 +205,8 @@ def containment_lines(contained: Containment, width: int) -> Iterator[str]:
         spans.append(f"{span_text(leak)} after {day_text(contained.since)} (the leak)")
     if start is not None:
         spans.append(f"{span_text(start)} after the start")
+    if contained.proved_by:
+        spans.append(f"by {word(contained.proved_by)}, after the run")
     text = f"Containment was proved at {day_text(contained.proved_at)}: {', '.join(spans)}"
     yield from wrap(text, width)
 

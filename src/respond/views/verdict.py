@@ -89,13 +89,16 @@ def verdict_of(state: RunState, today: Today) -> RunVerdict:
         return RunVerdict(CameTo.DRY_RUN, state.ended_at != "", "DRY RUN: nothing was changed")
     outcome = outcome_of(state)
     came_to, is_over = _came_to(state, outcome), state.status is RunStatus.ENDED
+    do = tuple(dict.fromkeys(_do(state, outcome, today)))
+    if is_over and came_to.lacks_proof and not do:
+        do = (f"respond report {word(state.id)}",)
     return RunVerdict(
         came_to,
         is_over,
         _title(state, outcome, came_to),
         _at(outcome) if came_to is CameTo.CONTAINED else "",
         tuple(dict.fromkeys(_because(state, outcome, came_to, today))),
-        tuple(dict.fromkeys(_do(state, outcome, came_to, today))),
+        do,
     )
 
 
@@ -105,7 +108,7 @@ def _came_to(state: RunState, outcome: Outcome) -> CameTo:
         if contained.proved_at:
             return CameTo.CONTAINED
         return CameTo.CONTAINED_NOT_PROVED if contained.is_done else CameTo.NOT_CONTAINED
-    if not state.ended_well:
+    if not state.ended_well and not outcome.is_closed:
         return CameTo.NOT_DONE
     return CameTo.DONE_NOT_PROVED if _not_proved(state, outcome) else CameTo.DONE
 
@@ -132,7 +135,8 @@ def _title(state: RunState, outcome: Outcome, came_to: CameTo) -> str:
         case CameTo.CONTAINED:
             start = contained.seconds_from_start
             since = f" {span_text(start)} after the start" if start is not None else ""
-            rest = "" if state.ended_well else ", NOT ALL DONE" if over else ", NOT OVER YET"
+            well = state.ended_well or outcome.is_closed
+            rest = "" if well else ", NOT ALL DONE" if over else ", NOT OVER YET"
             return f"CONTAINED and proved{since}{rest}"
         case CameTo.CONTAINED_NOT_PROVED:
             return f"CONTAINED, NOT PROVED{yet}"
@@ -154,7 +158,8 @@ def _at(outcome: Outcome) -> str:
     contained = outcome.containment
     leak = contained.seconds_from_leak
     since = f", {span_text(leak)} after {day_text(contained.since)} (the leak)" if leak else ""
-    return f"{day_text(contained.proved_at)}{since}"
+    by = f", by {word(contained.proved_by)}, after the run" if contained.proved_by else ""
+    return f"{day_text(contained.proved_at)}{since}{by}"
 
 
 def _because(state: RunState, outcome: Outcome, came_to: CameTo, today: Today) -> Iterator[str]:
@@ -194,11 +199,13 @@ def _undone(outcome: Outcome) -> list[Item]:
     return [item for item in outcome.left_to_do if item.how not in beside and item.step]
 
 
-def _do(state: RunState, outcome: Outcome, came_to: CameTo, today: Today) -> Iterator[str]:
+def _do(state: RunState, outcome: Outcome, today: Today) -> Iterator[str]:
     if after := waiting(state, today).next:
         yield after
     for item in outcome.left_to_do:
         if item.do and item.how not in ("put-back", "finding"):
             yield said(item.do)
-    if came_to.lacks_proof and state.status is RunStatus.ENDED:
-        yield f"respond report {word(state.id)}"
+    yield from filter(None, outcome.containment.close)
+    for item in outcome.of(Known.NOT_SEEN):
+        if item.do:
+            yield said(item.do)

@@ -53,6 +53,7 @@ if TYPE_CHECKING:
     from respond.server.board import Board
     from respond.server.conducting import Conductor
     from respond.server.courtesy import Courtesy
+    from respond.server.later_looks import LaterLooks
     from respond.server.metrics import Metrics
     from respond.server.receiving import Receiver
     from respond.server.signon import SignOn
@@ -217,7 +218,7 @@ def build(places: Places, *, at: str = "", url: str = "", verbosity: int = 1) ->
         session_key=secrets.token_bytes(_SESSION_KEY_BYTES),
         runbook=parts.runbooks,
         troubles=troubles,
-        workings=_workings(parts, conductor, journal, inbox, board, troubles),
+        workings=_workings(parts, conductor, journal, inbox, board, troubles, entry),
     )
     rehearsal = parts.rehearsal
     house.closers = [
@@ -498,6 +499,16 @@ def _conductor(
     )
 
 
+def _looks(parts: _Parts, entry: Entry) -> LaterLooks:
+    from respond.adapters.store.run_lock import RunLocks
+    from respond.server.later_looks import LaterLooks
+
+    rehearses = parts.rehearsal is not None
+    folder = parts.places.rehearsals / SERVED if rehearses else parts.places.state / "locks"
+    locks = RunLocks(folder, parts.clock)
+    return LaterLooks(entry, _opener(parts), parts.runbooks, locks.hold)
+
+
 def _troubles(
     parts: _Parts,
     conductor: Conductor,
@@ -529,6 +540,7 @@ def _workings(
     inbox: SqliteInbox,
     board: Board,
     troubles: Troubles,
+    entry: Entry,
 ) -> Workings:
     from respond.adapters.store.sealing import describe_secret
     from respond.intake.practice import Practice
@@ -557,7 +569,8 @@ def _workings(
             describe=describe_secret,
             chance=chance,
         ),
-        troubles=troubles.all,
+        outages=troubles.all,
+        looks=_looks(parts, entry),
     )
 
 

@@ -167,6 +167,8 @@ class Session:
     progress: Progress
     run: str
     locks: Path
+    lend: Callable[[str], SecretHandle]
+    """Holds a value that somebody pasted, for looks of this session; gone with it."""
     closers: list[Callable[[], None]] = field(default_factory=list)
     sign: Callable[[str, str], Mapping[str, str]] | None = None
     evidence: EvidenceStore | None = None
@@ -369,6 +371,7 @@ def rehearsal_session(
         locks=kept_in,
         closers=[journal.close, lines.close, *_closers(evidence)],
         evidence=evidence,
+        lend=lines.lend,
     )
 
 
@@ -606,6 +609,7 @@ def real_session(
         closers=[journal.close, lines.close, *_closers(evidence)],
         evidence=evidence,
         sign=signer(project, key, made_progress.tell),
+        lend=lines.lend,
         names_seen=_nothing if dry_run else partial(keep_names, places.state, places.project),
     )
 
@@ -666,11 +670,12 @@ def signer(
 
 @dataclass(frozen=True, slots=True)
 class _Lines:
-    """How requests leave: what reads, what writes, what closes both."""
+    """How requests leave: what reads, what writes, what closes both; ``lend`` as in ``Session``."""
 
     reader: Reader
     pen: Pen
     close: Callable[[], None]
+    lend: Callable[[str], SecretHandle]
 
 
 def _lines(
@@ -698,8 +703,20 @@ def _lines(
     from respond.adapters.routing import LocalPen, RouterPen, RouterReader
     from respond.adapters.smtp import SmtpPen
 
+    lent: dict[str, str] = {}
+
+    def lend(value: str) -> SecretHandle:
+        handle = describe_secret(f"afterwards.{len(lent) + 1}", value, journal.digest(value))
+        lent[handle.name] = value
+        redactor.register(handle.name, value)
+        return handle
+
+    def close() -> None:
+        lent.clear()
+        http.close()
+
     def open_secret(handle: SecretHandle) -> str:
-        value = journal.open_secret(run, handle.name)
+        value = lent.get(handle.name) or journal.open_secret(run, handle.name)
         if value is None:
             raise NotReadyError(f"the secret {handle.name} of run {run} is not held any more")
         redactor.register(handle.name, value)
@@ -765,7 +782,7 @@ def _lines(
 
         logger = log(redactor, clock)
         reader, pen = LoggedReader(reader, logger, clock), LoggedPen(pen, logger, clock)
-    return _Lines(reader, pen, http.close)
+    return _Lines(reader, pen, close, lend)
 
 
 def clean_environment() -> dict[str, str]:

@@ -398,3 +398,39 @@ def test_a_write_key_is_listed_at_best(night: Any) -> None:
 
     assert outcome.output.state == "listed"
     assert not outcome.proved
+
+
+# --- a value that turns up later ----------------------------------------------------------------
+
+
+@pytest.mark.promise("P6")
+def test_a_value_that_turns_up_later_is_the_keys_own_or_is_refused(open_night: Any) -> None:
+    """It proves the death of the key that ended so, and of no other; what was seen is said."""
+    named = RevokeKey(APP, name="backend-prod", hint="cdef")
+    assert not open_night.do(named).proved
+    value = leaked(open_night)
+    wrong = open_night.secret("inputs.wrong", "0" * 28 + "1234")
+    pair = open_night.secret("inputs.pair", "user:0000000000000000cdef")
+    for other, given in (
+        (named, wrong), (named, pair), (RevokeKey(APP), value), (RevokeKey(APP, hint="ef"), value),
+        (RevokeKey(KeyId("write/190001/31/7101"), hint="cdef"), value),
+    ):  # fmt: skip
+        with pytest.raises(UsageError):
+            other.with_value(given)
+
+    writes = open_night.writes()
+    done = open_night.do(named.with_value(value))
+    assert (open_night.writes(), done.proved) == (writes, True)
+    assert "ends in ...cdef as the key did, and was not tried before" in done.says
+
+
+@pytest.mark.promise("P6")
+def test_a_value_that_turns_up_later_and_works_is_said_to_go_on(open_night: Any) -> None:
+    """Off its list and let in: that is no proof, and no doubt either."""
+    open_night.company.customerio.settings.revocation_bites_after_s = 1e9
+    named = RevokeKey(APP, name="backend-prod", hint="cdef")
+    open_night.do(named)
+    seen = open_night.look(named.with_value(leaked(open_night)))
+    assert seen.writes == ()
+    assert isinstance(seen.outcome, NotYet)
+    assert seen.outcome.goes_on

@@ -14,9 +14,12 @@ from pathlib import Path
 from typing import Final, NamedTuple
 from urllib.parse import quote
 
+from respond.audit.body import read_body
+from respond.audit.canonical import NotCanonicalError
+from respond.core.events import Actor, Event, Kind, Record, Strength
 from respond.errors import JournalUnusableError
 
-__all__ = ["RunName", "run_names", "runbook_text"]
+__all__ = ["RunName", "run_names", "runbook_text", "unverified_records"]
 
 _NAMES: Final = (
     "SELECT p.run, p.at, p.body,"
@@ -27,6 +30,7 @@ _NAMES: Final = (
 _PLANNED: Final = (
     "SELECT body FROM journal WHERE kind = 'planned' AND run = ? ORDER BY seq DESC LIMIT 1"
 )
+_BODIES: Final = "SELECT body FROM journal WHERE run = ? ORDER BY seq"
 
 
 class RunName(NamedTuple):
@@ -73,6 +77,25 @@ def runbook_text(path: Path, run: str) -> str:
     return str(json.loads(row[0]).get("data", {}).get("runbook", "")) if row else ""
 
 
+def unverified_records(path: Path, run: str) -> list[Record]:
+    """The records of a run as they stand there, in order; none where there is no file.
+
+    Raises:
+        JournalUnusableError: They cannot be read.
+    """
+    if not path.is_file():
+        return []
+    with _opened(path) as db:
+        return [_record(bytes(body)) for (body,) in db.execute(_BODIES, (run,))]
+
+
+def _record(stored: bytes) -> Record:
+    body = read_body(stored)
+    actor = Actor(body.actor, Strength(body.strength))
+    event = Event(Kind(body.kind), body.run, body.step, actor, body.data)
+    return Record(body.seq, event, body.at, body.mono_ms, body.boot, "")
+
+
 @contextmanager
 def _opened(path: Path) -> Iterator[sqlite3.Connection]:
     db = sqlite3.connect(f"file:{quote(str(path.absolute()))}?mode=ro", uri=True, timeout=0.2)
@@ -80,7 +103,7 @@ def _opened(path: Path) -> Iterator[sqlite3.Connection]:
         db.execute("PRAGMA trusted_schema=OFF")
         db.execute("PRAGMA query_only=ON")
         yield db
-    except (sqlite3.Error, ValueError) as error:
+    except (sqlite3.Error, NotCanonicalError, ValueError) as error:
         raise JournalUnusableError(f"{path} cannot be read", why=str(error)) from error
     finally:
         db.close()

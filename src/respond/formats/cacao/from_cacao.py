@@ -209,7 +209,7 @@ class _Import:
         if self._head is not None:
             given = self._head["words"].items()
             words = {name: each for name, each in given if name in RUNBOOK.keys() - _NO_STEPS}
-            if self._words.inputs:
+            if self._words.inputs and isinstance(words.get("inputs", {}), dict):
                 words["inputs"] = {**words.get("inputs", {}), **self._words.inputs}
             return words
         title = self._one_line(("name",), "Imported playbook", _TITLE_MAX)
@@ -447,7 +447,7 @@ class _Import:
     def _hands(self, name: str, title: str, instructions: str) -> dict[str, Any]:
         own = free_name(name, self._ids | RESERVED)
         self._ids.add(own)
-        given = {"instructions": instructions}
+        given = {"title": title, "instructions": instructions}
         return {"id": own, "title": title, "action": "human.do", "with": given}
 
     def _other_playbook(

@@ -20,7 +20,7 @@ from respond.formats.faults import FormatFault, FormatFaults
 
 __all__ = ["BYTES_MAX", "every_text", "next_of", "read_playbook", "unpacked"]
 
-BYTES_MAX: Final = 2 * 1024 * 1024
+BYTES_MAX: Final = 1024 * 1024
 _DEPTH_MAX: Final = 48
 _NODES_MAX: Final = 50_000
 _STEPS_MAX: Final = 1_000

@@ -266,8 +266,10 @@ class PlaybookWords:
     def named(self, each: Any, where: str) -> str:
         """An agent or a target, with its addresses; empty where there is none."""
         definitions = self._playbook.get(where)
-        found = definitions.get(each) if isinstance(definitions, dict) else None
-        if not isinstance(each, str) or not isinstance(found, dict):
+        if not isinstance(each, str) or not isinstance(definitions, dict):
+            return ""
+        found = definitions.get(each)
+        if not isinstance(found, dict):
             return ""
         path: Path = (where, each)
         for word in ("type", "name", "address", "port", "description", "category"):

@@ -27,7 +27,7 @@ class Tally:
     def __init__(self, playbook: Mapping[str, Any]) -> None:
         self._playbook = playbook
         self._taken: set[Path] = set()
-        self._losses: list[ExchangeLoss] = []
+        self._losses: dict[ExchangeLoss, None] = {}
 
     def take(self, *path: str | int) -> None:
         """This value, with all that stands in it, is in the runbook."""
@@ -35,9 +35,7 @@ class Tally:
 
     def lost(self, path: Path, what: str, *, fill: bool = False) -> None:
         """This is not in the runbook as it was."""
-        loss = ExchangeLoss(pointer(*path), what, fill=fill)
-        if loss not in self._losses:
-            self._losses.append(loss)
+        self._losses[ExchangeLoss(pointer(*path), what, fill=fill)] = None
 
     def hold_against(self, again: Mapping[str, Any]) -> None:
         """Take all that our own export of the runbook says, too; name what only it says."""

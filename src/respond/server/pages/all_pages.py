@@ -24,6 +24,7 @@ from respond.server.board import Board
 from respond.server.event_stream import Streams
 from respond.server.guard import HEADERS, Guard, Refused
 from respond.server.pages.journal_page import JournalPage
+from respond.server.pages.left_open_answers import LeftOpenAnswers
 from respond.server.pages.list_page import ListPage
 from respond.server.pages.page_frame import PageFrame, PageSettings
 from respond.server.pages.run_answers import RunAnswers
@@ -63,6 +64,7 @@ def pages(
     frame = PageFrame(board, entry, settings, signon, on_change, workings, streams)
     run = RunPage(frame, load_runbook)
     answers = RunAnswers(frame, run)
+    left_open = LeftOpenAnswers(frame, run, workings.looks)
     journal, runs = JournalPage(frame), ListPage(frame)
     door, begin = SignOnPage(frame), StartPage(frame)
     seen, heard = frame.seen, frame.heard
@@ -79,6 +81,8 @@ def pages(
         Route("/runs/{run}/decision", seen(answers.decision), methods=["POST"]),
         Route("/runs/{run}/answer", seen(answers.answer), methods=["POST"]),
         Route("/runs/{run}/inputs", seen(answers.inputs), methods=["POST"]),
+        Route("/runs/{run}/done", seen(left_open.done), methods=["POST"]),
+        Route("/runs/{run}/prove", seen(left_open.prove), methods=["POST"]),
         Route("/runs/{run}/secret", seen(answers.secret), methods=["POST"]),
         Route("/runs/{run}/again", seen(answers.again), methods=["POST"]),
         Route("/runs/{run}/review", seen(answers.review), methods=["POST"]),

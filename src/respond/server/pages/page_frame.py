@@ -24,6 +24,7 @@ from respond.server.guard import Refused, Visitor, visitor_of
 from respond.server.sessions import Sessions, local_path
 from respond.server.showing import Showing
 from respond.server.signon import SignOn
+from respond.server.troubles import Outage
 from respond.server.workings import Workings
 from respond.views.layout import word
 from respond.views.words import mode_word
@@ -116,12 +117,19 @@ class PageFrame:
                 "typing": typing,
                 "path": request.url.path,
                 "here": request.url.path,
-                "troubles": self.workings.troubles() if visitor is not None else (),
+                "outages": self._outages(request),
                 "practises": self.workings.practice.is_open,
                 **values,
             },
             status=status,
         )
+
+    def _outages(self, request: Request) -> tuple[Outage, ...]:
+        """What does not work, for people; beside a decision nothing but what stops runs."""
+        if visitor_of(request) is None:
+            return ()
+        is_list = request.url.path in ("/", "/audit")
+        return tuple(each for each in self.workings.outages() if each.stops or is_list)
 
     def refusal(self, request: Request, refused: Refused) -> Response:
         """A page that says why not."""

@@ -9,6 +9,7 @@ from itertools import groupby
 from respond.core.fold import RunState
 from respond.core.plan import Plan, short_digest
 from respond.core.runbook import Phase
+from respond.views.deciding import deciding
 from respond.views.layout import said, word
 from respond.views.plan_rows import (
     PlanRow,
@@ -44,6 +45,7 @@ class PlanView:
     """The plan, as the terminal shows it."""
 
     looked: str
+    closing: str
     accounts: tuple[str, ...]
     inputs: tuple[str, ...]
     count: int
@@ -65,6 +67,7 @@ def plan_view(state: RunState, plan: Plan) -> PlanView:
     )
     return PlanView(
         looked=day_text(state.planned_at),
+        closing=deciding(plan).closing,
         accounts=tuple(f"{word(n, limit=30)}: {said(a)}" for n, a in plan.connections.items()),
         inputs=tuple(
             f"{word(name, limit=30)}: {value_text(value)}"

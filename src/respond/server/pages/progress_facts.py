@@ -29,6 +29,7 @@ _LEFT: Final = {
     "unknown": ("UNKNOWN", "danger"),
     "failed": ("FAILED", "danger"),
     "left-open": ("LEFT OPEN", "care"),
+    "alive": ("IT GOES ON", "danger"),
 }
 _TONES: Final = {"good": "good", "care": "care", "danger": "danger"}
 

@@ -18,6 +18,7 @@ from respond.people.answers import Entry, no_review_by, waits_for_no_person
 from respond.server.board import OneRun
 from respond.server.pages.approval_facts import ApprovalView, VoteView, approval_view, votes_of
 from respond.server.pages.asked_facts import Asks, asked_of
+from respond.server.pages.left_open_facts import LeftOpen, left_open_of
 from respond.server.pages.plan_facts import PlanView, plan_view
 from respond.server.pages.progress_facts import (
     MomentView,
@@ -83,6 +84,7 @@ class RunFacts:
     verdict: RunVerdict | None
     broken: tuple[str, ...]
     look_at: tuple[str, ...]
+    left_open: LeftOpen | None
     alone: str
     reviewed: str
     no_review: str
@@ -147,6 +149,7 @@ def run_facts(one: OneRun, viewer: Actor, entry: Entry, anchor: str) -> RunFacts
         verdict=verdict_of(state, today) if state.started or is_over else None,
         broken=tuple(said(line, limit=_LONG) for line in outcome.broken),
         look_at=tuple(item_lines(outcome.look_at)) if state.started else (),
+        left_open=left_open_of(state, outcome, viewer, entry),
         alone=_alone(state),
         reviewed=_reviewed(state),
         no_review=said(no_review_by(entry, state, viewer)),

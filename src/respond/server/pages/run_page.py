@@ -58,7 +58,7 @@ class RunPage:
             visitor: The viewer.
             one: The run.
             error: Why the answer was not taken.
-            at: Which form: ``approve``, ``deny``, ``answer`` or ``inputs``.
+            at: Which form: ``approve``, ``deny``, ``answer``, ``inputs``, ``done`` or ``prove``.
             fields: The inputs as they were typed.
             status: Of the answer.
         """

@@ -412,6 +412,7 @@ def _off(me: Me, user: str, key: AwsKey) -> Write[None]:
         "Find the access key by its id. Choose Actions, Deactivate.",
         "https://console.aws.amazon.com/iam/home#/users",
     ),
+    tries="value",
 )
 @dataclass(frozen=True)
 class DeactivateAwsKey(_OnAwsKey):
@@ -441,7 +442,8 @@ class DeactivateAwsKey(_OnAwsKey):
             if life.state in {ALIVE, INCONCLUSIVE}:
                 unproved = f"{self.key} is off, and a try of it was {life.state}"
                 otherwise = replace(done, proved=False, findings=(*unseen, unproved))
-                return NotYet(f"{self.key} is off, not yet everywhere", _WAITS_S, otherwise)
+                waits = f"{self.key} is off, not yet everywhere"
+                return NotYet(waits, _WAITS_S, otherwise, goes_on=life.state == ALIVE)
             return done
         lagging: tuple[str, ...] = ()
         if life.state == REFUSED:

@@ -53,6 +53,7 @@ __all__ = [
     "LookAlike",
     "is_own",
     "key_text",
+    "kinds_of",
     "look_alikes",
     "made_here",
 ]
@@ -169,7 +170,7 @@ def _alike(one: KeyRow, other: KeyRow) -> bool:
     return all(names) and difflib.SequenceMatcher(None, *names).ratio() >= _ALIKE
 
 
-def _kinds(value: SecretHandle | None) -> tuple[str, ...]:
+def kinds_of(value: SecretHandle | None) -> tuple[str, ...]:
     """What a value may be, by its form; without a value anything."""
     if value is None:
         return tuple(KIND_WORDS)
@@ -261,7 +262,7 @@ class IdentifyKey:
     def run(self, me: Me) -> Script[IdentifiedKey]:
         if self.value is None and not self.name:
             raise UsageError("neither a value nor a name was given", do="give one of them")
-        kinds = _kinds(self.value)
+        kinds = kinds_of(self.value)
         places = () if kinds == ("sa",) else (yield from self._places(me))
         rows = yield from all_rows(me, kinds, places)
         fitting = [row for row in rows if _fits(row, self.value, self.name)]

@@ -47,7 +47,7 @@ from respond.systems.customerio.facts import (
     number,
     text_of,
 )
-from respond.systems.customerio.identify import is_own
+from respond.systems.customerio.identify import is_own, kinds_of
 from respond.systems.customerio.probes import (
     ALIVE,
     INCONCLUSIVE,
@@ -62,6 +62,7 @@ from respond.systems.customerio.reading import (
     KeyRow,
     account,
     collection,
+    hint_matches,
     key_list,
     key_rows,
 )
@@ -86,6 +87,10 @@ _EXCHANGE_AGAIN_S: Final = 10
 """The token exchange counts tries by address; the vendor's client waits that long."""
 
 UNPROVED: Final = "removed, not proved"
+_BY_ENDING: Final = "known-by-its-ending"
+"""What is known of a value from before its key was revoked: that it ends as the key did."""
+_TELLS_APART: Final = 4
+"""Characters of an ending by which a value is told to be a key's own."""
 
 
 def _every_s(ref: KeyRef) -> int:
@@ -334,13 +339,15 @@ class RevokedKey:
         "Choose Revoke (Pipelines: Delete), and confirm.",
         "https://fly.customer.io/settings/api_credentials",
     ),
+    tries="value",
 )
 @dataclass(frozen=True)
 class RevokeKey:
     """Take a key away, and prove that its value is refused.
 
     Proof of death needs proof of life: ``was`` is what ``identify_key`` saw before. Without it,
-    or without the value, the result reads "removed, not proved".
+    or without the value, the result reads "removed, not proved". A value that turns up after the
+    run proves it as well, if it ends as the key did.
 
     Attributes:
         key: Id of the key that dies, from ``customerio.identify_key`` or ``list_keys``.
@@ -350,6 +357,7 @@ class RevokeKey:
         replacement: The credential that respond works with by now, when the key was its own. A
             plan cannot know it, so the step is planned when it is there.
         workspace: Its workspace's name, as the console shows it.
+        hint: How it ends, as its list showed it: by that a value is known that turns up later.
     """
 
     key: KeyId
@@ -358,6 +366,25 @@ class RevokeKey:
     name: str = ""
     replacement: SecretHandle | None = None
     workspace: str = ""
+    hint: str = ""
+
+    def with_value(self, value: SecretHandle) -> RevokeKey:
+        """The same, with a value that nobody had at the time.
+
+        Raises:
+            UsageError: It cannot be tried, or it is not the value of this key.
+        """
+        ref, name = KeyRef.of(self.key), self.name or self.key
+        if ref.kind not in PROBED:
+            raise UsageError(f"{name} ({ref.words}) cannot be tried: any value is let in")
+        if len(self.hint) < _TELLS_APART or not value.hint:
+            raise UsageError(f"nobody knows how {name} ended, so that no value can be told from it")
+        if ref.kind not in kinds_of(value) or not hint_matches(value.hint, self.hint):
+            raise UsageError(
+                f"that is not the value of {name}",
+                why=f"it ends in ...{value.hint}, and {name} ({ref.words}) in ...{self.hint}",
+            )
+        return replace(self, value=value, was=_BY_ENDING)
 
     def run(self, me: Me) -> Script[RevokedKey]:
         ref = KeyRef.of(self.key)
@@ -382,7 +409,10 @@ class RevokeKey:
         done = self._done(ref, life, stays)
         if life.state in {ALIVE, INCONCLUSIVE}:
             return NotYet(
-                f"{ref.id} is off the list, and its value {_word(life)}", _every_s(ref), done
+                f"{ref.id} is off the list, and its value {_word(life)}",
+                _every_s(ref),
+                done,
+                goes_on=life.state == ALIVE,
             )
         return done
 
@@ -406,9 +436,11 @@ class RevokeKey:
             )
 
     def _done(self, ref: KeyRef, life: Life, stays: tuple[str, ...] | None) -> Done[RevokedKey]:
-        proved = life.state == REFUSED and self.was == ALIVE
+        proved = life.state == REFUSED and self.was in {ALIVE, _BY_ENDING}
         word = REFUSED if proved else UNPROVED
         says = f"{self.name or ref.id}: {word}"
+        if proved and self.was == _BY_ENDING:
+            says = f"{says}; it ends in ...{self.hint} as the key did, and was not tried before"
         findings: tuple[str, ...] = ()
         if life.state == REFUSED and not proved:
             findings = (f"{says}: its value is refused now, and was not seen to work before",)
