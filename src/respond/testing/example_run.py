@@ -174,7 +174,8 @@ STEPS = (
         Phase.NOTIFY,
         action="pagerduty.page",
         state=StepPlan.SKIPPED,
-        says="when: inputs.wake",
+        says="does not apply: nobody wants to be woken",
+        when="inputs.wake",
     ),
 )
 
@@ -405,7 +406,8 @@ class ExampleRun:
         self.observe("old_exports", how="done", says="2 found", findings=list(STEPS[4].findings))
         self.write("told", TELL)
         self.observe("told", how="done", says="2 people told")
-        self.observe("page", how="skipped", says="when: inputs.wake", why="when: inputs.wake")
+        why = STEPS[6].says
+        self.observe("page", how="skipped", says=why, why=why)
         self.add(Kind.ENDED, exit=code, say="", next="")
         return self
 

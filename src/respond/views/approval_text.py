@@ -128,7 +128,7 @@ def _for_ever(writes: Sequence[PlannedWrite], width: int, style: Style) -> Itera
     for write in lost[:_LOST_MAX]:
         destroys = "DESTROYS: " if write.effect is Effect.DESTROYS else ""
         breaks = f" Breaks: {said(write.breaks, limit=_LONG)}" if write.breaks else ""
-        yield from bullets([f"{destroys}{said(write.says)}.{breaks}"], width)
+        yield from bullets([f"{destroys}{said(write.says)} ({said(write.where)}).{breaks}"], width)
 
 
 def _signed(request: Request) -> str:
