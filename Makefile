@@ -11,7 +11,7 @@ COMPILE := uv pip compile -q --universal --generate-hashes --no-header --no-anno
 # What one process has compiled, the hundreds that tests start need not compile again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help rehearse server test quick campaign guards lint lock bench screenshots site peers clean
+.PHONY: help rehearse server test types suite quick campaign guards lint lock bench screenshots site peers clean
 
 help:  ## Show what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -24,12 +24,17 @@ server: $(VENV)/server.stamp  ## Install what `respond serve` needs
 test: $(VENV)/test.stamp  ## Lint, types, and all tests
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
+	@$(MAKE) --no-print-directory -j2 types suite
+
+types:
 	@$(BIN)/mypy
+
+suite:
 	@$(BIN)/python -m pytest -n 2 --dist worksteal
 
-quick: $(VENV)/test.stamp  ## Lint and the tests that take no time, for the loop of one who works
+quick: $(VENV)/test.stamp  ## Lint, and of the tests that take no time a few cases each, while you work
 	@$(BIN)/ruff check .
-	@$(BIN)/python -m pytest -q -n 2 --dist worksteal -m "not long"
+	@$(BIN)/python -m pytest -q -n 2 --dist worksteal -m "not long" --few 3
 
 campaign: $(VENV)/test.stamp  ## The campaigns at every point, for a night
 	@$(BIN)/python -m pytest -n 2 --dist worksteal -m campaign --every-point

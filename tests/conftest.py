@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import gc
 import signal
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TypeVar
 from zlib import crc32
 
@@ -32,8 +34,15 @@ settings.load_profile("busy")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """``--every-point``: campaigns visit all their points instead of a sample (nightly)."""
+    """``--every-point``: campaigns visit all their points (nightly); ``--few``: a quick look."""
     parser.addoption("--every-point", action="store_true", help="all points, not a sample")
+    parser.addoption("--few", type=int, help="of each test so many cases, others each day")
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """What is left out whole need not be read: that takes longer than many a test."""
+    is_left_out = config.getoption("markexpr") == "not long" and collection_path.name in LONG
+    return True if is_left_out else None
 
 
 def pytest_configure() -> None:
@@ -45,9 +54,11 @@ def pytest_configure() -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """What is ``LONG`` is, and each campaign; ``make quick`` leaves it out.
 
-    Of cases that are marked ``share`` others are taken each day.
+    Of cases that are marked ``share`` others are taken each day, and so with ``--few``.
     """
     every, today = config.getoption("--every-point"), datetime.now(UTC).toordinal()
+    few = config.getoption("--few")
+    cases: dict[str, list[pytest.Item]] = defaultdict(list)
     left = []
     for item in items:
         if LONG.intersection(item.path.parts) or item.get_closest_marker("campaign"):
@@ -55,6 +66,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         share = item.get_closest_marker("share")
         if share and not every and (today + crc32(item.nodeid.encode())) % share.args[0]:
             left.append(item)
+        elif few:
+            cases[item.nodeid.partition("[")[0]].append(item)
+    for name, found in cases.items():
+        first = (today * few + crc32(name.encode())) % len(found)
+        left += (found * 2)[first + few : first + len(found)]
     config.hook.pytest_deselected(items=left)
     others = set(left)
     items[:] = [item for item in items if item not in others]

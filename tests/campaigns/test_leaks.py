@@ -302,19 +302,20 @@ def test_no_secret_leaves_the_places_where_it_is_used(
 
 
 @pytest.mark.promise("P22")
-@pytest.mark.parametrize("hide", [str, lambda s: f"x{s}", lambda s: s.encode().hex(), _hidden])
-def test_a_secret_that_leaks_is_found(hide: Callable[[str], str], tmp_path: Path) -> None:
+def test_a_secret_that_leaks_is_found(tmp_path: Path) -> None:
     """The search itself finds what is there, in clear or hidden."""
     seen = Seen(tmp_path)
     stage = Stage(tmp_path, "compromised-key", progress=seen.progress)
     with stage:
         assert stage.advance() is ExitCode.DONE
         assert leaks(stage, seen, "") == []
-        seen.text.write(hide(stage.rehearsal.story["slack_bot_token"]))
-        assert leaks(stage, seen, "") != []
+        for hide in (str, lambda s: f"x{s}", lambda s: s.encode().hex(), _hidden):
+            seen.text = io.StringIO()
+            seen.text.write(hide(stage.rehearsal.story["slack_bot_token"]))
+            assert leaks(stage, seen, "") != []
 
 
-@pytest.mark.share(3)
+@pytest.mark.share(4)
 @pytest.mark.promise("P22")
 @pytest.mark.parametrize(
     ("name", "fault"), [(name, fault) for name, faults in FAULTS.items() for fault in faults]
@@ -356,7 +357,7 @@ def requests_with(folder: Path, name: str, overrides: dict[str, str]) -> list[tu
     return [*heard, ("exit", int(code))]
 
 
-@pytest.mark.share(3)
+@pytest.mark.share(4)
 @pytest.mark.promise("P19")
 @pytest.mark.parametrize("attack", ATTACKS)
 @pytest.mark.parametrize(

@@ -44,6 +44,7 @@ def shell(command: str, state: Path) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.share(2)
 @pytest.mark.parametrize(
     "redirected",
     ["2>&1 | head -1", "2>&1 >/dev/null | head -1", "2>&- >&-", "2>/dev/full >/dev/full"],

@@ -27,6 +27,7 @@ from respond.wiring.places import Places
 from respond.wiring.session import ENGINE, load_runbook
 
 KEYGEN = shutil.which("ssh-keygen")
+KEEPERS = ("dana", "ben", "new")
 pytestmark = [
     pytest.mark.promise("P10", "P11"),
     pytest.mark.skipif(KEYGEN is None, reason="there is no ssh-keygen on this machine"),
@@ -108,15 +109,20 @@ class Office:
         return [event for event in found if event.kind in (Kind.APPROVED, Kind.DENIED)]
 
 
-@pytest.fixture
-def office(home: Machine, tmp_path: Path) -> Office:
-    keys = tmp_path / "keys"
-    keys.mkdir()
-    lines = {}
-    for person in ("dana", "ben", "new"):
+@pytest.fixture(scope="session")
+def made_keys(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A key pair for each of them, made once."""
+    keys = tmp_path_factory.mktemp("keys")
+    for person in KEEPERS:
         words = ["-q", "-t", "ed25519", "-N", "", "-C", person, "-f", str(keys / person)]
         subprocess.run([str(KEYGEN), *words], check=True)  # noqa: S603
-        lines[person] = (keys / f"{person}.pub").read_text().strip()
+    return keys
+
+
+@pytest.fixture
+def office(home: Machine, tmp_path: Path, made_keys: Path) -> Office:
+    keys = shutil.copytree(made_keys, tmp_path / "keys")
+    lines = {person: (keys / f"{person}.pub").read_text().strip() for person in KEEPERS}
     home.configure(TOML + PEOPLE.format(**lines))
     home.state.mkdir(mode=0o700, parents=True, exist_ok=True)
     # What a yes binds beside its writes is today's: else people would have to be asked anew.

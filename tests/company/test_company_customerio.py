@@ -11,6 +11,7 @@ import httpx
 import pytest
 
 from respond.company import Company, default_company, serve
+from respond.testing.loopback import loopback_client
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -62,7 +63,7 @@ class Management:
 
 def running(*, guess_routes: bool) -> Iterator[Management]:
     company = default_company(guess_routes=guess_routes, clock=FixedClock())
-    with serve(company) as server, httpx.Client(trust_env=False) as http:
+    with serve(company) as server, loopback_client() as http:
         caller = Management(company, http, server.urls["customerio/eu/management"])
         caller.login(company.story.write_token)
         yield caller

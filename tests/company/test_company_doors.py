@@ -13,6 +13,7 @@ import pytest
 
 from respond.company import Company, default_company, serve
 from respond.company.console import tasks
+from respond.testing.loopback import loopback_client
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -43,7 +44,7 @@ class Visitor:
 @pytest.fixture
 def visitor() -> Iterator[Visitor]:
     company = default_company()
-    with serve(company) as server, httpx.Client(trust_env=False) as http:
+    with serve(company) as server, loopback_client() as http:
         hello = http.get(f"{server.base_url}/_sim/hello").json()
         assert hello["respond_simulator"] == 1
         yield Visitor(company, http, server.base_url, hello["token"])

@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from respond.company import HTTP_KINDS, MAIL_KINDS, Company, InjectedFault, default_company, serve
+from respond.testing.loopback import loopback_client
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,7 +40,7 @@ def caller() -> Iterator[Caller]:
     company = default_company()
     with (
         serve(company) as server,
-        httpx.Client(trust_env=False, timeout=httpx.Timeout(5, read=0.3)) as http,
+        loopback_client(timeout=httpx.Timeout(5, read=0.3)) as http,
     ):
         yield Caller(company, http, server.urls)
 

@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from respond.company import Company, default_company, serve
+from respond.testing.loopback import loopback_client
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -44,7 +45,7 @@ class Pager:
 @pytest.fixture
 def pager() -> Iterator[Pager]:
     company = default_company()
-    with serve(company) as server, httpx.Client(trust_env=False) as http:
+    with serve(company) as server, loopback_client() as http:
         auth = f"Token token={company.story.pagerduty_key}"
         rest, events = server.urls["pagerduty/rest"], server.urls["pagerduty/events"]
         yield Pager(company, http, rest, events, auth)

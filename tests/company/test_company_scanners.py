@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from respond.company import Company, default_company, serve
+from respond.testing.loopback import loopback_client
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -47,7 +48,7 @@ class Night:
 @pytest.fixture
 def night() -> Iterator[Night]:
     company = default_company()
-    with serve(company) as server, httpx.Client(trust_env=False) as http:
+    with serve(company) as server, loopback_client() as http:
         yield Night(company, http, server.urls, server.base_url, server.token)
 
 

@@ -17,6 +17,7 @@ import pytest
 
 import respond.company as package
 from respond.company import Server, SimClock, default_company, serve
+from respond.testing.loopback import loopback_client
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -114,7 +115,7 @@ def test_a_caller_may_ask_to_close(server: Server) -> None:
 def test_bodies_may_come_in_chunks(server: Server) -> None:
     """As httpx sends what it does not know the length of."""
     body = json.dumps({"event_action": "trigger"}).encode()
-    with httpx.Client(trust_env=False) as http:
+    with loopback_client() as http:
         reply = http.post(
             f"{server.urls['pagerduty/events']}/v2/enqueue", content=iter([body[:5], body[5:]])
         )
@@ -123,7 +124,7 @@ def test_bodies_may_come_in_chunks(server: Server) -> None:
 
 def test_head_has_no_body(server: Server) -> None:
     """And the length that GET would have."""
-    with httpx.Client(trust_env=False) as http:
+    with loopback_client() as http:
         url = f"{server.urls['customerio/eu/management']}/v1/openapi.json"
         head, full = http.head(url), http.get(url)
     assert head.content == b""
@@ -164,7 +165,7 @@ def test_half_a_request_is_not_carried_out(server: Server, length: bytes) -> Non
 
 def test_a_place_where_no_vendor_lives(server: Server) -> None:
     """404, and nothing is counted."""
-    with httpx.Client(trust_env=False) as http:
+    with loopback_client() as http:
         assert http.get(f"{server.base_url}/acme/api/v1/users").status_code == 404
     assert server.company.ledger.counts() == {}
 
@@ -176,7 +177,7 @@ def test_many_callers_at_once_lose_nothing(server: Server) -> None:
     body = {"routing_key": key, "event_action": "trigger", "payload": payload}
 
     def call() -> None:
-        with httpx.Client(trust_env=False) as http:
+        with loopback_client() as http:
             for _ in range(10):
                 http.post(f"{server.urls['pagerduty/events']}/v2/enqueue", json=body)
 
@@ -239,7 +240,7 @@ def test_it_runs_in_a_process_of_its_own(end: signal.Signals) -> None:
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603
         assert process.stdout is not None
         where = json.loads(process.stdout.readline())
-        with httpx.Client(trust_env=False) as http:
+        with loopback_client() as http:
             hello = http.get(f"{where['url']}/_sim/hello").json()
             document = http.get(f"{where['url']}/customerio/eu/management/v1/openapi.json").json()
         process.send_signal(end)

@@ -15,6 +15,7 @@ import httpx
 import pytest
 
 from respond.company import Company, default_company, serve
+from respond.testing.loopback import loopback_client
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -93,7 +94,7 @@ class Browser:
 @pytest.fixture
 def browser() -> Iterator[Browser]:
     company = default_company()
-    with serve(company) as server, httpx.Client(trust_env=False) as http:
+    with serve(company) as server, loopback_client() as http:
         yield Browser(company, http, server.urls["sign-on"])
 
 

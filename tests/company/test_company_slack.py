@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from respond.company import Company, default_company, serve
+from respond.testing.loopback import loopback_client
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -47,7 +48,7 @@ class Bot:
 @pytest.fixture
 def bot() -> Iterator[Bot]:
     company = default_company()
-    with serve(company) as server, httpx.Client(trust_env=False) as http:
+    with serve(company) as server, loopback_client() as http:
         yield Bot(company, http, server.urls["slack"], company.story.slack_bot_token)
 
 

@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from respond.company import Company, Server, default_company, serve
+from respond.testing.loopback import loopback_client
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,7 +27,7 @@ def server() -> Iterator[Server]:
 
 @pytest.fixture
 def http() -> Iterator[httpx.Client]:
-    with httpx.Client(trust_env=False) as client:
+    with loopback_client() as client:
         yield client
 
 

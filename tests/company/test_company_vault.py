@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from respond.company import Company, default_company, serve
+from respond.testing.loopback import loopback_client
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -44,7 +45,7 @@ class Keeper:
 @pytest.fixture
 def vault() -> Iterator[Keeper]:
     company = default_company()
-    with serve(company) as server, httpx.Client(trust_env=False) as http:
+    with serve(company) as server, loopback_client() as http:
         urls, token = server.urls, company.story.vault_token
         yield Keeper(company, http, urls["vault"], token, urls["widgets"])
 

@@ -69,20 +69,20 @@ def test_every_action_has_an_example() -> None:
     assert driven - {""} == set(load()) - verbs
 
 
-@every_vendor
+@pytest.mark.share(2)
 @pytest.mark.long
-def test_every_example_works(name: str) -> None:
-    """The real engine ends well with it, and a bare request is answered as it says."""
+@every_vendor
+def test_every_example_works_and_asks_every_route(name: str) -> None:
+    """The real engine ends well with it, and a bare request is answered as it says.
+
+    A route of its simulator that nothing asks is nobody's, or listed with a reason; what is listed
+    and asked all the same is a lie.
+    """
     exchanged = vendor(name).exchanged
 
     assert exchanged.failed == ()
     assert exchanged.exchanges
-
-
-@every_vendor
-def test_every_route_of_a_simulator_is_asked_or_listed_with_a_reason(name: str) -> None:
-    """What nothing asks is nobody's, and what is listed and asked all the same is a lie."""
-    asked = {(one.method, one.path) for one in vendor(name).exchanged.exchanges}
+    asked = {(one.method, one.path) for one in exchanged.exchanges}
     silent = {
         f"{method} {template}"
         for method, template in routes_of(name)

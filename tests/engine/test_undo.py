@@ -199,7 +199,7 @@ def test_the_undo_of_a_shipped_runbook_survives_a_crash_anywhere(
         stage.advance()
         assert stage.undo(moments) is ExitCode.DONE
         base, tally = changed_in(stage), stage.tally()
-    for n in todays(range(len(moments.names)), 8):
+    for n in todays(range(len(moments.names)), 24):
         dying = Moments(kill_at=n)
         with Stage(tmp_path / str(n), name, routes=True) as stage:
             stage.advance()

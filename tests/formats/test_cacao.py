@@ -277,6 +277,15 @@ def test_a_step_that_somebody_put_in_is_a_persons_and_has_our_inputs() -> None:
     assert said[2].refs == {"inputs.who"}
 
 
+def test_a_runbook_whose_other_runbook_is_not_here_says_that_it_was_not_compared() -> None:
+    """It is written all the same: what it calls can be brought along."""
+    data = json.dumps(sent("rotate-all-keys")[1].playbook).encode()
+    back = imported(data, file="x.json", actions=ACTIONS)
+    assert ["no runbook 'rotate-key'" in fault.what for fault in back.faults] == [True]
+    assert [(loss.pointer, loss.fill) for loss in back.losses] == [("", True)]
+    assert "runbook: rotate-key" in back.text
+
+
 @pytest.mark.parametrize(
     ("change", "why"),
     [

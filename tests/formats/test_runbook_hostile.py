@@ -116,7 +116,7 @@ def _look(data: bytes) -> None:
 
 @pytest.mark.promise("P18")
 @pytest.mark.campaign("C9")
-@settings(max_examples=60)
+@settings(max_examples=30)
 @given(_NEARLY)
 def test_no_runbook_ends_in_a_traceback(data: Any) -> None:
     """Whatever a file holds that is nearly a runbook, the answer is a runbook or faults."""
@@ -125,7 +125,7 @@ def test_no_runbook_ends_in_a_traceback(data: Any) -> None:
 
 @pytest.mark.promise("P18")
 @pytest.mark.campaign("C9")
-@settings(max_examples=60)
+@settings(max_examples=30)
 @given(st.dictionaries(_KEYS, _ANY, max_size=6))
 def test_no_yaml_ends_in_a_traceback(data: Any) -> None:
     """The same for files that are not even nearly one."""
@@ -134,7 +134,7 @@ def test_no_yaml_ends_in_a_traceback(data: Any) -> None:
 
 @pytest.mark.promise("P18")
 @pytest.mark.campaign("C9")
-@settings(max_examples=80)
+@settings(max_examples=40)
 @given(st.data())
 def test_a_runbook_with_one_thing_changed_ends_in_no_traceback(data: st.DataObject) -> None:
     """Any value of a good file replaced by any other: a typing hand at night."""

@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -76,12 +77,30 @@ class Copy:
     def __init__(self, folder: Path) -> None:
         self._root = folder / "tree"
         shutil.copytree(ROOT, self._root, ignore=_NOT_COPIED)
-        ours = {name: each for name, each in os.environ.items() if not name.startswith("PYTEST_")}
-        self._environ = {**ours, "PYTHONPATH": str(self._root / "src")}
-        imported = self._python("-c", "import respond; print(respond.__file__)").stdout
+        left = ("PYTEST_", "PYTHONDONTWRITEBYTECODE")
+        ours = {name: each for name, each in os.environ.items() if not name.startswith(left)}
+        environ = {**ours, "PYTHONPATH": str(self._root / "src")}
+        asked = (sys.executable, "-c", "import respond; print(respond.__file__)")
+        imported = subprocess.run(  # noqa: S603 - our own interpreter and words
+            asked, cwd=self._root, env=environ, stdout=subprocess.PIPE, text=True, check=True
+        ).stdout
         if Path(imported.strip()).parent != self._root / _SOURCE:
             msg = f"the copy would be tested with {imported!r}"
             raise RuntimeError(msg)
+        self._printed = folder / "printed"
+        warm = self._root / "tests" / "guards" / "warm.py"
+        self._warm = subprocess.Popen(  # noqa: S603 - the same
+            [sys.executable, str(warm), str(self._printed), str(_LIMIT_S)],
+            cwd=self._root,
+            env=environ,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def close(self) -> None:
+        """Let the process that runs the tests end."""
+        self._warm.communicate()
 
     def without(self, guard: Guard) -> str:
         """Empty when the guard's test is red without it; else what happened."""
@@ -108,13 +127,18 @@ class Copy:
         """The tests that failed, and what else went wrong: not found, not imported, skipped."""
         report = self._root.parent / "report.xml"
         report.unlink(missing_ok=True)
-        options = ("-q", "-p", "no:cacheprovider", f"--junitxml={report}")
-        try:
-            said = self._python("-m", "pytest", "--every-point", *options, *tests).stdout
-        except subprocess.TimeoutExpired:
-            return [], f"it did not end in {_LIMIT_S} s"
+        options = ("-q", "--every-point", "-p", "no:cacheprovider", f"--junitxml={report}")
+        # Plug-ins that stay imported cannot be rewritten, and need not be.
+        quiet = ("-W", "ignore::pytest.PytestAssertRewriteWarning")
+        assert self._warm.stdin is not None
+        assert self._warm.stdout is not None
+        self._warm.stdin.write(json.dumps([*options, *quiet, *tests]) + "\n")
+        self._warm.stdin.flush()
+        if not self._warm.stdout.readline():
+            return [], "the process that runs the tests is gone"
+        said = self._printed.read_text(encoding="utf-8", errors="replace")
         if not report.exists():
-            return [], said[-500:]
+            return [], said[-500:] or f"it did not end in {_LIMIT_S} s"
         failed, odd, ran = [], [], 0
         for case in ET.parse(report).iter("testcase"):  # noqa: S314 - our own pytest wrote it
             ran += 1
@@ -126,18 +150,6 @@ class Copy:
                 elif said_of_it.tag == "failure":
                     failed.append(name)
         return failed, "; ".join(odd) or ("" if ran else said[-500:])
-
-    def _python(self, *words: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(  # noqa: S603 - our own interpreter and words
-            [sys.executable, *words],
-            cwd=self._root,
-            env=self._environ,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=_LIMIT_S,
-        )
 
 
 def main(only: Sequence[str]) -> int:
@@ -158,6 +170,8 @@ def main(only: Sequence[str]) -> int:
                 wrong += bool(why)
                 _say(f"{'red ' if not why else 'GREEN'} {guard.says} ({guard.file})")
                 _say(f"      {guard.test}" + (f"\n      {why}" if why else ""))
+        while not copies.empty():
+            copies.get().close()
     _say(f"{len(chosen)} guards were switched off, {wrong} faults")
     return 1 if wrong else 0
 

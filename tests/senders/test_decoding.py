@@ -44,6 +44,7 @@ def nodes(value: Any) -> int:
     return 1 + sum(nodes(each) for each in inner)
 
 
+@pytest.mark.share(3)
 @pytest.mark.promise("P18")
 @pytest.mark.parametrize(
     ("body", "reason"),

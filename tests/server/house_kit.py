@@ -33,6 +33,7 @@ from respond.core.approval import NAMESPACE, Request, Standing, Verdict, answer_
 from respond.core.asked import asked_now
 from respond.core.fold import RunState
 from respond.people.answers import decide_signed
+from respond.testing.loopback import loopback_client
 from respond.testing.senders import payload, secret_for, signed, slack_click
 from respond.wiring.app import application
 from respond.wiring.places import Places
@@ -158,7 +159,7 @@ class Site:
             delivery_id=others.pop("delivery_id", f"delivery-{sender}-{self.sent}"),
             options=OPTIONS.get(sender, {}),
         )
-        with httpx.Client(trust_env=False, timeout=60) as http:
+        with loopback_client(timeout=60) as http:
             return http.post(f"{self.url}/hooks/{sender}", content=body, headers=dict(headers))
 
     def now_text(self) -> str:
@@ -251,7 +252,7 @@ class CompanyBrowser(Browserish):
     """Signs on at the simulated company's own provider."""
 
     def agree(self, address: str, person: str) -> str:
-        with httpx.Client(trust_env=False, timeout=60) as there:
+        with loopback_client(timeout=60) as there:
             page = there.get(address).text
             number = page.partition('name="request" value="')[2].partition('"')[0]
             place = httpx.URL(address).join("choose")

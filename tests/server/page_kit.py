@@ -48,6 +48,7 @@ from respond.server.signon import SignOn, SignOnSettings
 from respond.server.troubles import Outage
 from respond.server.workings import Workings
 from respond.testing.example_run import ExampleRun, example_plan, example_task
+from respond.testing.loopback import loopback_client
 from respond.testing.settable_clock import SettableClock
 
 RUN = "CK-7F3Q"
@@ -390,7 +391,7 @@ class _Loopback:
         config = uvicorn.Config(
             self._answer,
             interface="asgi3",
-            log_level="critical",
+            log_config=None,  # A level would stay for every server after this one.
             lifespan="off",
             timeout_graceful_shutdown=1,
         )
@@ -453,12 +454,10 @@ class Browserish:
         self.url = url
         self.cookies: dict[str, str] = {}
         hooks: dict[str, list[Any]] = {"request": [self._send], "response": [self._kept]}
-        self.http = httpx.Client(
+        self.http = loopback_client(
             base_url=url,
-            trust_env=False,
             timeout=60,
             event_hooks=hooks,
-            verify=False,  # noqa: S501 - loopback has no TLS
         )
 
     # A browser sends Secure cookies to loopback without TLS; this library's own jar does not.
@@ -505,7 +504,7 @@ class Browserish:
 
     def agree(self, address: str, person: str) -> str:
         """At the provider: say who one is; gives the address that it sends the browser back to."""
-        with httpx.Client(trust_env=False, timeout=60, verify=False) as there:  # noqa: S501 - as above
+        with loopback_client(timeout=60) as there:
             answer = there.post(address, data={"sub": subject_of(person)})
         assert answer.status_code == 302, answer.text
         return answer.headers["location"]

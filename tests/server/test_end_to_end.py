@@ -33,12 +33,19 @@ def approve(served: Site, channel: str) -> None:
 )
 @pytest.mark.long
 def test_from_a_real_delivery_to_a_proved_end(sender: str, channel: str, tmp_path: Path) -> None:
-    """Signed as the sender does, planned, approved by somebody, run to its end in the company."""
+    """Signed as the sender does, planned, approved by somebody, run to its end in the company.
+
+    A sender that tries again gets its 202 and the first one's id; there is one run.
+    """
     with site(tmp_path, policy='chat = "destructive"') as served:
-        answer = served.send(sender)
+        body = payload(sender, at=served.now_text())
+        answer = served.send(sender, body, delivery_id="one")
         assert (answer.status_code, answer.json()["result"]) == (202, "new")
 
         waiting = served.waiting()
+        again = served.send(sender, body, delivery_id="one").json()
+        assert (again["result"], again["delivery"]) == ("duplicate", answer.json()["delivery"])
+        assert len(served.runs()) == 1
         assert waiting.operator == f"hook/{sender}"
         assert waiting.plan is not None
         assert served.writes() == 0
@@ -83,20 +90,6 @@ def closes_on_the_page(served: Site, ended: RunState) -> None:
     assert value not in after
     kept = (served.house.path.parent).rglob("*")
     assert not any(value.encode() in each.read_bytes() for each in kept if each.is_file())
-
-
-@pytest.mark.promise("P17")
-@pytest.mark.parametrize("sender", SENDERS)
-@pytest.mark.long
-def test_the_same_delivery_again_is_the_same_run(sender: str, tmp_path: Path) -> None:
-    """A sender that tries again gets its 202 and the first one's id; there is one run."""
-    with site(tmp_path) as served:
-        body = payload(sender, at=served.now_text())
-        first = served.send(sender, body, delivery_id="one").json()
-        served.waiting()
-        again = served.send(sender, body, delivery_id="one").json()
-        assert (again["result"], again["delivery"]) == ("duplicate", first["delivery"])
-        assert len(served.runs()) == 1
 
 
 def test_news_about_one_thing_joins_one_run(tmp_path: Path) -> None:

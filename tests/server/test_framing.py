@@ -4,10 +4,10 @@ import json
 import socket
 from pathlib import Path
 
-import httpx
 import pytest
 from tests.server.house_kit import Site, site
 
+from respond.testing.loopback import loopback_client
 from respond.testing.senders import payload, secret_for
 
 
@@ -28,7 +28,7 @@ def answered(served: Site, raw: bytes) -> tuple[bytes, bool]:
 
 
 def figures(served: Site) -> str:
-    with httpx.Client(trust_env=False) as http:
+    with loopback_client() as http:
         return http.get(f"{served.url}/metrics").text
 
 

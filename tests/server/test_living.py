@@ -13,7 +13,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import httpx
 import pytest
 from tests.server.house_kit import LIMIT_S, Site, as_json, project, site, started
 
@@ -29,6 +28,7 @@ from respond.core.fold import RunState, RunStatus
 from respond.core.recorded import AskKind
 from respond.errors import RefusedByPersonError
 from respond.people.answers import answer
+from respond.testing.loopback import loopback_client
 from respond.testing.senders import payload, secret_for, signed
 
 BEN = Actor("ben", Strength.KEY)
@@ -245,6 +245,7 @@ ATTACKS = (
 )
 
 
+@pytest.mark.share(3)
 @pytest.mark.promise("P13", "P18", "P19", "P21")
 @pytest.mark.parametrize("attack", ATTACKS, ids=range(len(ATTACKS)))
 @pytest.mark.long
@@ -270,29 +271,25 @@ def test_a_hostile_text_becomes_ugly_text_in_a_proposal_at_most(
         assert served.writes() == 0
 
 
-@pytest.mark.promise("P18")
-@pytest.mark.parametrize(
-    "body",
-    [
-        b"[" * 10_000 + b"]" * 10_000,
-        b'{"event": {"id": "a", "id": "b"}}',
-        b'{"event": "\xff\xfe"}',
-        b"\xef\xbb\xbf{}",
-        b'{"event": NaN}',
-        b"not json",
-        b"",
-        b'{"event": ' + b"[1," * 20_000 + b"1" + b"]" * 20_000 + b"}",
-    ],
-    ids=["deep", "twice", "no-utf8", "bom", "nan", "no-json", "empty", "nodes"],
+NO_USE = (
+    b"[" * 10_000 + b"]" * 10_000,
+    b'{"event": {"id": "a", "id": "b"}}',
+    b'{"event": "\xff\xfe"}',
+    b"\xef\xbb\xbf{}",
+    b'{"event": NaN}',
+    b"not json",
+    b"",
+    b'{"event": ' + b"[1," * 20_000 + b"1" + b"]" * 20_000 + b"}",
 )
-@pytest.mark.long
-def test_a_genuine_delivery_that_is_no_use_is_recorded_and_begins_nothing(
-    body: bytes, tmp_path: Path
-) -> None:
+
+
+@pytest.mark.promise("P18")
+def test_a_genuine_delivery_that_is_no_use_is_recorded_and_begins_nothing(tmp_path: Path) -> None:
     """202, so that the sender does not switch the page off; and nothing more than a line."""
     with site(tmp_path) as served:
-        answer_ = served.send("pagerduty", body)
-        assert (answer_.status_code, answer_.json()["result"]) == (202, "ignored")
+        for body in NO_USE:
+            answer_ = served.send("pagerduty", body)
+            assert (answer_.status_code, answer_.json()["result"]) == (202, "ignored"), body[:40]
         assert served.send("pagerduty").status_code == 202
         served.waiting()
         assert len(served.runs()) == 1
@@ -364,7 +361,7 @@ def send_to(url: str, n: int) -> int:
         now_s=int(time.time()),
         delivery_id=f"delivery-{n}",
     )
-    with httpx.Client(trust_env=False, timeout=60) as http:
+    with loopback_client(timeout=60) as http:
         return http.post(f"{url}/hooks/pagerduty", content=body, headers=dict(headers)).status_code
 
 
@@ -381,7 +378,7 @@ def test_killed_after_a_202_every_event_is_there_and_each_once(
     more = "\n[server]\nproposals = 100\n"
     where, state = project(tmp_path / "project", hooks=hooks, sources=more), tmp_path / "state"
     sent = 0
-    for deliveries in (1, 2, 3, 5):
+    for deliveries in (1, 3):
         with process(where, state, company) as (running, url):
             for _ in range(deliveries):
                 assert send_to(url, sent) == 202
@@ -445,7 +442,7 @@ def test_too_little_room_is_not_ready_and_says_how_much_is_needed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A warning ahead of time: deliveries are still taken while they can be kept."""
-    with site(tmp_path) as served, httpx.Client(trust_env=False, base_url=served.url) as http:
+    with site(tmp_path) as served, loopback_client(base_url=served.url) as http:
         monkeypatch.setattr("respond.wiring.app._ROOM_BYTES", 1 << 60)
         assert http.get("/readyz").status_code == 503
         assert served.send("pagerduty").status_code == 202
@@ -457,7 +454,7 @@ def test_too_little_room_is_not_ready_and_says_how_much_is_needed(
 
 def test_health_says_whether_it_lives_and_is_ready(tmp_path: Path) -> None:
     """200 for both, and figures; no word about runs for strangers."""
-    with site(tmp_path) as served, httpx.Client(trust_env=False, base_url=served.url) as http:
+    with site(tmp_path) as served, loopback_client(base_url=served.url) as http:
         assert http.get("/healthz").json() == {"alive": True}
         assert http.get("/readyz").json() == {"ready": True}
         served.send("pagerduty")
@@ -502,7 +499,7 @@ def test_a_flood_of_proposals_is_held_and_stops_no_other_sender(
         served.soon(lambda: len(served.house.inbox.held(10)) == 3 or None)
         assert len(served.runs()) == 3
         assert served.house.inbox.count_waiting() == 0
-        with httpx.Client(trust_env=False) as http:
+        with loopback_client() as http:
             assert "respond_events_waiting 3.0" in http.get(f"{served.url}/metrics").text
         assert "Held: 3." in served.page("ana").get("/").text
         said = ""

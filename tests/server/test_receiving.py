@@ -34,6 +34,7 @@ from respond.senders import SENDERS, SenderSecrets, UnusableError
 from respond.server.courtesy import Courtesy
 from respond.server.metrics import Metrics
 from respond.server.receiving import OnClick, Receiver, ReceivingLimits, Source
+from respond.testing.loopback import loopback_client
 from respond.testing.senders import RETRIES, Retries, payload, secret_for, signed
 from respond.testing.settable_clock import SettableClock
 
@@ -80,8 +81,8 @@ class Hooks:
         self.door.bind(("127.0.0.1", 0))
         self.door.listen()
         self.address: tuple[str, int] = self.door.getsockname()
-        self.client = httpx.Client(
-            base_url="http://{}:{}/hooks/".format(*self.address), trust_env=False
+        self.client = loopback_client(
+            base_url="http://{}:{}/hooks/".format(*self.address),
         )
         config = uvicorn.Config(self.app, log_config=None, lifespan="off", ws="none")
         self._server = uvicorn.Server(config)
@@ -742,7 +743,7 @@ def process(folder: Path) -> Iterator[tuple[httpx.Client, subprocess.Popen[str]]
         port = int(server.stdout.readline())
         url = f"http://127.0.0.1:{port}/hooks/"
         try:
-            with httpx.Client(base_url=url, trust_env=False, timeout=60) as client:
+            with loopback_client(base_url=url, timeout=60) as client:
                 yield client, server
         finally:
             server.kill()

@@ -20,11 +20,12 @@ from respond.core.fold import RunStatus
 from respond.errors import JournalUnusableError
 from respond.server.carrying import Carrier
 from respond.server.supervising import Supervisor
+from respond.testing.loopback import loopback_client
 from respond.testing.settable_clock import SettableClock
 
 
 def at(served: Site, path: str) -> httpx.Response:
-    with httpx.Client(trust_env=False, base_url=served.url) as http:
+    with loopback_client(base_url=served.url) as http:
         return http.get(path)
 
 

@@ -119,7 +119,7 @@ def test_run_twice_it_writes_once(office: Any, case: WriteCase, vendor: VendorWr
     assert vendor.state(office) == before
 
 
-@pytest.mark.share(3)
+@pytest.mark.share(6)
 @each_with("timeout-after", "cut-after", "500-after", "html-after")
 @pytest.mark.promise("P2")
 def test_an_answer_that_is_lost_after_the_effect(
@@ -147,7 +147,7 @@ def test_an_answer_that_is_lost_after_the_effect(
     assert case.moves or vendor.state(office) == after
 
 
-@pytest.mark.share(3)
+@pytest.mark.share(6)
 @each_with("timeout-before", "cut-before", "500", "503", "html")
 @pytest.mark.promise("P2")
 def test_an_answer_that_is_lost_before_the_effect(
@@ -164,7 +164,7 @@ def test_an_answer_that_is_lost_before_the_effect(
     assert case.unseen or vendor.state(office) != before
 
 
-@pytest.mark.share(3)
+@pytest.mark.share(6)
 @each_with("401", "403", more="noes")
 def test_a_no_is_a_no(office: Any, case: WriteCase, vendor: VendorWrites, fault: str) -> None:
     """Nothing happened, and a person could do it by hand where it is about who asks."""
@@ -206,7 +206,7 @@ def test_a_write_that_comes_too_often_is_to_come_again(
     assert vendor.state(office) == before
 
 
-@pytest.mark.share(3)
+@pytest.mark.share(6)
 @too_often
 def test_a_read_that_comes_too_often_waits(
     office: Any, case: WriteCase, vendor: VendorWrites, how: str
@@ -220,7 +220,7 @@ def test_a_read_that_comes_too_often_waits(
     assert office.clock.now_ms() - before >= slow.read_ms * case.looks
 
 
-@pytest.mark.share(3)
+@pytest.mark.share(6)
 @each_with("html", "empty", "500", "503", more="unseen")
 @pytest.mark.promise("P6")
 @pytest.mark.usefixtures("vendor")

@@ -21,6 +21,7 @@ from authlib.common.errors import AuthlibBaseError  # type: ignore[import-untype
 from joserfc.errors import BadSignatureError, JoseError
 from starlette.concurrency import run_in_threadpool
 
+from respond.adapters.http.wire import public_authorities
 from respond.adapters.sockets import tls_context
 from respond.adapters.way import DIRECT, WayThere
 from respond.core.showable import showable, showable_host
@@ -248,7 +249,7 @@ class SignOn:
                 "timeout": _TIMEOUT_S,
                 "trust_env": False,
                 "follow_redirects": False,
-                **({"verify": tls_context(settings.way)} if settings.way.ca else {}),
+                "verify": tls_context(settings.way) if settings.way.ca else public_authorities(),
                 **({"proxy": settings.way.proxy} if settings.way.proxy else {}),
             },
         )

@@ -55,7 +55,7 @@ ul, ol { margin: 0.4rem 0; padding-left: 1.3rem; }
   header, main, footer { max-width: none; padding: 0; }
   h1 { font-size: 17pt; }
   h2 { font-size: 12.5pt; break-after: avoid; }
-  .mode { border: 1px solid currentColor; }
+  .mode.real, .mode.practice { background: none; color: inherit; border: 1px solid; }
 }
 """
 
@@ -116,9 +116,13 @@ RULES: Final = """\
 .report .facts dd { margin: 0; grid-column: 2; }
 .report .anchor, .report .command { background: var(--card); border: 1px solid var(--line);
   border-radius: 0.2rem; padding: 0.4rem 0.6rem; }
-.report table { border-collapse: collapse; width: 100%; font-size: 0.92em; }
-.report th { text-align: left; white-space: nowrap; color: var(--faint); font-weight: 600; }
-.report th, .report td { padding: 0.2rem 0.6rem 0.2rem 0; vertical-align: top;
+.report table { border-collapse: collapse; width: 100%; font-size: 0.92em;
+  overflow-wrap: break-word; }
+@media screen and (max-width: 30rem) { .report table { font-size: 0.82em; } }
+.report .steps th { white-space: nowrap; }
+.report .steps td:last-child { overflow-wrap: anywhere; }
+.report th { text-align: left; color: var(--faint); font-weight: 600; }
+.report th, .report td { padding: 0.2rem 0.5rem 0.2rem 0; vertical-align: top;
   border-bottom: 1px solid var(--line); }
 .report td.number { text-align: right; color: var(--faint); }
 @media print {

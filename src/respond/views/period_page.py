@@ -18,6 +18,7 @@ from respond.views.words import day_text, runbook_of, span_text
 __all__ = ["PeriodFacts", "period_json", "period_page"]
 
 _MINUTE: Final = 16
+_DAY: Final = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,11 +91,11 @@ def _length(seconds: float | None) -> str:
 
 def _times(facts: PeriodFacts) -> list[Element]:
     rows = [
-        (name, what, span)
-        for name, period in (("incidents", facts.real), ("rehearsals", facts.rehearsed))
+        (f"{name}: {what}", span)
+        for name, period in (("Incidents", facts.real), ("Rehearsals", facts.rehearsed))
         for what, span in (
-            ("from the start of the run to the proof", period.from_start),
-            ("from the leak to the proof", period.from_leak),
+            ("start of the run to proof", period.from_start),
+            ("leak to proof", period.from_leak),
         )
     ]
     words = (
@@ -102,10 +103,10 @@ def _times(facts: PeriodFacts) -> list[Element]:
         "Runs that have not got there are not in these times; they stand below."
     )
     cells = [
-        (name, what, str(span.count), _length(span.median_s), _length(span.worst_s))
-        for name, what, span in rows
+        (what, str(span.count), _length(span.median_s), _length(span.worst_s))
+        for what, span in rows
     ]
-    heads = ("Of", "What", "Counted", "Median", "Worst")
+    heads = ("What", "Counted", "Median", "Worst")
     return [el("p", words, class_="lead"), _table(heads, cells)]
 
 
@@ -121,14 +122,12 @@ def _runs(period: Period, today: Mapping[str, Today], none: str) -> Element:
     rows = [
         (
             day_text(run.state.proposed_at)[:_MINUTE],
-            word(run.state.id),
-            word(runbook_of(run.state)),
-            word(run.state.operator),
+            f"{word(run.state.id)} {word(runbook_of(run.state))}, {word(run.state.operator)}",
             verdict_of(run.state, today[run.state.id]).title,
         )
         for run in period.runs
     ]
-    return _table(("Begun", "Run", "Runbook", "Operator", "What it came to"), rows)
+    return _table(("Begun", "Run, runbook, operator", "What it came to"), rows)
 
 
 def _left(period: Period) -> list[Element]:
@@ -163,14 +162,13 @@ def _rehearsals(facts: PeriodFacts) -> Element:
     rows = [
         (
             word(name),
-            str(len(runs)),
-            day_text(runs[-1].state.proposed_at)[:_MINUTE],
+            f"{len(runs)}, the last {day_text(runs[-1].state.proposed_at)[:_DAY]}",
             _length(ProofTimes.of(r.outcome.containment.seconds_from_start for r in runs).median_s),
             verdict_of(runs[-1].state, facts.today[runs[-1].state.id]).title,
         )
         for name, runs in sorted(latest.items())
     ]
-    return _table(("Runbook", "Times", "Last", "Median to the proof", "The last came to"), rows)
+    return _table(("Runbook", "Times", "Median to proof", "The last came to"), rows)
 
 
 def _lines(lines: Sequence[str]) -> Element:

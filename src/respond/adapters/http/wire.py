@@ -17,6 +17,7 @@ import socket
 import ssl
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import cache
 from typing import Any, Final
 from weakref import WeakSet
 
@@ -29,7 +30,7 @@ from respond.adapters.sockets import InwardError, outward, tls_context
 from respond.adapters.way import WayThere
 from respond.ports import Clock
 
-__all__ = ["FAULTS", "Pool", "send"]
+__all__ = ["FAULTS", "Pool", "public_authorities", "send"]
 
 Safe = Callable[[str, str, bytes, Sequence[tuple[str, str]]], bool]
 
@@ -84,9 +85,7 @@ class Pool:
     def _made(self, way: WayThere, *, secure: bool) -> httpcore.ConnectionPool:
         context = None
         if secure:
-            # Loading certificates takes 20 ms and more.
-            public = httpx.create_ssl_context
-            context = tls_context(way) if way.ca else public(verify=True, trust_env=False)
+            context = tls_context(way) if way.ca else public_authorities()
         kept: dict[str, Any] = {
             "ssl_context": context,
             "max_connections": _CONNECTIONS_MAX,
@@ -125,6 +124,12 @@ class Pool:
             stream.cut()
         for pool in self._pools.values():
             pool.close()
+
+
+@cache
+def public_authorities() -> ssl.SSLContext:
+    """A context that trusts the world's authorities; to load them takes 20 ms and more."""
+    return httpx.create_ssl_context(verify=True, trust_env=False)
 
 
 def send(

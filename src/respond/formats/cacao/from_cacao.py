@@ -109,6 +109,8 @@ def imported(
         faults = (fault,)
     except FormatFaults as several:
         faults = several.faults
+    if faults and making.is_ours:
+        making.believe()
     return Imported(name or own, text, tuple(making.tally.losses()), faults, runbook)
 
 
@@ -157,6 +159,16 @@ class _Import:
     @property
     def is_ours(self) -> bool:
         return self._head is not None
+
+    def believe(self) -> None:
+        """Take what carries our extension as it is: it does not load, so nothing compares it."""
+        what = "it does not load as it is, so what others changed in it was not looked for"
+        self.tally.lost((), what, fill=True)
+        for word in self._playbook.keys() - {"workflow", "signatures", "markings"}:
+            self.tally.take(word)
+        for source, step in self._workflow.items():
+            if _ext(step) or step["type"] in {"start", "end"}:
+                self.tally.take("workflow", source)
 
     def head(self) -> tuple[str, ...]:
         """Sentences about where it comes from."""
@@ -328,7 +340,6 @@ class _Import:
             made["on_failure"] = {"steps": steps, **left} if left else steps
         parts = ours.get("parts")
         named = tuple(str(each) for each in parts) if isinstance(parts, list) else ()
-        # No list keeps what it held elsewhere: another order of the keys is the same step.
         return _Made(made, ours=True, parts=named, listed=str(ours.get("list", "")))
 
     def _grouped(self, steps: list[_Made]) -> list[Any]:
