@@ -353,9 +353,10 @@ def test_who_else_could_change_what_a_run_does_is_found(
     (home.project / "runbooks" / "mine.yaml").write_text(
         "runbook: mine\ntitle: Mine\nsteps: [{id: a, action: human.do, with: {instructions: b}}]\n"
     )
-    before = home.run("check", "mine").err, home.run("doctor", "mine").out
+    about = ["mine"] if name.startswith("runbooks") else []
+    before = home.run("check", *about).err, home.run("doctor", *about).out
     says = spoil(home.project / name)
-    after = home.run("check", "mine").err, home.run("doctor", "mine").out
+    after = home.run("check", *about).err, home.run("doctor", *about).out
     assert not any(says in text for text in before)
     # A long path is broken where the line ends.
     assert all("".join(says.split()) in "".join(text.split()) for text in after)

@@ -161,6 +161,8 @@ def test_what_is_asked_after_the_kill_is_asked_once_and_used(since: str, tmp_pat
     assert (state.inputs["since"] is None) == (since == "")
     began = next(index for index, each in enumerate(prompt.asked) if isinstance(each, AskConfirm))
     assert isinstance(prompt.asked[began - 1], AskStart)
+    # What a person restarts is asked of them once: the task is the question.
+    assert sum(isinstance(each, AskConfirm) for each in prompt.asked) == 1
 
 
 def test_where_nobody_sits_there_a_late_input_stops_nothing(tmp_path: Path) -> None:

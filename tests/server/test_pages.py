@@ -877,6 +877,9 @@ def test_done_is_not_shown_as_good_while_containment_is_not_proved(
     assert 'class="card now care"' in text
     now = text[text.index('class="card now') : text.index("How far it is")]
     assert "CONTAINED, NOT PROVED" in now
+    listed = ana.get("/?which=over").text
+    assert '<p class="stands care">CONTAINED, NOT PROVED' in listed
+    assert '<p class="stands good">CONTAINED and proved' in listed
 
 
 def test_the_list_says_what_each_waits_for_and_since_when(night: Night, ana: Browserish) -> None:

@@ -100,6 +100,18 @@ def _runbooks(cursor: Cursor) -> Offer:
         yield name, title_of(found)[0]
 
 
+def _own_runbooks(cursor: Cursor) -> Offer:
+    """Those of the project, which can be edited."""
+    shipped = {name for name, found in cursor.places.runbooks().items() if found.shipped}
+    return (each for each in _runbooks(cursor) if each[0] not in shipped)
+
+
+def _templates(cursor: Cursor) -> Offer:
+    yield "hands", "a person does it all"
+    yield "api", "an API of your own, which stands in for itself"
+    yield from _runbooks(cursor)
+
+
 def _checked(cursor: Cursor) -> Offer:
     yield from _runbooks(cursor)
     yield from _files(cursor)
@@ -429,6 +441,14 @@ OFFERS: Final[dict[str, _Offering]] = {
     "names": _checked,
     "connection": _connections,
     "connect name": _credentials,
+    "new name": _anything,
+    "new from_": _templates,
+    "new connection": _connections,
+    "edit runbook": _own_runbooks,
+    "title": _anything,
+    "when": _anything,
+    "asks": _anything,
+    "example": _anything,
     "suspect": _people,
     "as_": _person_ids,
     "item": _open_items,

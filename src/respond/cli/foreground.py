@@ -72,8 +72,9 @@ def run_engine(session: Session, runbook: Runbook, hand: Stagehand) -> tuple[Exi
     from respond.cli.asking_inputs import ask_what_is_missing
     from respond.core.recorded import AskKind
 
+    session.corrects = session.prompt.is_there and not hand.auto
     code, engine = _advance(session, runbook, hand)
-    while engine.state.asks.kind is AskKind.INPUTS and session.prompt.is_there and not hand.auto:
+    while session.corrects and engine.state.asks.kind is AskKind.INPUTS:
         ask_what_is_missing(runbook, session)
         code, engine = _advance(session, runbook, hand)
     return code, engine

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from respond.formats.faults import FormatFault
     from respond.formats.runbook.check import Checked
 
-__all__ = ["apps", "checker"]
+__all__ = ["apps", "check_text", "checker"]
 
 apps = {
     name: typer.Typer(rich_markup_mode=None, add_completion=False)
@@ -149,7 +149,7 @@ def check(
     if as_json:
         print_out(json.dumps([_check_json(path, one) for path, one in checked], indent=2))
     for path, one in () if as_json else checked:
-        _check_text(path, one)
+        check_text(path, one)
     return int(ExitCode.USAGE if bad else ExitCode.DONE)
 
 
@@ -218,7 +218,8 @@ def _project(places: Places, checks: list[Checked]) -> Checked:
     return Checked(None, tuple(faults), tuple(warnings))
 
 
-def _check_text(path: Path, one: Checked) -> None:
+def check_text(path: Path, one: Checked) -> None:
+    """Say the faults and warnings of a file, and whether it fits."""
     from respond.formats.faults import FormatFaults
 
     for line in FormatFaults(one.faults).lines():

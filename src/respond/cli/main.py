@@ -59,6 +59,8 @@ COMMANDS: dict[str, CommandEntry] = {
     ),
     "connect": CommandEntry("setup", "Store a credential, and see what it may do", "Set up"),
     "doctor": CommandEntry("doctor_command", "Find trouble before the incident does", "Set up"),
+    "new": CommandEntry("authoring", "Begin a runbook that fits and rehearses", "For authors"),
+    "edit": CommandEntry("authoring", "Open a runbook in your editor, and check it", "For authors"),
     "actions": CommandEntry("look", "List what a step can call", "For authors"),
     "export": CommandEntry("exchanging", "Write a runbook as a CACAO playbook", "For authors"),
     "import": CommandEntry("exchanging", "Make a runbook out of a CACAO playbook", "For authors"),

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -53,6 +53,11 @@ def rehearse(
         [], "--set", help="NAME=VALUE of an input; story.NAME takes it from the company's story"
     ),
     by_hand: bool = typer.Option(False, "--by-hand", help="A person's hands throughout"),
+    step_by_step: bool = typer.Option(False, "--step-by-step", help="Ask at every write"),
+    break_glass: bool = typer.Option(
+        False, "--break-glass", help="Go alone where a second person would have to agree"
+    ),
+    reason: str = typer.Option("", help="With --break-glass: why nobody else can be asked"),
     api_hands: bool = typer.Option(
         False, "--api-hands", help="Show the routes that the vendor has not confirmed"
     ),
@@ -83,6 +88,11 @@ def rehearse(
     loaded = load_runbook(places, runbook)
     if fail_on and not loaded.review:
         raise UsageError("--fail-on goes with a review", why=f"{loaded.name} is none")
+    if break_glass != bool(reason.strip()):
+        raise UsageError(
+            "going alone wants a reason" if break_glass else "--reason goes with --break-glass",
+            do="--break-glass --reason 'why nobody else can be asked'",
+        )
     overrides = _pairs(set_)
     crash, faults = _split(fault)
     _check_crash(loaded, crash)
@@ -108,7 +118,8 @@ def rehearse(
             click=rehearsal.click,
             fail_on=severity_of(fail_on) if fail_on else None,
         )
-        stage = Staging(places, loaded, rehearsal, run, by_hand, dry_run, hand)
+        ways = {"by_hand": by_hand, "step_by_step": step_by_step, "alone": reason.strip()}
+        stage = Staging(places, loaded, rehearsal, run, ways, dry_run, hand)
         return int(stage.play(overrides, crash, at))
 
 
@@ -166,13 +177,17 @@ def _new_run(places: Places, runbook: str) -> str:
 
 @dataclass(slots=True)
 class Staging:
-    """One rehearsal from its first look to the curtain."""
+    """One rehearsal from its first look to the curtain.
+
+    Attributes:
+        ways: How it is gone through: ``by_hand``, ``step_by_step``, ``alone``.
+    """
 
     places: Places
     runbook: Runbook
     rehearsal: Rehearsal
     run: str
-    by_hand: bool
+    ways: Mapping[str, Any]
     dry_run: bool
     hand: Stagehand
     folder: str = ""
@@ -235,7 +250,7 @@ class Staging:
             facts = {
                 "runbook": self.runbook.name,
                 "at": at,
-                "by_hand": self.by_hand,
+                **self.ways,
                 "directories": self.rehearsal.directories,
             }
             remember(self.places.rehearsals / self.run, facts)
@@ -264,7 +279,9 @@ class Staging:
             run=self.run,
             prompt=self.hand.prompt,
             progress=self.hand.progress,
-            by_hand=self.by_hand,
+            by_hand=bool(self.ways.get("by_hand")),
+            step_by_step=bool(self.ways.get("step_by_step")),
+            alone=str(self.ways.get("alone") or ""),
             dry_run=self.dry_run,
             ahead_s=ahead_s,
             systems=systems_of(self.runbook),

@@ -123,9 +123,8 @@ def staging_for(places: Places, kept: KeptRun, hand: Stagehand) -> Staging:
         anew=False,
     )
     hand.click = rehearsal.click
-    by_hand = bool(facts.get("by_hand"))
     return Staging(
-        places, runbook, rehearsal, kept.state.id, by_hand, False, hand, folder=folder.name
+        places, runbook, rehearsal, kept.state.id, facts, False, hand, folder=folder.name
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -65,17 +66,22 @@ def init(
         raise UsageError(f"{place} cannot be written", why=error.strerror or str(error)) from error
     for path in files:
         print_out(str(path))
-    say(_NEXT.format(name=RUNBOOK_NAME))
+    go = "" if place.resolve() == Path.cwd() else f"  cd {shlex.quote(folder)}\n"
+    say(_NEXT.format(go=go, name=RUNBOOK_NAME))
     return int(ExitCode.DONE)
 
 
 _NEXT: Final = """
-Next:
-  respond rehearse {name}         practise; no account is needed
-  edit respond.toml                    add a connection and the people of your team
-  respond connect NAME                 store its credential, see what it may do
-  respond doctor                       find what is still missing
-  respond audit key > journal.pub      after the first run: pin the journal's public key
+Next, one after the other:
+{go}  respond rehearse {name}     practise the example; no account is needed
+  respond connect cio             says what to write into respond.toml; when it is there, the
+                                  same again stores the credential, and says what it may
+                                  do. Of another system likewise, by the name that you give it
+  respond doctor                  says of each runbook whether it would work tonight, and what to do
+  respond compromised-key --dry-run     looks at the real systems, and changes nothing
+  respond new my-runbook          a runbook of your own, which fits and rehearses at once
+  respond --install-completion    TAB for all of this
+After the first real run: respond audit key > journal.pub
 Commit respond.toml, runbooks/ and journal.pub; none of them holds a secret."""
 
 
@@ -157,6 +163,7 @@ def connect(
             runbooks=loadable(ctx.obj),
         ).go()
     answer(_connected_json(made), "\n".join(_connected_text(made)), as_json=as_json)
+    say("next: respond doctor says what is still missing, for each runbook")
     return int(ExitCode.DONE)
 
 

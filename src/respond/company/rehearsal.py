@@ -219,7 +219,9 @@ class Rehearsal:
 
     def base_urls(self, connection: Connection) -> dict[str, str]:
         """Surfaces of one connection, as its actions name them."""
-        return next((w["base_urls"] for w in self.ways if w["name"] == connection.name), {})
+        ways = [way for way in self.ways if way["system"] == connection.system]
+        own = [way for way in ways if way["name"] == connection.name]
+        return next((way["base_urls"] for way in own or ways), {})
 
 
 def story_value(story: Mapping[str, Any], text: Any) -> Any:

@@ -289,7 +289,7 @@ class Engine(LiveRun):
         except NotSoError as error:
             given, none = self._given(), self._unfit()
             is_served = self.state.proposed.served and given
-            if not is_served and not (none and self.tools.prompt.is_there):
+            if not is_served and not (none and self.tools.corrects):
                 return self._end(ExitCode.FAILED, "; ".join((error.what, *none.values())))
             # What an event says may have a slip in it, and nobody sat there to see it.
             why = none.values() or [f"as it was given: {', '.join(given)}"]

@@ -125,7 +125,10 @@ class Lookahead:
         self._begun.add(address)
         # What comes of it is in the answers; what goes wrong is said when the step has its turn.
         world = World(self, threads=self.answers.threads)
-        self._looks[address] = in_background(partial(look, script, world, known={}, predict=False))
+        came = in_background(partial(look, script, world, known={}, predict=False))
+        # What the looks of a large set come to would take more room than the plan.
+        if step.for_each is None:
+            self._looks[address] = came
 
 
 def _coming(

@@ -66,6 +66,7 @@ class Tools:
             signature and fingerprint. None where nobody could.
         evidence: Keeps what systems answered; None where nothing is kept.
         typed: What a person typed for an input, as its value; with the time in seconds.
+        corrects: Whoever gave the inputs sits there and can correct them.
     """
 
     journal: Journal
@@ -81,6 +82,7 @@ class Tools:
     sign: Callable[[str, str], Mapping[str, str]] | None = None
     typed: Callable[[Input, str, int], Value] = lambda each, text, _: input_value(each, text)
     evidence: EvidenceStore | None = None
+    corrects: bool = False
 
 
 @dataclass(slots=True)

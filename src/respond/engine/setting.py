@@ -128,8 +128,10 @@ class Site:
 
     @property
     def _is_practice(self) -> bool:
-        """A rehearsal of one person at a terminal, which asks nobody else."""
-        return self.mode == "rehearsal" and not (self.served or self.drill)
+        """A rehearsal of one person at a terminal, which asks nobody else, unless going alone
+        where somebody would be asked is what is practised.
+        """
+        return self.mode == "rehearsal" and not (self.served or self.drill or self.alone)
 
     @property
     def is_proved(self) -> bool:

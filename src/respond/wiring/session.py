@@ -78,6 +78,8 @@ __all__ = ["ENGINE", "Session", "load_runbook", "rehearsal_session"]
 ENGINE = f"respond {__version__}"
 REHEARSAL_TIMEOUTS = 0.1
 """Requests time out ten times sooner in a rehearsal: its systems are on this machine."""
+REHEARSAL_PATIENCE_S = 30.0
+"""How long the plan of a rehearsal waits for looks that decide nothing."""
 
 
 def load_runbook(places: Places, name: str) -> Runbook:
@@ -175,6 +177,8 @@ class Session:
     asked: Callable[[LiveRun, Request, tuple[str, ...]], None] | None = None
     names_seen: Callable[[str, Iterable[str], int], None] = _nothing
     """Keeps what an action offered, so that a shell can complete it."""
+    corrects: bool = False
+    """Whoever gave the inputs sits there and can correct them."""
     _telling: list[Future[tuple[str, ...]]] = field(default_factory=list, init=False)
 
     def engine(self, runbook: Runbook) -> Engine:
@@ -194,6 +198,7 @@ class Session:
             sign=self.sign,
             typed=lambda declared, text, now_s: parse_input(declared, text, now_s=now_s),
             evidence=self.evidence,
+            corrects=self.corrects,
         )
         return Engine(self.run, runbook, self.site, tools)
 
@@ -253,6 +258,8 @@ def rehearsal_session(
     prompt: Callable[[Clock, Site], Prompt],
     progress: Callable[[Clock], Progress],
     by_hand: bool = False,
+    step_by_step: bool = False,
+    alone: str = "",
     dry_run: bool = False,
     ahead_s: float = 0.0,
     systems: frozenset[str] | None = None,
@@ -266,6 +273,8 @@ def rehearsal_session(
     Args:
         prompt: Makes the prompt, once clock and people are known.
         progress: Makes what is told as it happens.
+        alone: Why the operator goes alone. Then what destroys wants a second person, as where
+            that has to be practised, and the operator has a key of their own.
         log: Makes the operational log, where one is wanted.
         systems: What the runbook calls; what a system offers is asked only if it is called.
         moments: Where to stop dead, for ``--fault crash@STEP`` and the crash campaigns.
@@ -275,10 +284,13 @@ def rehearsal_session(
     from respond.adapters.clock import SystemClock
     from respond.adapters.secrets.key_stores import FolderKeys, MemoryKeys
     from respond.adapters.secrets.redactor import Redactor
+    from respond.adapters.secrets.ssh import proof_of
     from respond.adapters.smtp import SmtpServer
     from respond.adapters.store.evidence_folder import EvidenceFolder
     from respond.adapters.store.journal_sqlite import SqliteJournal
     from respond.company.rehearsal import OPERATOR, RehearsalClock
+    from respond.core.policy import TwoPeople
+    from respond.wiring.rehearsed_key import rehearsed_key
 
     clock = RehearsalClock(SystemClock(), rehearsal.doors, ahead_s=ahead_s)
     if served is not None and served.clock is not None:
@@ -348,7 +360,16 @@ def rehearsal_session(
         mode="dry-run" if dry_run else "rehearsal",
         engine=ENGINE,
         by_hand=by_hand,
+        step_by_step=step_by_step,
+        # The company's answers take this machine's own time: a busy one is no slow vendor.
+        patience_s=REHEARSAL_PATIENCE_S,
     )
+    sign = None
+    if alone and not dry_run:
+        line, sign = rehearsed_key(kept_in)
+        proofs = {OPERATOR.id: proof_of(line)}
+        policy = replace(site.policy, two_people=TwoPeople.DESTRUCTIVE, approver="admin")
+        site = replace(site, alone=alone, policy=policy, proofs=proofs)
     if served is not None:
         site = _served_site(site, served)
     elif folder == SERVED:
@@ -371,6 +392,7 @@ def rehearsal_session(
         locks=kept_in,
         closers=[journal.close, lines.close, *_closers(evidence)],
         evidence=evidence,
+        sign=sign,
         lend=lines.lend,
     )
 

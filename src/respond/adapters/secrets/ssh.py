@@ -21,6 +21,7 @@ from respond.adapters.ordinary_file import read_ordinary
 from respond.audit.ssh_signature import (
     PublicKey,
     SignatureRefusedError,
+    fingerprints,
     is_hardware,
     public_key,
     verify,
@@ -77,6 +78,11 @@ def public_line(key_file: Path) -> str:
             do="name the private key file that has its .pub file beside it",
         )
     return key.line
+
+
+def proof_of(line: str) -> frozenset[str]:
+    """What proves that a text was signed with this key: its fingerprint."""
+    return fingerprints([line])
 
 
 def sign(

@@ -46,6 +46,7 @@ class Agreement:
 
     at: LiveStep
     _already_so: set[str] = field(default_factory=set, init=False)
+    _asked_as_tasks: set[str] = field(default_factory=set, init=False)
 
     # --- what a kind of step may know better -----------------------------------------------------
 
@@ -76,7 +77,7 @@ class Agreement:
     def _covered(self) -> set[str]:
         """Keys that a recorded yes covers: the start covers planned ordinary writes."""
         at = self.at
-        keys = {key for key in at.state.confirmed if self._others_let(key)}
+        keys = {key for key in at.state.confirmed if self._others_let(key)} | self._asked_as_tasks
         planned = at.planned
         if planned is not None and planned.state is StepPlan.WRITES and at.live.state.started:
             keys |= {w.key for w in planned.writes if self._plan_covers(planned, w)}
@@ -134,6 +135,8 @@ class Agreement:
         fresh = self._fresh(wanted if drifted is None else drifted)
         if not fresh or self._others_agree(fresh):
             return
+        # The task's own question is where a person says yes or no to their own work.
+        self._asked_as_tasks |= {w.key for w in fresh if w.is_task and not self._wants_question(w)}
         # What the start covers is covered once others have agreed.
         fresh = self._fresh(fresh)
         if drifted is None and fresh:

@@ -21,6 +21,7 @@ from respond.server.pages.page_frame import PageFrame
 from respond.server.pages.run_facts import since_of
 from respond.views.approval_text import at_text
 from respond.views.layout import said, word
+from respond.views.verdict import verdict_of
 from respond.views.waiting import waiting
 from respond.views.words import day_text, mode_of, mode_word, runbook_of
 
@@ -156,7 +157,12 @@ class ListPage:
         )
 
     def _row(self, state: RunState, mine: Collection[str]) -> dict[str, Any]:
-        waits = waiting(state, self.frame.entry.today())
+        today, is_over = self.frame.entry.today(), state.status is RunStatus.ENDED
+        waits = waiting(state, today)
+        stands, tone = waits.line, waits.tone
+        if is_over and not state.undo_wanted:
+            verdict = verdict_of(state, today)
+            stands, tone = verdict.line, verdict.tone.name.lower()
         since = since_of(state)
         event = state.proposed.event
         about = event.title if event is not None else ""
@@ -168,9 +174,9 @@ class ListPage:
             "runbook": word(runbook_of(state)),
             "mode": mode_word(mode_of(state)),
             "about": said(about or state.proposed.reason, limit=120),
-            "stands": waits.line,
-            "tone": waits.tone,
-            "when": f"{'ended' if state.status is RunStatus.ENDED else 'since'} {day_text(since)}",
+            "stands": stands,
+            "tone": tone,
+            "when": f"{'ended' if is_over else 'since'} {day_text(since)}",
             "weak": event is not None and event.weak,
             "mine": state.id in mine,
             "subject": said(state.proposed.subject, limit=80),

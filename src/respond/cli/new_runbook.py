@@ -1,0 +1,164 @@
+"""Texts of runbooks to begin with: each passes ``check`` as it is written.
+
+What somebody answered goes in as quoted text, and as nothing else: no answer becomes an
+expression, a key or a line of its own.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from respond.core.showable import hidden_character
+from respond.errors import UsageError
+
+__all__ = ["TEMPLATES", "Beginning", "template_text"]
+
+_WORD: Final = re.compile(r"[a-z][a-z0-9_]*")
+_TEXT_MAX: Final = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Beginning:
+    """What is known of a runbook that is to be written.
+
+    Attributes:
+        about: Name of the one input: what the incident is about.
+        example: What that could be; rehearsals take it.
+        connection: Of an API: its name in respond.toml.
+    """
+
+    name: str
+    today: str
+    owner: str
+    title: str = ""
+    when: str = ""
+    about: str = "what"
+    example: str = "door-7"
+    connection: str = "own"
+
+
+_HEAD: Final = """\
+runbook: {name}
+title: {title}
+summary: Stops it, sees that it is stopped where that can be seen, and has people told.
+use_when: {when}
+owner: {owner}
+reviewed: "{today}"
+
+inputs:
+  {about}: {{type: text, ask: {ask}, example: {example}}}
+"""
+
+_HANDS: Final = """\
+steps:
+  - id: stopped
+    title: Stop it
+    phase: contain
+    action: human.do
+    with:
+      title: "stop it for ${{{{ inputs.{about} }}}}"
+      instructions: |
+        Open the console of the system, and find ${{{{ inputs.{about} }}}}.
+        Switch it off.
+      look_for: The console shows it as switched off.
+  - id: told
+    title: Tell whoever has to know
+    phase: notify
+    action: human.do
+    with:
+      title: "call whoever uses ${{{{ inputs.{about} }}}}"
+      instructions: |
+        Call them: say what was switched off, and how they get on until it is back.
+
+rehearsal:
+  {about}: {example}
+"""
+
+_API: Final = """\
+steps:
+  - id: stopped
+    title: Switch it off
+    phase: contain
+    action: http.change
+    with:
+      connection: {connection}      # [connections.{connection}] of respond.toml, system = "http"
+      observe: {{path: [items, "${{{{ inputs.{about} }}}}"], pick: [enabled]}}
+      becomes: {{enabled: false}}
+      apply: {{method: PUT, path: [items, "${{{{ inputs.{about} }}}}"], body: {{enabled: false}}}}
+      undo: {{method: PUT, path: [items, "${{{{ inputs.{about} }}}}"], body: {{enabled: true}}}}
+      says: "switch off ${{{{ inputs.{about} }}}}"
+  - id: told
+    title: Tell whoever has to know
+    phase: notify
+    action: human.do
+    with:
+      title: "call whoever uses ${{{{ inputs.{about} }}}}"
+      instructions: |
+        Call them: say what was switched off, and how they get on until it is back.
+
+rehearsal:
+  {about}: {example}
+  stand_ins:                        # what your API answers, before and after each write
+    {connection}:
+      - read: {path}
+        answers: {{enabled: true}}
+        writes:
+          - {{request: {put}, body: {{enabled: false}}, then: {{enabled: false}}}}
+          - {{request: {put}, body: {{enabled: true}}, then: {{enabled: true}}}}
+"""
+
+TEMPLATES: Final[Mapping[str, str]] = {"hands": _HANDS, "api": _API}
+"""By name: a person does it all; or an API of one's own, which stands in for itself."""
+
+
+def template_text(given: Beginning, source: str, runbook_text: Callable[[str], str]) -> str:
+    """The text of a new runbook: from a template, or from a runbook that there is.
+
+    Raises:
+        UsageError: There is no such template, or an answer cannot stand there.
+    """
+    if source not in TEMPLATES:
+        text = runbook_text(source)
+        old = rf"(?m)^runbook: *{re.escape(source)}(?![a-z0-9-])"
+        changed, count = re.subn(old, f"runbook: {given.name}", text)
+        if count != 1:
+            raise UsageError(f"{source} does not say its name at the start of a line")
+        return changed
+    for what, word in (("--asks", given.about), ("--connection", given.connection)):
+        if not _WORD.fullmatch(word.replace("-", "_") if what == "--connection" else word):
+            raise UsageError(f"{what} takes a word such as badge", why=f"it is {word[:40]!r}")
+    example = " ".join(given.example.split())
+    words = {
+        "title": given.title or "Say in a few words what this is for",
+        "when": given.when or "Say in a sentence when it is used",
+        "owner": given.owner,
+        "example": example,
+        "ask": f"Which {given.about.replace('_', ' ')} is it about?",
+        "path": f"items/{example}",
+        "put": f"PUT items/{example}",
+    }
+    plain = {
+        "name": given.name,
+        "today": given.today,
+        "about": given.about,
+        "connection": given.connection,
+    }
+    return (_HEAD + "\n" + TEMPLATES[source]).format(
+        **plain, **{name: _quoted(name, text) for name, text in words.items()}
+    )
+
+
+def _quoted(name: str, text: str) -> str:
+    """As YAML takes it in double quotes, which JSON's are."""
+    text = " ".join(text.split())
+    if not text or "${{" in text or hidden_character(text):
+        raise UsageError(
+            f"the {name} cannot stand in a runbook", why="it is one line of plain text"
+        )
+    if len(text) > _TEXT_MAX:
+        raise UsageError(f"the {name} is too long", why=f"{_TEXT_MAX} characters are the most")
+    return json.dumps(text, ensure_ascii=False)
