@@ -21,6 +21,7 @@ from respond.core.shapes import encode
 from respond.errors import ExitCode, NotReadyError, RefusedBySystemError
 from respond.formats.faults import FormatFaults, Mark, SourceText
 from respond.testing.example_run import (
+    DANA,
     HEAD,
     MAKE,
     REVOKE,
@@ -301,6 +302,22 @@ def test_an_alarm_is_told_as_it_comes_and_findings_are_counted() -> None:
     text = " ".join(told(run).split())
     assert "2/6 Revoke the leaked key (2 findings)" in text
     assert "ALARM web-prod was there before and is gone" in text
+
+
+def test_a_persons_skip_is_one_line_and_a_systems_no_is_its_own() -> None:
+    """Who skips reads that the step is left open; what a system answered is told as it came."""
+    run = ExampleRun().propose().look().start()
+    seq = run.intend("revoke", REVOKE)
+    why = "the person skipped it"
+    run.add(Kind.OUTCOME, "revoke", by=DANA, intent=seq, how="not-done", why=why)
+    run.observe("revoke", how="left-open", why=why)
+    seq = run.intend("new", MAKE)
+    run.add(Kind.OUTCOME, "new", intent=seq, how="not-done", why="cio answered 403")
+    text = told(run)
+    assert "LEFT OPEN   2/6 Revoke the leaked key: the person skipped it" in text
+    assert "NOT DONE    revoke" not in text
+    assert "NOT DONE    make key backend-prod-ck7f3q: cio answered 403" in text
+    assert "REFUSED" not in text
 
 
 def test_one_line_a_step_with_how_far_it_is() -> None:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final, TextIO
 
 from respond.core import recorded
-from respond.core.events import Kind, Record
+from respond.core.events import Kind, Record, Strength
 from respond.core.plan import StepPlan, short_digest
 from respond.core.questions import Decision
 from respond.core.recorded import (
@@ -51,6 +51,7 @@ _CLEAR: Final = "\r\x1b[K"
 _SECRET_MAX: Final = 20_000
 _ALARM: Final = "ALARM"
 """How a finding begins that cannot wait for the end of the run."""
+_TOOL: Final = Strength.MACHINE
 _AT_ONCE_S: Final = 0.5
 _TROUBLE: Final = frozenset({As.FAILED, As.NOT_SEEN, As.LEFT_OPEN})
 
@@ -251,6 +252,8 @@ def _on_screen(record: Record, memory: Memory) -> Iterator[ToldOnScreen]:
             return
         case Settled(how=WriteStatus.DONE) if record.event.kind is Kind.OUTCOME:
             return  # Its step tells of it, once it has come to its end.
+        case Settled(how=WriteStatus.NOT_DONE) if record.event.actor.strength is not _TOOL:
+            return  # Somebody skipped it: the step is left open by that, and says so.
         case Conclusion(how=As.SKIPPED) if memory.foresaw(record.event.step):
             return  # The plan has said so.
     for told in record_told(record, memory):
