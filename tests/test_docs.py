@@ -196,7 +196,7 @@ def test_the_runbook_that_is_shown_to_authors_does_what_it_says(
     assert capsys.readouterr().err == ""
     assert run(["rehearse", name, "--auto"]) == 0
     told = capsys.readouterr()
-    assert "badges / badges/b-17 / active\n    before  yes\n    after   no" in told.out
+    assert "badges, badges/b-17, active: yes -> no" in told.out
     assert "See that it stays blocked" in told.err
 
 
@@ -207,10 +207,11 @@ def test_the_runbook_that_calls_another_does_what_the_page_says(
     called, caller = map(example, blocks("runbooks.md", "yaml"))
     assert run(["check", called, caller]) == 0
     assert capsys.readouterr().err == ""
+    assert run(["rehearse", caller, "--dry-run"]) == 0
+    assert "lost-badge, b-17" in capsys.readouterr().out
     assert run(["rehearse", caller, "--auto"]) == 0
     told = capsys.readouterr()
-    assert "lost-badge, b-17" in told.err
-    assert "badges / badges/b-17 / active\n    before  yes\n    after   no" in told.out
+    assert "badges, badges/b-17, active: yes -> no" in told.out
 
 
 def test_a_secret_goes_into_a_body_as_the_list_of_actions_says(
@@ -227,7 +228,7 @@ def test_a_secret_goes_into_a_body_as_the_list_of_actions_says(
     name = example(text.replace("body: {active: false}, then", f"body: {{note: {value}}}, then"))
     assert run(["check", name]) == 0
     assert run(["rehearse", name, "--auto"]) == 0
-    assert "active\n    before  yes\n    after   no" in capsys.readouterr().out
+    assert "active: yes -> no" in capsys.readouterr().out
     name = example(text.replace("reception lets", "${{ inputs.code }} lets"))
     assert run(["check", name]) == 2
 

@@ -92,15 +92,18 @@ class Sitting:
         (MANY, "all 30", Decision.YES),
         (MANY, "by-hand", None),
         (DRIFT, "agree", Decision.YES),
-        (DRIFT, "no", Decision.NO),
+        (DRIFT, "skip", Decision.SKIP),
+        (DRIFT, "no", None),
         (replace(DRIFT, step=""), "skip", None),
         (HANDS, "by-hand", Decision.YES),
-        (HANDS, "no", Decision.NO),
+        (HANDS, "skip", Decision.SKIP),
+        (HANDS, "no", None),
         (UNKNOWN, "happened", Decision.YES),
         (UNKNOWN, "not-happened", Decision.NO),
         (UNKNOWN, "skip", None),
         (PERSON, "done", Decision.YES),
-        (PERSON, "cannot", Decision.NO),
+        (PERSON, "skip", Decision.SKIP),
+        (PERSON, "cannot", None),
     ],
 )
 def test_words_mean_one_thing(question: Question, typed: str, decision: Decision | None) -> None:
@@ -288,3 +291,70 @@ def test_a_persons_hands_are_looked_at_soon_and_then_at_the_given_pace() -> None
     assert [b - a for a, b in pairwise(looks)] == [
         200, 500, 1000, 2000, 3000, 3000, 3000
     ]  # fmt: skip
+
+
+class Typing(Untouched):
+    """A keyboard on which these lines are typed, one after the other."""
+
+    def __init__(self, clock: SettableClock, *lines: str) -> None:
+        super().__init__(clock)
+        self._lines = list(lines)
+
+    def line(self, *, hidden: bool = False) -> str:
+        del hidden
+        return self._lines.pop(0)
+
+    def within(self, seconds: float) -> str | None:
+        del seconds
+        return self._lines.pop(0)
+
+
+def sat(question: Question | None, *typed: str) -> tuple[Answer, str]:
+    """The answer of somebody who types this, and all that they read."""
+    clock, stream, state = SettableClock(), io.StringIO(), ExampleRun().propose().look().state
+    screen = Screen(lambda: state, lambda: HEAD, clock.now_ms, lambda: 4.0)
+    prompt = TerminalPrompt(
+        Typing(clock, *typed), Lines(stream, live=False), screen, clock, run=lambda: state.id
+    )
+    if question is None:
+        return prompt.by_hand(example_task(), "Revoke", seen=None, every_s=3), stream.getvalue()
+    return prompt.ask(question), stream.getvalue()
+
+
+@pytest.mark.parametrize("question", QUESTIONS, ids=lambda each: type(each).__name__)
+@pytest.mark.parametrize("asked", ["?", "help", "HELP"])
+def test_help_answers_nothing_and_says_what_does(question: Question, asked: str) -> None:
+    """At every question, and in the same words; then the question waits as before."""
+    last = "3 days ago" if question is INPUT else "later"
+    answer, read = sat(question, asked, last)
+    assert answer.typed == last
+    assert ("Ctrl-C  " in read) == (question is INPUT)
+    assert ("  later " in read) == (question is not INPUT)
+    assert "answers nothing here" not in read
+
+
+def test_a_word_that_shows_more_answers_nothing() -> None:
+    """Then the words that answer stand there again: the question may have scrolled away."""
+    answer, read = sat(START, "plan", "1", "FINDINGS", "skipped", "99", "start")
+    assert answer.decision is Decision.YES
+    for shown in ("customerio.revoke_app_key", "1 FINDING",
+                  "1 SKIPPED", "The plan has no line 99."):  # fmt: skip
+        assert shown in read
+    assert read.count("answer:  start | no-downtime | later | quit | ?") == 5
+
+
+def test_who_cannot_do_their_own_work_is_told_who_could() -> None:
+    """As at a task: it answers nothing, and the text for somebody else is the task alone."""
+    answer, read = sat(PERSON, "cannot", "skip")
+    assert answer.decision is Decision.SKIP
+    assert "1. revoke it" in read
+    assert "Please do this now for" in read
+
+
+def test_help_at_a_task_names_the_words_of_a_task() -> None:
+    """What it says is what is taken."""
+    answer, read = sat(None, "?", "whatever", "skip")
+    assert answer.decision is Decision.SKIP
+    for word in ("done", "cannot", "skip", "later", "quit"):
+        assert f"  {word} " in read
+    assert "Type one of: done | cannot | skip | later | quit | ?" in read

@@ -218,7 +218,7 @@ def test_who_cannot_gets_a_text_to_forward(
     child.sendline("cannot")
     child.expect("ana@example.com")
     child.expect("Please do this now for dana")
-    child.expect("go on watching")
+    child.expect("go on waiting")
     child.sendline("later")
 
     assert answer(child)["decision"] == "later"

@@ -160,6 +160,7 @@ def test_resume_asks_again_for_inputs_that_fit_nothing(home: Machine, town: Town
     home.append(Kind.PARKED, run, why=why, reason=reason, asks=asks)
     shown: list[str] = []
     # What fits nothing is taken when it is typed twice; the look says no, and it is asked anew.
+    words = ["plan", "later"]
     for keys in ([], ["prod", "backend-prdo", "nowhere", "nowhere", "1"]):
         terminal = real(home, town, "resume", run)
         try:
@@ -169,7 +170,8 @@ def test_resume_asks_again_for_inputs_that_fit_nothing(home: Machine, town: Town
                     terminal.interrupt()
                     terminal.screen.rows[-1] += " "
                 else:
-                    terminal.type(keys.pop(0) if at == "key: " else "later" if at == "> " else "")
+                    asked = keys if at == "key: " else words if at == "> " else [""]
+                    terminal.type(asked.pop(0))
             assert terminal.end() == 3, terminal.screen.text
         finally:
             terminal.close()
@@ -190,7 +192,8 @@ def test_every_question_of_a_real_run_is_laid_out(home: Machine, town: Town) -> 
     """Each input that is asked for; the keys to pick from stand in columns, and one is a number."""
     town.store(home, "cio", "cio/app", "vault")
     terminal = real(home, town, "compromised-key")
-    answers = {"leaked (hidden): ": "", "key: ": "1"}  # The rest is asked after the kill.
+    # The rest is asked after the kill; what was given stands in the whole plan.
+    answers = {"leaked (hidden): ": "", "key: ": "1", "> ": "plan"}
     try:
         while terminal.until(r"\S+( \(hidden\))?: |> "):
             terminal.type(answers.pop(terminal.screen.rows[-1], "later"))

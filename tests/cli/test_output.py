@@ -70,7 +70,7 @@ def test_output_that_cannot_be_written_is_told_in_words(words: str, tmp_path: Pa
     assert "Traceback" not in ran.stderr
 
 
-@pytest.mark.parametrize(("columns", "width"), [("40", 60), ("92", 92), ("300", 100)])
+@pytest.mark.parametrize(("columns", "width"), [("40", 60), ("92", 92), ("300", 160)])
 def test_screens_are_as_wide_as_the_terminal(
     columns: str, width: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -20,8 +20,7 @@ from respond.testing.toy_system import (
     no_answer,
     runbook_of,
 )
-from respond.views.plan_rows import plan_rows
-from respond.views.plan_text import plan_notes
+from respond.views.deciding import deciding
 
 THREE = {"a": "old", "b": "old", "c": "old"}
 SET = "  - {id: one, action: box.set, with: {name: a, value: new}}\n"
@@ -259,13 +258,11 @@ def slow_stage(
 def test_the_question_does_not_wait_for_a_look_that_decides_nothing() -> None:
     """The plan says that it is still being looked at, its digest binds that, and it comes."""
     stage, answers = slow_stage(SET + LOOK)
-    asked: list[tuple[str, list[tuple[str, str]]]] = []
+    asked: list[tuple[str, tuple[str, ...]]] = []
 
     def question(question: Question | Person[Any]) -> None:
         if isinstance(question, AskStart):
-            asked.append(
-                (question.plan.digest, [*plan_notes(question.plan, plan_rows(question.plan))])
-            )
+            asked.append((question.plan.digest, deciding(question.plan).looking))
             answers.set()
 
     stage.says.before = question
@@ -273,8 +270,8 @@ def test_the_question_does_not_wait_for_a_look_that_decides_nothing() -> None:
     assert stage.state is not None
     assert stage.state.plan is not None
     assert states(stage.state.plan) == {"one": "writes", "two": "late"}
-    [(digest, notes)] = asked
-    assert notes == [("LATER", "line 2: still being looked at")]
+    [(digest, (line,))] = asked
+    assert line.endswith(": still being looked at")
     assert digest == stage.state.plan_digest != stage_of(SET + LOOK).plan().digest
     assert stage.how("two") == "done"
 

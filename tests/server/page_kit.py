@@ -237,7 +237,7 @@ class Night:
             "avoid": list(asked.avoid),
             "watched": True,
             "keep": False,
-            "words": ["done", "cannot"],
+            "words": ["done", "skip"],
         }
         self.park(run, {**asks, **others}, why="a person does it by hand")
 

@@ -51,7 +51,7 @@ def ana(at: Served) -> Iterator[Browserish]:
 @pytest.mark.promise("P22")
 def test_a_pasted_secret_is_sealed_and_stands_nowhere(night: Night, ana: Browserish) -> None:
     """Not in the record, not on the page; it opens for the run alone, and is taken once."""
-    night.task(keep=True, words=["cannot"])
+    night.task(keep=True, words=["skip"])
     text = ana.get(f"/runs/{RUN}").text
     assert 'value="done"' not in text
     form = {**form_in(text, "secret"), "value": f" {SECRET}\n"}
@@ -71,7 +71,7 @@ def test_a_pasted_secret_is_sealed_and_stands_nowhere(night: Night, ana: Browser
 
 def test_a_secret_is_taken_only_where_one_is_asked_for(night: Night, at: Served) -> None:
     """Nothing pasted, a task that yields none, whom the incident is about: nothing is recorded."""
-    night.task(keep=True, words=["cannot"])
+    night.task(keep=True, words=["skip"])
     night.task("CK-TA5K")
     before = night.journal.head()
     form = {"question": "task-1", "value": SECRET}

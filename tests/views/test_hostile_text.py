@@ -31,6 +31,8 @@ from respond.ports import Head
 from respond.testing import example_run
 from respond.testing.example_run import TODAY, ExampleRun, example_task
 from respond.views import action_list, error_text, runbooks
+from respond.views.answer_words import to_type
+from respond.views.deciding import FoldWord
 from respond.views.json_view import plan_json, state_json
 from respond.views.layout import width_of
 from respond.views.live import JsonProgress, Lines, LiveProgress
@@ -40,13 +42,13 @@ from respond.views.question_text import (
     by_hand_text,
     forward_text,
     question_text,
-    to_type,
     who_can_text,
 )
 from respond.views.report import as_json, report
 from respond.views.report_text import as_text, short
 from respond.views.run_list import run_status, runs_table
 from respond.views.screen import Screen
+from respond.views.start_screen import fold_text, start_screen
 from respond.views.style import ANSI
 from respond.views.summary import summary
 
@@ -180,13 +182,18 @@ def every_view(attack: str) -> Iterator[tuple[str, str]]:
     run = bad_run(attack)
     state = run.state
     head = Head("j-5d1e", 1284, "ab" * 32)
-    yield "plan", plan_screen(state, run.plan, head, elapsed_s=4, others=(attack,))
+    yield "plan", plan_screen(state, run.plan, head, elapsed_s=4)
+    yield "start", start_screen(state, run.plan, head, elapsed_s=4, others=(attack,))
+    for fold in FoldWord:
+        yield "fold", fold_text(run.plan, fold.value)
     for row in plan_rows(run.plan):
         yield "details", step_details(run.plan, row.number)
     screen = Screen(lambda: state, lambda: head, lambda: 1_795_403_700_000, lambda: 4.0)
     for question in questions(attack, run):
         yield type(question).__name__, question_text(question, accounts=(attack,))
         yield type(question).__name__, screen.question(question)
+        for name in ("?", "details", "plan", "1"):
+            yield f"{type(question).__name__} {name}", screen.more(question, name)
     task = dataclasses.replace(
         example_task(), steps=(attack,), link=attack, look_for=attack, avoid=(attack,)
     )
@@ -295,7 +302,7 @@ def test_colour_comes_from_us_alone(attack: str) -> None:
     run = bad_run(attack)
     text = plan_screen(run.state, run.plan, example_run.HEAD, elapsed_s=4, style=ANSI)
     assert set(re.findall("\x1b[^m]*m?", text)) <= {
-        f"\x1b[{n}m" for n in ("0", "1", "2", "33", "1;31", "32")
+        f"\x1b[{n}m" for n in ("0", "1", "2", "35", "1;31")
     }
 
 

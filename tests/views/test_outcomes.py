@@ -3,6 +3,7 @@ from __future__ import annotations
 import copy
 import io
 import json
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,7 @@ from respond.core.shapes import encode
 from respond.errors import ExitCode, NotReadyError, RefusedBySystemError
 from respond.formats.faults import FormatFaults, Mark, SourceText
 from respond.testing.example_run import (
+    DANA,
     HEAD,
     MAKE,
     REVOKE,
@@ -144,9 +146,7 @@ def test_what_was_not_seen_is_not_called_proved() -> None:
     assert not outcome.of(Known.PROVED)
     assert outcome.of(Known.NOT_SEEN)
     assert outcome.containment.proved_at == ""
-    assert "CONTAINMENT IS NOT PROVED" in summary(
-        run.state, HEAD, exit_code=ExitCode.FAILED, today=TODAY
-    )
+    assert "NOT CONTAINED" in summary(run.state, HEAD, exit_code=ExitCode.FAILED, today=TODAY)
 
 
 @pytest.mark.promise("P6")
@@ -289,9 +289,42 @@ def test_live_lines_of_a_night(golden: Golden) -> None:
 def test_quiet_tells_only_trouble() -> None:
     """Quiet is not silent: findings, failures and the end are told."""
     text = told(whole(), quiet=True)
-    assert "FINDING" in text
+    assert "(1 finding)" in text
     assert "sending" not in text
     QuietProgress().event(whole().records[-1])
+
+
+def test_an_alarm_is_told_as_it_comes_and_findings_are_counted() -> None:
+    """Findings are read at the end; that the wrong key may have been removed cannot wait."""
+    run = ExampleRun().propose().look().start()
+    alarm = "ALARM: web-prod was there before and is gone: was the wrong one removed?"
+    run.observe("revoke", how="done", findings=[alarm, "one", "two"])
+    text = " ".join(told(run).split())
+    assert "2/6 Revoke the leaked key (2 findings)" in text
+    assert "ALARM web-prod was there before and is gone" in text
+
+
+def test_a_persons_skip_is_one_line_and_a_systems_no_is_its_own() -> None:
+    """Who skips reads that the step is left open; what a system answered is told as it came."""
+    run = ExampleRun().propose().look().start()
+    seq = run.intend("revoke", REVOKE)
+    why = "the person skipped it"
+    run.add(Kind.OUTCOME, "revoke", by=DANA, intent=seq, how="not-done", why=why)
+    run.observe("revoke", how="left-open", why=why)
+    seq = run.intend("new", MAKE)
+    run.add(Kind.OUTCOME, "new", intent=seq, how="not-done", why="cio answered 403")
+    text = told(run)
+    assert "LEFT OPEN   2/6 Revoke the leaked key: the person skipped it" in text
+    assert "NOT DONE    revoke" not in text
+    assert "NOT DONE    make key backend-prod-ck7f3q: cio answered 403" in text
+    assert "REFUSED" not in text
+
+
+def test_one_line_a_step_with_how_far_it_is() -> None:
+    """What was planned away is not told again, and each step has one line when it ends."""
+    steps = re.findall(r" (\d+/\d+) ", told(whole()))
+    assert steps == ["1/6", "2/6", "3/6", "4/6", "5/7", "6/7", "7/7"]
+    assert not any(word in told(whole()) for word in ("sending", "planned", "skipped"))
 
 
 def test_no_live_line_without_a_terminal() -> None:

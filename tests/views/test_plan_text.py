@@ -20,7 +20,7 @@ Golden = Callable[[str, str], None]
 
 def shown(plan: Plan, **options: object) -> str:
     run = ExampleRun(plan).propose().look()
-    given: dict[str, object] = {"elapsed_s": 4.0, "others": ("no-downtime",), **options}
+    given: dict[str, object] = {"elapsed_s": 4.0, **options}
     return plan_screen(run.state, plan, HEAD, **given)  # type: ignore[arg-type]
 
 
@@ -72,16 +72,6 @@ def test_what_was_done_before_is_not_called_nothing() -> None:
     assert "1 write was made before" in text
 
 
-def test_start_says_where_it_asks_again() -> None:
-    """Destructive lines, and lines that nobody knows yet, are named before the start."""
-    late = replace(
-        STEPS[2], address="later", writes=(), state=StepPlan.LATE, late_on=("new",), says=""
-    )
-    text = shown(example_plan(steps=(*STEPS, late)))
-    assert "start (asks again at 1, 7)" in text
-    assert "known after 2" in text
-
-
 def test_every_write_has_its_own_line() -> None:
     """Three hundred targets are three hundred lines: the set is shown, not a count."""
     writes = tuple(
@@ -93,7 +83,6 @@ def test_every_write_has_its_own_line() -> None:
 
     assert len(plan_rows(plan)) == 300
     assert all(f"user{n}@example.com" in text for n in range(300))
-    assert "start (asks again at 1-300)" in text
     assert max(width_of(line) for line in text.splitlines()) <= 80
 
 

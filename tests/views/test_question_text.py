@@ -4,76 +4,21 @@ from collections.abc import Callable
 
 import pytest
 
-from respond.core.questions import (
-    AskByHand,
-    AskConfirm,
-    AskDrift,
-    AskInput,
-    AskPerson,
-    AskStart,
-    AskUnknown,
-    Question,
-)
+from respond.core.questions import AskConfirm
 from respond.core.script import PersonRecord
-from respond.testing.example_run import HEAD, MAKE, REVOKE, ExampleRun, example_plan, example_task
+from respond.testing.example_run import HEAD, ExampleRun, example_questions, example_task
+from respond.views.answer_words import to_type
 from respond.views.question_text import (
     by_hand_text,
     forward_text,
     link_lines,
     question_text,
-    to_type,
     who_can_text,
 )
 from respond.views.screen import Screen
 
-CONFIRM = AskConfirm(
-    step="revoke",
-    title="Revoke the leaked key",
-    wants="revoke cdef",
-    destructive=True,
-    lines=("revoke backend-prod ...cdef  [Example Co]  by hand, NO UNDO",),
-    breaks="Whatever still uses this key stops working at once.",
-    undo="cannot be undone",
-    where="Example Co (48213) EU",
-    stays=REVOKE.stays,
-    why="Until this is done, whoever has the key can use it.",
-    on_skip="not contained: what this step kills goes on working, and the run ends with 1",
-    writes=(REVOKE,),
-)
-DRIFT = AskDrift(
-    step="revoke",
-    title="Revoke the leaked key",
-    planned=(),
-    now=(),
-    wants="revoke cdef",
-    planned_writes=(REVOKE,),
-    now_writes=(REVOKE, MAKE),
-)
-QUESTIONS: dict[str, Question] = {
-    "confirm": CONFIRM,
-    "drift": DRIFT,
-    "by_hand": AskByHand(
-        "revoke",
-        "Revoke the leaked key",
-        "cio answered 403 to DELETE /v1/keys/2001",
-        why="Until this is done, whoever has the key can use it.",
-        cause="the role lacks keys",
-        do="ask an admin",
-    ),
-    "unknown": AskUnknown(
-        "told", "Slack ana@, ben@ (admins)", "sent 2026-11-23T03:15:00Z; no answer was recorded"
-    ),
-    "person": AskPerson(
-        "revoke", "Revoke the leaked key", "revoke backend-prod ...cdef (Example Co)", "", "done"
-    ),
-    "input": AskInput(
-        "since",
-        "Since when could a stranger have had it?",
-        example="3 days ago",
-        error="'gestern' is no time",
-    ),
-    "start": AskStart(example_plan(), ("no-downtime",)),
-}
+QUESTIONS = example_questions()
+CONFIRM = QUESTIONS["confirm"]
 
 
 @pytest.mark.parametrize("name", QUESTIONS)
@@ -108,7 +53,7 @@ def test_a_destructive_question_names_everything() -> None:
         "Type exactly:  revoke cdef",
         "Example Co (48213) EU",
         "as respond-ir",
-        "cannot be undone",
+        "CANNOT BE UNDONE",
         "Whatever still uses this key",
         "backend-prod-2 ...cd0f",
         "not contained",

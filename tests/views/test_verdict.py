@@ -110,7 +110,7 @@ def test_what_failed_behind_containment_is_told_in_the_title() -> None:
     run.finish(code=1)
     verdict = of(run)
     assert verdict.title == "CONTAINED and proved 1 min 29 s after the start, NOT ALL DONE"
-    assert "not done: Make a new key and store it" in verdict.because
+    assert "not done: Make a new key and store it: 403" in verdict.because
     assert verdict.tone is Tone.CARE
 
 
@@ -142,14 +142,14 @@ def test_a_run_that_contains_nothing_is_done_or_not() -> None:
 
     blind = replace(MAKE, proof=Proof.BLIND)
     verdict = of(ended(replace(ROTATES[0], writes=(blind,))))
-    assert verdict.line == "DONE, NOT PROVED: not proved: Make a new key and store it"
+    assert verdict.line == "DONE, NOT PROVED: Make a new key and store it"
     assert verdict.came_to is CameTo.DONE_NOT_PROVED
 
     run = ExampleRun(example_plan(steps=ROTATES)).propose().look().start()
     run.observe("new", how="failed", why="403")
     run.add(Kind.ENDED, exit=ExitCode.FAILED, say="", next="")
     assert of(run).title == "NOT DONE"
-    assert of(run).because[0] == "not done: Make a new key and store it"
+    assert of(run).because[0] == "not done: Make a new key and store it: 403"
 
 
 def test_what_nobody_can_see_takes_no_proof_away() -> None:
@@ -187,7 +187,7 @@ def test_a_run_that_a_person_ended_says_who_left_what() -> None:
     run.add(Kind.CONFIRMED, by=DANA, decision="cancel", reason="")
     run.add(Kind.ENDED, exit=ExitCode.REFUSED, say="dana ended it", next="")
     verdict = of(run)
-    assert verdict.line.startswith("NOT CONTAINED: dana ended it")
+    assert verdict.line.startswith("NOT CONTAINED, NOTHING WAS STARTED: dana ended it")
     assert any("respond compromised-key" in each for each in verdict.do)
 
 

@@ -187,4 +187,5 @@ def words(session: Session, engine: Engine, code: ExitCode) -> str:
     from respond.views.summary import summary
 
     head, today = session.journal.head(), session.today()
-    return summary(engine.state, head, exit_code=code, today=today, width=screen_width())
+    made = summary(engine.state, head, exit_code=code, today=today, width=screen_width())
+    return made.rstrip("\n")

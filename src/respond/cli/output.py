@@ -35,6 +35,7 @@ __all__ = [
     "print_out",
     "raw_out",
     "result",
+    "rows",
     "say",
     "say_at_once",
     "screen_width",
@@ -46,7 +47,7 @@ _above: Final[list[Lines]] = []
 """Who draws a live line on this process's one terminal."""
 
 _WIDTH_MIN: Final = 60
-_WIDTH_MAX: Final = 100
+_WIDTH_MAX: Final = 160
 _NOT_BROKEN: Final = 1_000_000
 _ESCAPE_MAX: Final = len("\\U000e0041")
 
@@ -63,6 +64,11 @@ def screen_width() -> int:
 def columns() -> int:
     """Columns that the terminal has now, however few."""
     return shutil.get_terminal_size((80, 24)).columns
+
+
+def rows() -> int:
+    """Rows that the terminal has now; 24 where there is none."""
+    return shutil.get_terminal_size((80, 24)).lines
 
 
 def line_width() -> int:

@@ -320,13 +320,14 @@ class Staging:
             result(json.dumps(told, indent=2))
             return
         self.hand.lines.clear()
+        # Whoever looks at the end of it reads the verdict.
+        result(company.diff_text(before, after, width=screen_width()))
+        result(company.counts_text(counts, width=screen_width()) + "\n")
         result(
             undo_text(self.run, found, width=screen_width())
             if undone
             else words(session, engine, code)
         )
-        result("\n" + company.diff_text(before, after, width=screen_width()))
-        result(company.counts_text(counts, width=screen_width()))
         if alone:
             say(
                 "Its company ended with this process, so this rehearsal cannot be carried on.\n"

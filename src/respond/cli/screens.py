@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from respond.cli.output import columns, print_out, screen_width, stand_above
+from respond.cli.output import columns, print_out, rows, screen_width, stand_above
 from respond.cli.secret_input import is_terminal
 from respond.errors import UsageError
 
@@ -161,6 +161,7 @@ class Stagehand:
             looked_s=lambda: float(getattr(self._progress, "looked_s", 0.0)),
             mode=self.mode,
             width=self.lines.width,
+            height=rows,
             style=style_for(sys.stderr, os.environ),
         )
 
@@ -253,7 +254,6 @@ def show_plan(
         session.journal.head(),
         elapsed_s=looked,
         width=hand.lines.width,
-        asks=False,
     )
     hand.lines.clear()
     print_out(text)
@@ -268,7 +268,8 @@ def _one_step(plan: Plan, only: str) -> str:
     if not rows:
         found = [step for step in plan.steps if only in (step.id, step.address)]
         if found:
-            return f"{only}: {found[0].state.value}: {found[0].says}"
+            when = f"\n  only when {found[0].when}" if found[0].when else ""
+            return f"{only}: {found[0].state.value}: {found[0].says}{when}"
         raise UsageError(
             f"the plan has no step {only!r}",
             why=did_you_mean(only, [step.id for step in plan.steps]),

@@ -256,6 +256,7 @@ class PlannedStep:
         output: What later steps were planned with.
         limit: Most writes that its yes covers.
         within: The called runbook that it is a step of, for people: ``rotate-key, backend-prod``.
+        when: Of a skipped step, the condition that does not hold, as its runbook has it.
     """
 
     address: str
@@ -278,6 +279,7 @@ class PlannedStep:
     group: str = ""
     limit: int = 0
     within: str = ""
+    when: str = ""
 
 
 @dataclass(frozen=True)

@@ -137,7 +137,11 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class StepWords:
-    """What every kind of step may carry."""
+    """What every kind of step may carry.
+
+    Attributes:
+        skipped: What is so when ``when`` does not hold, for people: ``no alert began it``.
+    """
 
     id: str
     place: Place
@@ -146,6 +150,12 @@ class StepWords:
     phase: Phase | None = None
     when: Formula | None = None
     on_failure: Failure = field(default_factory=Failure)
+    skipped: str = ""
+
+    @property
+    def does_not_apply(self) -> str:
+        """Why the step is skipped, in words: its condition is for whoever looks closer."""
+        return f"does not apply: {self.skipped}" if self.skipped else "does not apply"
 
 
 @dataclass(frozen=True, slots=True)

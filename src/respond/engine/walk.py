@@ -139,6 +139,15 @@ def item_words(item: Value) -> str:
     return str(item) if isinstance(item, str | int) else ""
 
 
+def titled(step: Step, here: Here) -> str:
+    """What a step is called; as one of a set with its item: ``Restart what uses it: billing``."""
+    action = step.action.spec.summary if isinstance(step, ActionStep) else ""
+    title = step.words.title or action
+    each = step.for_each if isinstance(step, ActionStep | BlockStep) else None
+    item = item_words(here.values.get(each.name)) if each is not None else ""
+    return f"{title}: {item}" if title and item else title
+
+
 def item_address(item: Value) -> str:
     """Name of a ``for_each`` item: the start of a digest of what it is."""
     return digest_of(encode(item))[:8]
@@ -291,7 +300,7 @@ class Walk(ABC):
                 self.undecided(step, address, here, holds)
                 return
             if not holds:
-                self.skipped(step, address, here, f"when: {words.when.source}")
+                self.skipped(step, address, here, words.does_not_apply)
                 return
         result = self._kind(step, address, here)
         if isinstance(result, Absent):

@@ -68,9 +68,9 @@ class WordWalk(Walk):
     def _conclude(self, step: Step, address: str, here: Here, how: As) -> None:
         says = "done by hand; nothing could be looked at"
         if how is As.LEFT_OPEN:
-            says = f"left out by {self.live.site.operator.id}"
+            says = f"skipped by {self.live.site.operator.id}"
         why = "" if how is As.YOUR_WORD else says
-        conclude(self.live, step, address, here.phase, how, says=says, proved=False, why=why)
+        conclude(self.live, step, address, here, how, says=says, proved=False, why=why)
 
     # --- what nobody can look at ---------------------------------------------------------------
 
@@ -89,7 +89,11 @@ class WordWalk(Walk):
                 self.steps(_likely(step, here), here)
             case ActionStep() | BlockStep():
                 if step.words.when is not None and "has(" not in step.words.when.source:
-                    self._judge.append(f"Only if it applies: {step.words.when.source}.")
+                    self._judge.append(
+                        f"Leave it out if so: {step.words.skipped}."
+                        if step.words.skipped
+                        else f"Only if it applies: {step.words.when.source}."
+                    )
                 if step.for_each is not None:
                     if isinstance(step, BlockStep):
                         words = step.words.title or step.for_each.items.source

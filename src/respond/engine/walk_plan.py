@@ -18,6 +18,7 @@ from respond.core.runbook import (
     AssertStep,
     BlockStep,
     ChooseStep,
+    EndStep,
     ParallelStep,
     Runbook,
     Step,
@@ -34,7 +35,7 @@ from respond.engine.lookahead import Lookahead
 from respond.engine.ready import Ready
 from respond.engine.setting import Site, recorded_values, values_of
 from respond.engine.shared_answers import SharedAnswers
-from respond.engine.walk import Absent, EndedError, Here, Walk, late_output, timed
+from respond.engine.walk import Absent, EndedError, Here, Walk, late_output, timed, titled
 from respond.errors import ExitCode, RefusedByPersonError, RespondError, StepFailedError
 from respond.ports import Journal, Progress
 from respond.systems import title_of, vendor
@@ -297,7 +298,7 @@ class Planner(Walk):
             plan_state,
             late.says if late is not None and not says else says,
             late.step if late is not None else "",
-            title=step.words.title or step.action.spec.summary,
+            title=titled(step, here),
             arguments=encode(arguments),
             confirm="" if isinstance(confirm, Late) else str(confirm or ""),
             output=encode(output),
@@ -317,7 +318,7 @@ class Planner(Walk):
         **more: Any,
     ) -> None:
         words, spec = step.words, step.action.spec if isinstance(step, ActionStep) else None
-        told: dict[str, Any] = {"title": words.title, **more}
+        told: dict[str, Any] = {"title": words.title and titled(step, here), **more}
         self.may_write |= spec is not None and spec.effect is not Effect.READS
         self.planned.append(
             PlannedStep(
@@ -359,7 +360,10 @@ class Planner(Walk):
         return None
 
     def skipped(self, step: Step, address: str, here: Here, why: str) -> None:
-        self._note(step, address, here, StepPlan.SKIPPED, why)
+        if isinstance(step, EndStep):
+            return  # It ends nothing here, and is no work that is left out.
+        when = step.words.when.source if step.words.when is not None else ""
+        self._note(step, address, here, StepPlan.SKIPPED, why, when=when)
 
     def undecided(self, step: Step, address: str, here: Here, on: Late) -> None:
         self._note(step, here.prefix + step.words.id, here, StepPlan.LATE, on.says, on.step)
@@ -391,7 +395,7 @@ class Planner(Walk):
 
 def _named(step: Step, address: str, here: Here) -> str:
     """A step as people know it; of several that are alike, which one."""
-    title = step.words.title or address
+    title = titled(step, here) or address
     return f"{title} ({here.within})" if here.within else title
 
 

@@ -392,7 +392,7 @@ class EngineWalk(Walk):
             return
         if how is As.FAILED:
             more.setdefault("error", failure_of(step, here, StepFailedError(why)))
-        conclude(self.live, step, address, here.phase, how, says=says or why, why=why, **more)
+        conclude(self.live, step, address, here, how, says=says or why, why=why, **more)
 
     # --- how many -------------------------------------------------------------------------------
 

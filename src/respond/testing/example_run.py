@@ -14,13 +14,24 @@ from respond.core.asked import Today
 from respond.core.events import Actor, Event, Kind, Record, Strength
 from respond.core.fold import RunState, fold
 from respond.core.plan import Plan, PlannedStep, PlannedWrite, StepPlan, digest_of
+from respond.core.questions import (
+    AskAgain,
+    AskByHand,
+    AskConfirm,
+    AskDrift,
+    AskInput,
+    AskPerson,
+    AskStart,
+    AskUnknown,
+    Question,
+)
 from respond.core.runbook import Phase
 from respond.core.script import Effect, Person, Proof
 from respond.core.shapes import encode
 from respond.ports import Head
 from respond.testing.settable_clock import THE_NIGHT_MS
 
-__all__ = ["ExampleRun", "example_plan", "example_task", "example_write"]
+__all__ = ["ExampleRun", "example_plan", "example_questions", "example_task", "example_write"]
 
 RUN = "CK-7F3Q"
 DANA = Actor("dana", Strength.CLAIMED)
@@ -163,7 +174,8 @@ STEPS = (
         Phase.NOTIFY,
         action="pagerduty.page",
         state=StepPlan.SKIPPED,
-        says="when: inputs.wake",
+        says="does not apply: nobody wants to be woken",
+        when="inputs.wake",
     ),
 )
 
@@ -209,6 +221,63 @@ def example_task(**others: Any) -> Person[Any]:
         avoid=REVOKE.stays,
     )
     return replace(made, **others)
+
+
+def example_questions() -> dict[str, Question]:
+    """One question of each kind, as that night could have asked it."""
+    confirm = AskConfirm(
+        step="revoke",
+        title="Revoke the leaked key",
+        wants="revoke cdef",
+        destructive=True,
+        lines=("revoke backend-prod ...cdef  [Example Co]  by hand, NO UNDO",),
+        breaks="Whatever still uses this key stops working at once.",
+        undo="cannot be undone",
+        where="Example Co (48213) EU",
+        stays=REVOKE.stays,
+        why="Until this is done, whoever has the key can use it.",
+        on_skip="not contained: what this step kills goes on working, and the run ends with 1",
+        writes=(REVOKE,),
+    )
+    drift = AskDrift(
+        step="revoke",
+        title="Revoke the leaked key",
+        planned=(),
+        now=(),
+        wants="revoke cdef",
+        planned_writes=(REVOKE,),
+        now_writes=(REVOKE, MAKE),
+    )
+    return {
+        "confirm": confirm,
+        "drift": drift,
+        "by_hand": AskByHand(
+            "revoke",
+            "Revoke the leaked key",
+            "cio answered 403 to DELETE /v1/keys/2001",
+            why="Until this is done, whoever has the key can use it.",
+            cause="the role lacks keys",
+            do="ask an admin",
+        ),
+        "unknown": AskUnknown(
+            "told", "Slack ana@, ben@ (admins)", "sent 2026-11-23T03:15:00Z; no answer was recorded"
+        ),
+        "person": AskPerson(
+            "revoke",
+            "Revoke the leaked key",
+            "revoke backend-prod ...cdef (Example Co)",
+            "",
+            "done",
+        ),
+        "input": AskInput(
+            "since",
+            "Since when could a stranger have had it?",
+            example="3 days ago",
+            error="'gestern' is no time",
+        ),
+        "start": AskStart(example_plan(), ("no-downtime",)),
+        "again": AskAgain("", "Ask the approvers again", "nobody agreed within 30 min"),
+    }
 
 
 @dataclass(slots=True)
@@ -337,7 +406,8 @@ class ExampleRun:
         self.observe("old_exports", how="done", says="2 found", findings=list(STEPS[4].findings))
         self.write("told", TELL)
         self.observe("told", how="done", says="2 people told")
-        self.observe("page", how="skipped", says="when: inputs.wake", why="when: inputs.wake")
+        why = STEPS[6].says
+        self.observe("page", how="skipped", says=why, why=why)
         self.add(Kind.ENDED, exit=code, say="", next="")
         return self
 

@@ -18,6 +18,8 @@ from respond.views.words import day_text, mode_word, seconds_between, state_cell
 __all__ = ["approval_screen", "at_text", "writes_asked"]
 
 _LONG = 1_000
+_LOST_MAX = 6
+"""So many changes without a way back stand beside the answer; all of them stand above."""
 
 
 def writes_asked(plan: Plan, request: Request) -> tuple[PlannedWrite, ...] | None:
@@ -49,18 +51,20 @@ def approval_screen(
 
     It ends with a newline.
     """
-    lines = list(_asked(state, plan, request, width, style))
+    lines: list[str] = []
     if request.step:
-        lines += ["", *_writes(writes, width)]
+        lines += _writes(writes, width)
         more = [said(each["says"]) for each in request.shows if "key" not in each]
         lines += [line for text in more for line in labelled("Also", text, width)]
     else:
         took_s = seconds_between(state.proposed_at, state.planned_at) or 0.0
         screen = plan_screen(
-            state, plan, head, elapsed_s=took_s, width=width, asks=False, own=False, style=style
+            state, plan, head, elapsed_s=took_s, width=width, own=False, style=style
         )
-        lines += ["", *screen.rstrip("\n").split("\n")]
-    lines += ["", *_for_ever(writes, width, style)]
+        lines += screen.rstrip("\n").split("\n")
+    # What decides stands last, where whoever answers looks.
+    lines += ["", *_asked(state, plan, request, width, style)]
+    lines += _for_ever(writes, width, style)
     lines += wrap(_signed(request), width)
     return "\n".join(lines) + "\n"
 
@@ -114,15 +118,17 @@ def _writes(writes: Sequence[PlannedWrite], width: int) -> Iterator[str]:
 
 def _for_ever(writes: Sequence[PlannedWrite], width: int, style: Style) -> Iterator[str]:
     """What cannot be undone, what is destroyed first, and what it breaks."""
-    lost = [write for write in writes if not write.undo]
+    lost = [write for write in writes if not (write.undo or write.is_message or write.is_task)]
     if not lost:
         yield "All that is shown here can be undone."
         return
-    yield style.paint("CANNOT BE UNDONE", Tone.DANGER)
-    for write in sorted(lost, key=lambda write: write.effect is not Effect.DESTROYS):
+    lost.sort(key=lambda write: write.effect is not Effect.DESTROYS)
+    more = f", the first {_LOST_MAX} of {len(lost)}" if len(lost) > _LOST_MAX else ""
+    yield style.paint(f"CANNOT BE UNDONE{more}", Tone.DANGER)
+    for write in lost[:_LOST_MAX]:
         destroys = "DESTROYS: " if write.effect is Effect.DESTROYS else ""
         breaks = f" Breaks: {said(write.breaks, limit=_LONG)}" if write.breaks else ""
-        yield from bullets([f"{destroys}{said(write.says)}.{breaks}"], width)
+        yield from bullets([f"{destroys}{said(write.says)} ({said(write.where)}).{breaks}"], width)
 
 
 def _signed(request: Request) -> str:

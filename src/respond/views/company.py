@@ -1,14 +1,17 @@
-"""Show what a rehearsal changed in the simulated company: before and after, side by side."""
+"""Show what a rehearsal changed in the simulated company, in words."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from respond.core.showable import showable
-from respond.views.layout import labelled
+from respond.views.layout import bullets, labelled
 
 __all__ = ["changes", "counts_text", "diff_text"]
+
+_PLACE_MAX: Final = 100
+_STATE_MAX: Final = 60
 
 
 def changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[tuple[str, str, str]]:
@@ -45,16 +48,19 @@ def _words(value: Any) -> str:
 
 
 def diff_text(before: Mapping[str, Any], after: Mapping[str, Any], *, width: int = 80) -> str:
-    """The company before and after, a change a paragraph."""
+    """What became of the simulated company, a change a line: new, gone, or from what to what."""
     found = changes(before, after)
     if not found:
-        return "THE COMPANY   nothing in it changed"
-    lines = ["THE COMPANY, before and after"]
-    for place, was, now in found:
-        lines += labelled(" ", showable(place, limit=76), width, column=4)
-        lines += labelled("    before", showable(was, limit=68), width, column=12)
-        lines += labelled("    after", showable(now, limit=68), width, column=12)
-    return "\n".join(lines)
+        return "THE SIMULATED COMPANY   nothing in it changed"
+    lines = [_line(*change) for change in found]
+    return "\n".join(("THE SIMULATED COMPANY", *bullets(lines, width)))
+
+
+def _line(place: str, was: str, now: str) -> str:
+    where = showable(place.replace(" / ", ", "), limit=_PLACE_MAX)
+    if "-" in (was, now):
+        return f"{where}: {'new' if was == '-' else 'gone'}"
+    return f"{where}: {showable(was, limit=_STATE_MAX)} -> {showable(now, limit=_STATE_MAX)}"
 
 
 def counts_text(counts: Mapping[str, Mapping[str, int]], *, width: int = 80) -> str:

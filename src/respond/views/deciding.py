@@ -26,7 +26,7 @@ from respond.views.plan_rows import (
     step_title,
 )
 
-__all__ = ["Change", "Deciding", "Fold", "FoldWord", "deciding"]
+__all__ = ["Change", "Deciding", "Fold", "FoldWord", "deciding", "place_of"]
 
 _LONG: Final = 1_000
 _UNSEEN: Final = "UNSEEN"
@@ -66,13 +66,13 @@ class Change:
     Attributes:
         number: Its number in the plan.
         says: What is done to what, verb first, with name and ending; of a late one its title.
-        now: What is so now, such as ``alive``.
+        now: What is so now, such as ``alive``; empty for tasks and messages.
         account: System, account, region and the identity used; empty for what is done by hand
             outside of any.
         where: Account, region and workspace, as the action says it.
         by_hand: A person does it, and not the tool.
         destroys: It removes access, data or a credential, or may.
-        for_ever: It cannot be undone.
+        for_ever: It changes something and cannot be undone.
         known: For a late one, when it will be known: ``known after 4``. Else empty.
         breaks: What stops working.
         stays: Look-alikes that are not meant.
@@ -96,8 +96,7 @@ class Change:
     @property
     def place(self) -> str:
         """Account and identity, and what ``where`` says beyond that."""
-        more = [part for part in self.where.split(", ") if part and part not in self.account]
-        return ", ".join(filter(None, (self.account, *more)))
+        return place_of(self.account, self.where)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +114,7 @@ class Deciding:
         not_seen: Steps that want to write and could not look; they look again when their turn is.
         agree: Who else has to agree, a line each.
         looks: Steps that only look.
+        looking: Those that are still under way: what they find comes when it is there.
         ends: Where the plan ends by itself, with what it says; empty when it does not.
         next: The runbook that comes next.
         folds: All else, each behind a number and a word; none is empty.
@@ -130,6 +130,7 @@ class Deciding:
     not_seen: tuple[str, ...]
     agree: tuple[str, ...]
     looks: int
+    looking: tuple[str, ...]
     ends: str
     next: str
     folds: tuple[Fold, ...]
@@ -174,6 +175,12 @@ class Deciding:
         return next((fold for fold in self.folds if fold.word.value == text), None)
 
 
+def place_of(account: str, where: str) -> str:
+    """An account's line, and what an action's ``where`` says beyond it."""
+    more = [part for part in where.split(", ") if part and part not in account]
+    return ", ".join(filter(None, (account, *more)))
+
+
 def deciding(plan: Plan, state: RunState | None = None) -> Deciding:
     """What decides about a plan.
 
@@ -200,6 +207,7 @@ def deciding(plan: Plan, state: RunState | None = None) -> Deciding:
         not_seen=tuple(_of(plan, StepPlan.UNSEEN)),
         agree=others_needed(plan),
         looks=sum(_looks(row) for row in rows),
+        looking=tuple(_line(row.step) for row in rows if _looks(row) and row.is_under_way),
         ends=said(plan.ends) or ("here" if plan.next else ""),
         next=word(plan.next),
         folds=tuple(fold for fold in _folds(plan) if fold.lines),
@@ -242,17 +250,18 @@ def _change(row: PlanRow, connections: Mapping[str, str], number_of: Mapping[str
             stays=(),
             tells=(),
         )
+    changes = not (write.is_task or write.is_message)
     return Change(
         number=row.number,
         says=says,
-        now=now,
-        after=after,
+        now=now if changes else "",
+        after=after if changes else "",
         # A subject's name begins with its connection.
         account=said(connections.get(write.subject.partition("/")[0], "")),
         where=said(write.where),
         by_hand=write.hands == "person",
         destroys=row.destroys,
-        for_ever=not write.undo,
+        for_ever=changes and not write.undo,
         known="",
         breaks=said(step.confirm or write.breaks, limit=_LONG),
         stays=tuple(map(said, write.stays)),

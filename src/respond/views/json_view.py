@@ -91,7 +91,7 @@ def _step(step: PlannedStep, numbers: list[int]) -> dict[str, Any]:
         "step": step.address,
         "title": step.title,
         "phase": step.phase.value if step.phase else "",
-        **picked(step, "within action effect state says why confirm"),
+        **picked(step, "within action effect state says why confirm when"),
         "arguments": encode(step.arguments),
         "findings": list(step.findings),
         "known_after": list(step.late_on),

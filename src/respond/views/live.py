@@ -10,12 +10,12 @@ import io
 import json
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, TextIO
 
 from respond.core import recorded
-from respond.core.events import Kind, Record
-from respond.core.plan import short_digest
+from respond.core.events import Kind, Record, Strength
+from respond.core.plan import StepPlan, short_digest
 from respond.core.questions import Decision
 from respond.core.recorded import (
     As,
@@ -33,7 +33,7 @@ from respond.errors import ExitCode, NotReadyError
 from respond.systems import stores
 from respond.views.layout import cut, labelled, said, width_of, word
 from respond.views.style import PLAIN, Style, Tone
-from respond.views.words import clock_text, exit_text, head_line, span_text
+from respond.views.words import behind, clock_text, exit_text, head_line, span_text
 
 __all__ = [
     "JsonProgress",
@@ -49,6 +49,10 @@ _TIME: Final = 10
 _STATUS: Final = 10
 _CLEAR: Final = "\r\x1b[K"
 _SECRET_MAX: Final = 20_000
+_ALARM: Final = "ALARM"
+"""How a finding begins that cannot wait for the end of the run."""
+_TOOL: Final = Strength.MACHINE
+_AT_ONCE_S: Final = 0.5
 _TROUBLE: Final = frozenset({As.FAILED, As.NOT_SEEN, As.LEFT_OPEN})
 
 
@@ -168,6 +172,9 @@ class Memory:
     looked_ms: int = 0
     runbook: str = ""
     blind: set[str] = field(default_factory=set)
+    planned: dict[str, StepPlan] = field(default_factory=dict)
+    titles: set[str] = field(default_factory=set)
+    concluded: set[str] = field(default_factory=set)
 
     def take(self, record: Record) -> None:
         """Remember what a later line may need."""
@@ -187,9 +194,30 @@ class Memory:
                 self.runbook = runbook
             case recorded.Planned(plan=plan):
                 self.runbook = plan.runbook or self.runbook
+                self.planned = {step.address: step.state for step in plan.steps if step.action}
+                self.titles = {step.title for step in plan.steps if step.title}
                 self.looked_ms = record.mono_ms - self.looking_since
+            case Conclusion(how=how) if how is not As.SKIPPED:
+                self.concluded.add(record.event.step)
             case _:
                 pass
+
+    def foresaw(self, step: str) -> bool:
+        """Whether the plan said already that this step does not apply."""
+        return self.planned.get(step) is StepPlan.SKIPPED
+
+    @property
+    def count(self) -> str:
+        """``3/10``: how many steps have come to their end, of those that are known to apply."""
+        came_to = {address.partition("[")[0] for address in self.concluded}
+        left = {
+            address
+            for address, state in self.planned.items()
+            if state not in (StepPlan.SKIPPED, StepPlan.ENDS)
+            and address not in self.concluded | came_to
+        }
+        done = len(self.concluded)
+        return f"{done}/{done + len(left)}" if self.planned else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,13 +236,30 @@ class ToldOnScreen:
 def _record_lines(
     record: Record, memory: Memory, *, width: int = 80, style: Style = PLAIN
 ) -> list[str]:
-    """The record in words; empty when it is of no interest on a screen."""
+    """The record in words: a line a step, and what a person has to know beside it."""
     found: list[str] = []
-    for told in record_told(record, memory):
+    for told in _on_screen(record, memory):
         begin = f"{clock_text(record.at)[:8]}  {told.status:<{_STATUS}}"
         lines = labelled(begin, told.text, width, column=_TIME + _STATUS + 2)
         found += [style.paint(line, told.tone) if told.tone else line.rstrip() for line in lines]
     return found
+
+
+def _on_screen(record: Record, memory: Memory) -> Iterator[ToldOnScreen]:
+    content = content_of(record.event)
+    match content:
+        case recorded.Planned() | recorded.Intended():
+            return
+        case Settled(how=WriteStatus.DONE) if record.event.kind is Kind.OUTCOME:
+            return  # Its step tells of it, once it has come to its end.
+        case Settled(how=WriteStatus.NOT_DONE) if record.event.actor.strength is not _TOOL:
+            return  # Somebody skipped it: the step is left open by that, and says so.
+        case Conclusion(how=As.SKIPPED) if memory.foresaw(record.event.step):
+            return  # The plan has said so.
+    for told in record_told(record, memory):
+        is_step = isinstance(content, Conclusion) and content.how is not As.SKIPPED
+        count = memory.count if is_step and told.status != _ALARM else ""
+        yield replace(told, text=f"{count} {told.text}") if count else told
 
 
 def record_told(record: Record, memory: Memory) -> Iterator[ToldOnScreen]:
@@ -280,7 +325,7 @@ def _settled(record: Record, content: Settled, says: str) -> ToldOnScreen:
         case Kind.RECONCILED:
             return ToldOnScreen("happened" if is_done else "not done", f"{says}: {why}")
         case _ if not is_done:
-            return ToldOnScreen("REFUSED", f"{says}: {why}", Tone.CARE)
+            return ToldOnScreen("NOT DONE", f"{says}: {why}", Tone.CARE)
         case _ if content.word:
             return ToldOnScreen(
                 "word", f"{word(record.event.actor.id)} says that it is done: {says}"
@@ -296,24 +341,28 @@ def _confirmed(content: Confirmed) -> str:
 
 
 def _observed(record: Record, content: Conclusion, memory: Memory) -> Iterator[ToldOnScreen]:
+    """One line for a step; its findings are counted there, and read where they are listed."""
     step = record.event.step
     title = said(content.title or step)
     says, why = said(content.says), said(content.why)
-    behind = f": {says}" if says else ""
+    alarms = [line for line in content.findings if line.startswith(_ALARM)]
+    count = len(content.findings) - len(alarms)
+    found = f" ({count} finding{'s' * (count != 1)})" if count else ""
     match content.how:
         case As.DONE if step in memory.blind:
-            yield ToldOnScreen("answered", f"{title}, nobody can look{behind}")
+            yield ToldOnScreen("answered", behind(f"{title}, nobody can look", says) + found)
         case As.DONE if not content.proved:
-            yield ToldOnScreen("UNPROVED", f"{title}{behind}", Tone.CARE)
+            yield ToldOnScreen("UNPROVED", behind(title, says) + found, Tone.CARE)
         case As.DONE if step in memory.begun:
             seconds = (record.mono_ms - memory.begun[step]) / 1000
-            yield ToldOnScreen("PROVED", f"{title}, seen after {seconds:.1f} s{behind}", Tone.GOOD)
+            after = f", seen after {seconds:.1f} s" if seconds >= _AT_ONCE_S else ""
+            yield ToldOnScreen("PROVED", behind(f"{title}{after}", says) + found, Tone.GOOD)
         case As.DONE:
-            yield ToldOnScreen("looked", f"{title}{behind}")
+            yield ToldOnScreen("looked", behind(title, says) + found)
         case As.UNCHANGED:
-            yield ToldOnScreen("already so", f"{title}{behind}")
+            yield ToldOnScreen("already so", behind(title, says) + found)
         case As.YOUR_WORD:
-            yield ToldOnScreen("YOUR WORD", f"{title}{behind}")
+            yield ToldOnScreen("YOUR WORD", behind(title, says) + found)
         case As.SKIPPED:
             yield ToldOnScreen("skipped", f"{title}: {why or says}", Tone.FAINT)
         case As.LEFT_OPEN:
@@ -322,8 +371,8 @@ def _observed(record: Record, content: Conclusion, memory: Memory) -> Iterator[T
             yield ToldOnScreen("NOT SEEN", f"{title}: {why or says}", Tone.DANGER)
         case As.FAILED:
             yield ToldOnScreen("FAILED", f"{title}: {why or says}", Tone.DANGER)
-    for finding in content.findings:
-        yield ToldOnScreen("FINDING", said(finding), Tone.CARE)
+    for alarm in alarms:
+        yield ToldOnScreen(_ALARM, said(alarm.removeprefix(_ALARM).lstrip(": ")), Tone.DANGER)
 
 
 def _ended(content: Ended) -> ToldOnScreen:
@@ -386,7 +435,7 @@ class LiveProgress:
     def say(self, text: str) -> None:
         if self._lines.is_live:
             self._lines.now(f"{' ' * _TIME}{said(text)}", " ...")
-        else:
+        elif text not in self._memory.titles:  # A step has its line when it has come to its end.
             self._lines.line("\n".join(labelled("", said(text), self._lines.width, column=_TIME)))
 
     def tell(self, text: str) -> None:

@@ -23,6 +23,7 @@ __all__ = [
     "row_pairs",
     "row_remarks",
     "step_title",
+    "write_pairs",
 ]
 
 CELL: Final = 11
@@ -45,6 +46,12 @@ class PlanRow:
         if self.write is not None:
             return self.write.effect is Effect.DESTROYS
         return self.step.state is StepPlan.LATE and self.step.effect is Effect.DESTROYS
+
+    @property
+    def is_under_way(self) -> bool:
+        """Whether it waits for no other step: it is being looked at, and has not come yet."""
+        late = self.step.state is StepPlan.LATE
+        return late and not self.step.late_on and bool(self.step.says)
 
     @property
     def asks(self) -> bool:
@@ -110,6 +117,8 @@ def row_cells(row: PlanRow, number_of: Mapping[str, int]) -> tuple[str, str, str
     step, write = row.step, row.write
     if write is not None:
         now, after = state_cells(write.before, write.after)
+        if write.is_message or write.is_task:
+            now, after = "-", "told" if write.is_message else "your word"
         who = "YOU" if write.hands == "person" else "tool"
         undo = ("yes" if write.undo else "NO") + (" !" if row.destroys else "")
         return who, said(write.says), now, after, undo
@@ -123,7 +132,7 @@ def row_cells(row: PlanRow, number_of: Mapping[str, int]) -> tuple[str, str, str
         case StepPlan.UNSEEN:
             return "tool", title, "not seen", "?", destroys
         case StepPlan.REFUSED:
-            return "-", title, "refused", "stays so", "-"
+            return "-", title, "spared", "stays so", "-"
         case StepPlan.WAITS:
             return "wait", f"{title}: {said(step.says)}", "waits", "-", "-"
         case _ if step.effect is Effect.READS:
@@ -156,9 +165,11 @@ def row_remarks(row: PlanRow) -> Iterator[str]:
     write = row.write
     if write is None:
         shown = said(row.step.says)
-        if row.step.state is StepPlan.NOTHING and width_of(shown) > CELL:
+        if row.is_under_way or (row.step.state is StepPlan.NOTHING and width_of(shown) > CELL):
             yield shown
         return
+    if write.is_task:
+        return  # It stands there already: somebody's word is all there is.
     if write.hands == "person":
         yield (
             "by hand: I cannot see it, your word is the record"
@@ -185,11 +196,15 @@ def row_pairs(row: PlanRow) -> list[tuple[str, str]]:
         ("With", "; ".join(given)),
     ]
     if row.write is not None:
-        pairs += _write_pairs(row.write, step)
+        pairs += write_pairs(row.write, step.confirm)
     return [(label, text) for label, text in pairs if text]
 
 
-def _write_pairs(write: PlannedWrite, step: PlannedStep) -> list[tuple[str, str]]:
+def write_pairs(write: PlannedWrite, breaks: str = "") -> list[tuple[str, str]]:
+    """All that is known of one write, as labels and texts; some texts are empty.
+
+    ``breaks`` is what the runbook says of it.
+    """
     danger = " (destructive)" if write.effect is Effect.DESTROYS else ""
     seen = {
         Proof.SEEN: "it is looked at until it is seen",
@@ -205,7 +220,7 @@ def _write_pairs(write: PlannedWrite, step: PlannedStep) -> list[tuple[str, str]
         ("Now", value_text(write.before, limit=_DETAIL_MAX)),
         ("After", value_text(write.after, limit=_DETAIL_MAX)),
         ("Undo", ("can be undone" if write.undo else "cannot be undone") + danger),
-        ("Breaks", said(step.confirm or write.breaks, limit=_DETAIL_MAX)),
+        ("Breaks", said(breaks or write.breaks, limit=_DETAIL_MAX)),
         ("Proof", seen),
         ("Again", "harmless to repeat" if write.repeatable else "not repeated on a guess"),
     ]

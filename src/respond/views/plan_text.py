@@ -3,29 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import groupby
+from dataclasses import dataclass
+from itertools import groupby, takewhile
 from typing import Any, Final
 
 from respond.core.fold import RunState
 from respond.core.plan import Plan, StepPlan, short_digest
 from respond.ports import Head
+from respond.views.deciding import deciding
 from respond.views.layout import (
     LABEL,
     bullets,
     cell_rows,
     labelled,
     labelled_pairs,
-    number_ranges,
     pad,
     said,
+    width_of,
     word,
     wrap,
 )
 from respond.views.plan_rows import (
-    CELL,
     PlanRow,
     found_lines,
-    known_after,
     others_needed,
     plan_rows,
     row_cells,
@@ -40,6 +40,9 @@ __all__ = ["facts_lines", "plan_notes", "plan_screen", "step_details"]
 
 _WHO: Final = 4
 _UNDO: Final = 5
+_NARROW: Final = 80
+_STATE: Final = 14
+_CELL_LINES: Final = 2
 _GAP: Final = "  "
 _WHAT_MIN: Final = 20
 
@@ -51,8 +54,6 @@ def plan_screen(
     *,
     elapsed_s: float,
     width: int = 80,
-    others: tuple[str, ...] = (),
-    asks: bool = True,
     own: bool = True,
     style: Style = PLAIN,
 ) -> str:
@@ -60,8 +61,6 @@ def plan_screen(
 
     Args:
         elapsed_s: How long the looking took, in seconds.
-        others: Words that choose another order.
-        asks: Whether the choices are offered; not so in a dry run or when nobody sits there.
         own: Whether the reader is its operator, and not somebody who is asked to agree.
     """
     right = f"looked {clock_text(state.planned_at)}, {span_text(elapsed_s)}"
@@ -78,11 +77,10 @@ def plan_screen(
         lines += labelled("You", f"{word(state.operator)}. {alone}", width)
     if rows:
         lines += ["", *_table(rows, width, style)]
-    lines += ["", *_notes(plan, rows, width, style)]
+    lines += ["", *_notes(plan, width, style)]
     lines += _last_lines(state, plan, head, width)
-    if asks and plan.mode != "dry-run":
-        first, *rest = wrap(" | ".join(_choices(rows, others)), width - 2)
-        lines += [first, *(f"  {line}" for line in rest)]
+    closing = wrap(deciding(plan, state).closing, width)
+    lines += [style.paint(line, Tone.STRONG) for line in closing]
     return "\n".join(lines) + "\n"
 
 
@@ -104,48 +102,84 @@ def facts_lines(label: str, facts: Mapping[str, Any], width: int) -> Iterator[st
 
 
 def _table(rows: Sequence[PlanRow], width: int, style: Style) -> Iterator[str]:
+    number_of = {row.step.address: row.number for row in reversed(rows)}
+    most = _STATE + max(0, width - _NARROW) // 5
+    lines = [_Line.of(row, number_of, most) for row in rows]
     numbers = max(2, len(str(rows[-1].number)))
-    fixed = numbers + _WHO + 2 * CELL + _UNDO + 5 * len(_GAP)
-    widths = (numbers, _WHO, max(_WHAT_MIN, width - fixed), CELL, CELL, _UNDO)
+    now, after = (max(4, *(_needed(line.cells[n], most) for line in lines)) for n in (2, 3))
+    what = max(_WHAT_MIN, width - numbers - _WHO - now - after - _UNDO - 5 * len(_GAP))
+    widths = (numbers, _WHO, what, now, after, _UNDO)
     titles = ("", "who", "what", "now", "after", "undo")
     yield _GAP.join(pad(t, w) for t, w in zip(titles, widths, strict=True)).rstrip()
-    number_of = {row.step.address: row.number for row in reversed(rows)}
-    for (phase, within), group in groupby(rows, key=lambda row: (row.step.phase, row.step.within)):
+    for (phase, within), group in groupby(
+        lines, key=lambda line: (line.row.step.phase, line.row.step.within)
+    ):
         heading = phase_word(phase)
-        lines = [heading]
+        head = [heading]
         if within:
-            lines = labelled(heading, said(within), width, column=len(heading) + 2)
-        yield from (style.paint(line, Tone.STRONG) for line in lines)
-        for row in group:
-            yield from _row(row, widths, number_of, style)
+            head = labelled(heading, said(within), width, column=len(heading) + 2)
+        yield from (style.paint(line, Tone.STRONG) for line in head)
+        for line in group:
+            yield from _row(line, widths, style)
 
 
-def _row(
-    row: PlanRow, widths: tuple[int, ...], number_of: dict[str, int], style: Style
-) -> Iterator[str]:
-    who, what, now, after, undo = row_cells(row, number_of)
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """One line of the table. A state that would have to be broken stands below its line."""
+
+    row: PlanRow
+    cells: tuple[str, str, str, str, str]
+    remarks: tuple[str, ...]
+
+    @classmethod
+    def of(cls, row: PlanRow, number_of: Mapping[str, int], most: int) -> _Line:
+        who, what, now, after, undo = row_cells(row, number_of)
+        remarks = tuple(row_remarks(row))
+        if not (_needed(now, most) and _needed(after, most)):
+            remarks = (f"{now} -> {after}", *remarks)
+            now = after = "below"
+        return cls(row, (who, what, now, after, undo), remarks)
+
+
+def _needed(cell: str, most: int) -> int:
+    """Columns in which a cell takes two lines at most and breaks no word; 0 where ``most`` do not
+    suffice.
+    """
+    least = max(map(width_of, cell.split() or [cell]))
+    if least > most:
+        return 0
+    if width_of(cell) <= most:
+        return width_of(cell)
+    return next((w for w in range(least, most + 1) if len(wrap(cell, w)) <= _CELL_LINES), 0)
+
+
+def _row(line: _Line, widths: tuple[int, ...], style: Style) -> Iterator[str]:
+    row, (who, what, *states) = line.row, line.cells
     tone = Tone.DANGER if row.destroys else None
     number = f"{row.number:>{widths[0]}}"
-    for n, cells in enumerate(
-        cell_rows((number if row.number else "", who, what, now, after, undo), widths)
-    ):
-        cells[0] = number if n == 0 else " " * widths[0]
+    remarks, words = line.remarks, what.split()
+    fits = list(takewhile(lambda name: width_of(name) <= widths[2], words))
+    if len(fits) < len(words):
+        # A name that is longer than its column stands below, whole.
+        remarks, what = (what, *remarks), " ".join((*fits, "..."))
+    for n, cells in enumerate(cell_rows((number, who, what, *states), widths)):
+        cells[0] = pad(number if n == 0 else "", widths[0])
         if tone is not None:
             cells[5] = style.paint(cells[5].rstrip(), tone)
         if who == "YOU":
             cells[1] = style.paint(cells[1], Tone.STRONG)
         yield _GAP.join(cells).rstrip()
     indent = " " * (widths[0] + widths[1] + 2 * len(_GAP))
-    for remark in row_remarks(row):
-        for line in wrap(remark, sum(widths[2:]) + 3 * len(_GAP)):
-            yield indent + style.paint(line, Tone.FAINT)
+    for remark in remarks:
+        for text in wrap(remark, sum(widths[2:]) + 3 * len(_GAP)):
+            yield indent + style.paint(text, Tone.FAINT)
 
 
 # --- below the table ----------------------------------------------------------------------------
 
 
-def _notes(plan: Plan, rows: Sequence[PlanRow], width: int, style: Style) -> Iterator[str]:
-    for label, text in plan_notes(plan, rows):
+def _notes(plan: Plan, width: int, style: Style) -> Iterator[str]:
+    for label, text in plan_notes(plan):
         for line in _listed(label, [text], width):
             yield style.paint(line, Tone.CARE) if label == "FINDING" else line
     if plan.ends or plan.next:
@@ -154,20 +188,13 @@ def _notes(plan: Plan, rows: Sequence[PlanRow], width: int, style: Style) -> Ite
         yield from _listed("NEXT", [f"respond {word(plan.next)}"], width)
 
 
-def plan_notes(plan: Plan, rows: Sequence[PlanRow]) -> Iterator[tuple[str, str]]:
-    """What could not be seen, is known later, is left out, or should be looked at: label, text."""
-    number_of = {row.step.address: row.number for row in reversed(rows)}
+def plan_notes(plan: Plan) -> Iterator[tuple[str, str]]:
+    """What could not be seen, is spared, is left out, or should be looked at: label, text."""
     for line in plan.unseen:
         yield "UNSEEN", said(line)
-    for row in rows:
-        if row.step.state is StepPlan.LATE:
-            again = ", asks again" if row.asks else ""
-            known = f"known {known_after(row.step, number_of)}{again}"
-            shown = known if row.step.late_on else said(row.step.says) or known
-            yield "LATER", f"line {row.number}: {shown}"
     for step in plan.steps:
         if step.state is StepPlan.REFUSED:
-            yield "REFUSED", f"{step_title(step)}: {said(step.says)}"
+            yield "SPARED", f"{step_title(step)}: {said(step.says)}"
     for step in plan.steps:
         if step.state is StepPlan.SKIPPED:
             yield "SKIPPED", f"{step_title(step)}: {said(step.says)}"
@@ -196,16 +223,6 @@ def _last_lines(state: RunState, plan: Plan, head: Head, width: int) -> list[str
         so_far = "A dry run: nothing was changed, and nothing will be."
     where = f"journal {head.size} {word(head.hash[:8])}"
     return wrap(f"{so_far} Plan {short_digest(plan.digest)}, {where}", width)
-
-
-def _choices(rows: Sequence[PlanRow], others: tuple[str, ...]) -> Iterator[str]:
-    again = [row.number for row in rows if row.asks]
-    yield "start" + (f" (asks again at {number_ranges(again)})" if again else "")
-    yield from (word(other) for other in others)
-    if rows:
-        yield f"1-{rows[-1].number} details" if len(rows) > 1 else "1 details"
-    yield "later"
-    yield "quit"
 
 
 # --- one line of it -----------------------------------------------------------------------------

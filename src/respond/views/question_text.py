@@ -6,7 +6,7 @@ look-alikes that stay, the account, and exactly what has to be typed (P15).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any, Final, assert_never
 
 from respond.core.plan import PlannedWrite, short_digest
@@ -25,6 +25,8 @@ from respond.core.script import Effect, Person, PersonRecord
 from respond.core.showable import showable, showable_host
 from respond.systems import channels
 from respond.systems.vendor import Reaches
+from respond.views.answer_words import answers, beside_words, to_type
+from respond.views.deciding import place_of
 from respond.views.layout import (
     as_screen,
     bullets,
@@ -36,42 +38,53 @@ from respond.views.layout import (
     word,
     wrap,
 )
+from respond.views.plan_rows import write_pairs
 from respond.views.style import PLAIN, Style, Tone
 from respond.views.words import span_text, state_cells
 
 __all__ = [
     "by_hand_text",
+    "details_text",
     "forward_text",
     "link_lines",
     "pick_lines",
     "question_lines",
     "question_text",
-    "to_type",
     "who_can_text",
 ]
 
 _COLUMN: Final = 12
 _LONG: Final = 1_000
 _LINK_MAX: Final = 2_000
-_TYPED_MAX: Final = 200
 _PEOPLE_MAX: Final = 20
+_FEW: Final = 6
+"""So many targets stand below the head of a question; more of them stand above it."""
 _PICKED_MAX: Final = 12
-
-
-def to_type(wants: str) -> str:
-    """The words to type, as the screen shows them; what cannot be typed stands as an escape."""
-    return showable(wants.strip(), limit=_TYPED_MAX)
 
 
 @as_screen
 def question_text(
-    question: Question, *, accounts: Sequence[str] = (), width: int = 80, style: Style = PLAIN
+    question: Question,
+    *,
+    accounts: Sequence[str] = (),
+    top: str = "",
+    width: int = 80,
+    style: Style = PLAIN,
 ) -> Iterator[str]:
     """A question from its title to the words that answer it. It ends with a newline.
 
-    The plan that belongs to ``AskStart`` is ``plan_screen``; here are only its last words.
-    ``accounts`` has a line for each connection that it would write to.
+    The screen that belongs to ``AskStart`` is ``start_screen``; here are only its last words.
+
+    Args:
+        accounts: A line for each connection that it would write to.
+        top: The head of the screen. A long list of targets stands above it, so that all that
+            decides is there together.
     """
+    if isinstance(question, AskConfirm) and _is_long(question):
+        yield "TARGETS"
+        yield from _writes(question.writes, question.lines, width)
+    if top:
+        yield top
     match question:
         case AskStart():
             yield f"Start plan {short_digest(question.plan.digest)}?"
@@ -122,16 +135,51 @@ def _writes(writes: Sequence[PlannedWrite], lines: Sequence[str], width: int) ->
     if not writes:
         yield from bullets((said(" ".join(line.split())) for line in lines), width)
         return
-    for write in writes:
-        now, after = state_cells(write.before, write.after)
-        who = "you, by hand" if write.hands == "person" else "tool"
-        undo = "can be undone" if write.undo else "CANNOT BE UNDONE"
-        yield from bullets([said(write.says)], width)
-        yield from (f"    {line}" for line in wrap(f"{now} -> {after}", width - 4))
-        yield from (f"    {line}" for line in wrap(f"{who}, {undo}", width - 4))
+    yield from bullets(map(_write, writes), width)
+
+
+def _write(write: PlannedWrite) -> str:
+    now, after = state_cells(write.before, write.after)
+    states = "" if write.is_task or write.is_message else f": {now} -> {after}"
+    hands = ", by hand" if write.hands == "person" else ""
+    undo = ", can be undone" if write.undo else ", CANNOT BE UNDONE"
+    return f"{said(write.says)}{states}{hands}{undo if states else ''}"
+
+
+def _or(question: Question) -> str:
+    """The words besides the one that is typed exactly."""
+    _, *others = answers(question)
+    words = [name for name, _ in (*others, *beside_words(question))]
+    return f"or: {' | '.join((*words, '?'))}"
+
+
+def details_text(question: Question, *, width: int = 80) -> str:
+    """All that a yes to a question covers; empty where it covers no write."""
+    match question:
+        case AskConfirm(writes=writes):
+            parts = [("", writes)]
+        case AskDrift(planned_writes=was, now_writes=now):
+            parts = [("PLANNED", was), ("NOW", now)]
+        case _:
+            return ""
+    lines: list[str] = []
+    for title, writes in parts:
+        lines += [title] if title and writes else []
+        for write in writes:
+            pairs = [(label, text) for label, text in write_pairs(write) if text]
+            lines += [*labelled_pairs(pairs, width), *labelled_pairs(_stays(write), width), ""]
+    return "\n".join(lines)
+
+
+def _stays(write: PlannedWrite) -> list[tuple[str, str]]:
+    return [("Stays", "; ".join(map(said, write.stays)))]
 
 
 # --- confirm ------------------------------------------------------------------------------------
+
+
+def _is_long(question: AskConfirm) -> bool:
+    return max(len(question.writes), len(question.lines)) > _FEW
 
 
 def _confirm(
@@ -143,36 +191,49 @@ def _confirm(
         tag = "MORE THAN EXPECTED"
     tone = Tone.DANGER if question.destructive else Tone.STRONG
     yield from _title(tag, question.title, width, style, tone)
-    yield from _writes(question.writes, question.lines, width)
+    if not _is_long(question):
+        yield from _writes(question.writes, question.lines, width)
+    listed = ", all of them listed above" if _is_long(question) else ""
     yield from labelled_pairs(
         (
             ("Limit", said(question.over_limit)),
-            ("Count", f"{count} changes in one answer" if count > 1 else ""),
-            *(("Account", said(line)) for line in accounts),
-            ("Where", said(question.where)),
+            ("Count", f"{count} changes in one answer{listed}" if count > 1 else ""),
+            *(("In", line) for line in _places(question, accounts)),
             ("Why", said(question.why, limit=_LONG)),
             ("Breaks", said(question.breaks, limit=_LONG)),
             ("Undo", _undo(question)),
             ("If skipped", said(question.on_skip)),
+            ("Not these", _some(question.stays)),
         ),
         width,
         column=_COLUMN,
     )
-    if question.stays:
-        yield "Look-alikes that stay:"
-        yield from bullets(map(said, question.stays), width)
     yield ""
-    wants = question.wants or "yes"
-    yield from _typed(wants, width, style)
-    by_hand = "by-hand | " if question.by_hand and not question.over_limit else ""
-    yield f"or: skip | {by_hand}later | quit"
+    yield from _typed(question.wants or "yes", width, style)
+    yield _or(question)
+
+
+def _places(question: AskConfirm, accounts: Sequence[str]) -> list[str]:
+    """Account, id, region, identity, and what the action knows beside that, each once."""
+    shown, where = [said(line) for line in accounts], said(question.where)
+    if len(shown) == 1:
+        return [place_of(shown[0], where)]
+    return [*shown, *([where] if where and where not in shown else [])]
+
+
+def _some(names: Sequence[str]) -> str:
+    """Look-alikes that stay; of many the first ones, and how many more."""
+    more = f"; and {len(names) - _FEW} more: details" if len(names) > _FEW else ""
+    return "; ".join(map(said, names[:_FEW])) + more
 
 
 def _undo(question: AskConfirm) -> str:
+    """Whether it can be undone, where the lines do not say it."""
+    if not question.writes:
+        return said(question.undo)
     lost = [write for write in question.writes if not write.undo]
-    if lost and len(lost) < len(question.writes):
-        return f"{len(lost)} of {len(question.writes)} cannot be undone"
-    return said(question.undo)
+    count = len(question.writes)
+    return f"{len(lost)} of {count} cannot be undone" if lost and count > 1 else ""
 
 
 # --- drift and doubt ----------------------------------------------------------------------------
@@ -180,19 +241,29 @@ def _undo(question: AskConfirm) -> str:
 
 def _drift(question: AskDrift, width: int, style: Style) -> Iterator[str]:
     yield from _title("NOT AS PLANNED", question.title, width, style)
-    if question.step:
-        yield from labelled("Step", word(question.step), width, column=_COLUMN)
+    both = {w.key for w in question.planned_writes} & {w.key for w in question.now_writes}
     yield "Planned, and agreed to:"
-    yield from _writes(question.planned_writes, question.planned or ("nothing",), width)
+    yield from _differ(question.planned_writes, question.planned or ("nothing",), both, width)
     yield "What would be done now:"
-    yield from _writes(question.now_writes, question.now, width)
+    yield from _differ(question.now_writes, question.now, both, width)
     danger = any(write.effect is Effect.DESTROYS for write in question.now_writes)
     if danger:
         yield style.paint("It is destructive.", Tone.DANGER)
     yield "Somebody else may have changed it. Nothing is written until you answer."
     yield ""
     yield from _typed(question.wants, width, style, "   (takes what would be done now)")
-    yield f"or: no (parks the run) | {'skip | ' if question.step else ''}later | quit"
+    yield _or(question)
+
+
+def _differ(
+    writes: Sequence[PlannedWrite], lines: Sequence[str], both: Collection[str], width: int
+) -> Iterator[str]:
+    """What is not the same on the other side first; of many the first ones, and how many more."""
+    ordered = sorted(writes, key=lambda write: write.key in both)
+    yield from _writes(ordered[:_FEW], lines[:_FEW], width)
+    more = (len(ordered) or len(lines)) - _FEW
+    if more > 0:
+        yield f"  - and {more} more{': details' if writes else ''}"
 
 
 def _by_hand(question: AskByHand, width: int, style: Style) -> Iterator[str]:
@@ -210,10 +281,10 @@ def _by_hand(question: AskByHand, width: int, style: Style) -> Iterator[str]:
         width,
         column=_COLUMN,
     )
-    yield "You can do it by hand, and I watch."
+    yield "You can do it by hand, and I watch. Skipped, what it kills goes on working."
     yield ""
     yield from _typed("by-hand", width, style)
-    yield "or: no (it stays failed, and what it kills goes on working) | later | quit"
+    yield _or(question)
 
 
 def question_lines(question: Question) -> tuple[str, ...]:
@@ -251,8 +322,8 @@ def _again(question: AskAgain, width: int, style: Style) -> Iterator[str]:
     yield from _title("NO ANSWER", question.title, width, style, Tone.STRONG)
     yield from wrap(f"{said(question.why, limit=_LONG)}. Everything is looked at anew.", width)
     yield ""
-    yield "Type exactly:  ask again"
-    yield "or: later | quit"
+    yield from _typed("ask again", width, style)
+    yield _or(question)
 
 
 def _unknown(question: AskUnknown, width: int, style: Style) -> Iterator[str]:
@@ -265,9 +336,10 @@ def _unknown(question: AskUnknown, width: int, style: Style) -> Iterator[str]:
         width,
     )
     yield ""
-    yield "Type exactly:  happened"
-    yield "           or  not-happened   (then I ask before it is done again)"
-    yield "or: later | quit"
+    yield from _typed("happened", width, style)
+    other = style.paint("not-happened", Tone.STRONG)
+    yield f"           or  {other}   (then I ask before it is done again)"
+    yield "or: later | quit | ?"
 
 
 # --- a person's own work ------------------------------------------------------------------------
@@ -282,7 +354,7 @@ def _person(question: AskPerson, width: int, style: Style) -> Iterator[str]:
     yield "I cannot see it: your word is what is recorded."
     yield ""
     yield from _typed(question.wants or "done", width, style)
-    yield "or: cannot (it stays open) | later | quit"
+    yield _or(question)
 
 
 def link_lines(link: str, *, width: int = 80) -> Iterator[str]:
@@ -329,7 +401,7 @@ def by_hand_text(
     else:
         yield "I cannot see it: your word is what is recorded."
         yield from _typed("done", width, style)
-    yield "or: cannot (who can, and a text for them) | skip (it stays open) | later | quit"
+    yield "or: cannot | skip | later | quit | ?"
 
 
 def who_can_text(persons: Sequence[PersonRecord], operator: str, *, width: int = 80) -> str:
@@ -401,6 +473,7 @@ def _input(question: AskInput, width: int) -> Iterator[str]:
         f"Enter takes: {said(question.default)}" if question.default else "",
         "Enter leaves it out" if not question.required and not question.default else "",
         "a number, a name or a part of one chooses from the list" if question.options else "",
+        "? says what can be typed",
     ]
     for hint in hints:
         if hint:

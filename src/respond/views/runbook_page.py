@@ -159,6 +159,8 @@ def _about(step: Step) -> Iterator[str]:
         yield f"the runbook [{step.runbook.name}]({step.runbook.name}.md)"
     if isinstance(step, ActionStep | BlockStep) and step.for_each is not None:
         yield f"for each of `{step.for_each.items.source}`, at most {step.for_each.limit}"
+    if step.words.skipped:
+        yield f"left out if {said(step.words.skipped, limit=_LIMIT)}"
     if step.words.when is not None:
         yield f"only when `{said(step.words.when.source, limit=_LIMIT)}`"
 

@@ -126,6 +126,8 @@ def _about(step: Step, phase: Phase | None) -> Iterator[str]:
         yield f"the runbook {word(step.runbook.name)}"
     if isinstance(step, ActionStep | BlockStep) and step.for_each is not None:
         yield f"for each of {said(step.for_each.items.source)}, at most {step.for_each.limit}"
+    if step.words.skipped:
+        yield f"left out if {said(step.words.skipped)}"
     if step.words.when is not None:
         yield f"only when {said(step.words.when.source)}"
 

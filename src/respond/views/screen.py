@@ -5,19 +5,23 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
 from respond.core.fold import RunState
 from respond.core.plan import Plan
 from respond.core.questions import AskConfirm, AskInput, AskStart, Question
 from respond.core.script import Person
 from respond.ports import Head
+from respond.views.answer_words import HELP, answers, beside_words, help_text
 from respond.views.plan_text import plan_screen, step_details
-from respond.views.question_text import by_hand_text, question_text
+from respond.views.question_text import by_hand_text, details_text, question_text
+from respond.views.start_screen import fold_text, start_screen
 from respond.views.style import PLAIN, Style
 from respond.views.words import head_line, mode_of, runbook_of, seconds_between, span_text
 
 __all__ = ["Screen"]
+
+_DIGITS_MAX: Final = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +35,7 @@ class Screen:
         looked_s: How long the look at the plan took, in seconds.
         mode: ``real``, ``rehearsal`` or ``dry-run``, for screens without a plan.
         width: Columns.
+        height: Rows of the terminal, as it is now.
     """
 
     state: Callable[[], RunState | None]
@@ -39,27 +44,31 @@ class Screen:
     looked_s: Callable[[], float]
     mode: str = ""
     width: int = 80
+    height: Callable[[], int] = lambda: 24
     style: Style = PLAIN
 
     def question(self, question: Question, *, asks: bool = True) -> str:
         """The whole screen of a question."""
         state = self.state()
         if isinstance(question, AskStart) and state is not None:
-            return "\n" + plan_screen(
+            if not asks:
+                return "\n" + self.plan(question.plan)
+            return "\n" + start_screen(
                 state,
                 question.plan,
                 self.head(),
                 elapsed_s=self.looked_s(),
                 width=self.width,
+                height=self.height(),
                 others=question.others,
-                asks=asks,
                 style=self.style,
             )
         accounts = _accounts(state, question) if state is not None else ()
-        text = question_text(question, accounts=accounts, width=self.width, style=self.style)
-        if isinstance(question, AskInput):
-            return text
-        return f"\n{self.top()}{text}"
+        top = "" if isinstance(question, AskInput) else self.top().rstrip("\n")
+        text = question_text(
+            question, accounts=accounts, top=top, width=self.width, style=self.style
+        )
+        return text if isinstance(question, AskInput) else f"\n{text}"
 
     def by_hand(self, task: Person[Any], title: str, *, watched: bool, every_s: float) -> str:
         """The whole screen of a task."""
@@ -68,8 +77,40 @@ class Screen:
         )
         return f"\n{self.top()}{text}"
 
-    def details(self, plan: Plan, number: int) -> str:
-        return step_details(plan, number, width=self.width, style=self.style)
+    def plan(self, plan: Plan) -> str:
+        """The whole plan; empty while there is no run."""
+        state = self.state()
+        if state is None:
+            return ""
+        return plan_screen(
+            state,
+            plan,
+            self.head(),
+            elapsed_s=self.looked_s(),
+            width=self.width,
+            style=self.style,
+        )
+
+    def more(self, question: Question, text: str) -> str:
+        """What a word shows that answers nothing; empty when it is none of those."""
+        word = text.lower()
+        if word in HELP:
+            meanings = answers(question, self.run())
+            return help_text(meanings, beside_words(question), width=self.width)
+        if isinstance(question, AskStart):
+            if word == "plan":
+                return self.plan(question.plan)
+            if text.isascii() and text.isdigit():
+                number = int(text[:_DIGITS_MAX])
+                found = step_details(question.plan, number, width=self.width, style=self.style)
+                return found or f"The plan has no line {number}.\n"
+            return fold_text(question.plan, word, width=self.width)
+        return details_text(question, width=self.width) if word == "details" else ""
+
+    def run(self) -> str:
+        """Its id; empty while there is none."""
+        state = self.state()
+        return state.id if state is not None else ""
 
     def top(self) -> str:
         """The head of every screen; empty while there is no run."""

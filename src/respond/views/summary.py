@@ -14,8 +14,9 @@ from respond.ports import Head
 from respond.views.layout import as_screen, bullets, labelled, said, word, wrap
 from respond.views.review_text import review_lines
 from respond.views.style import PLAIN, Style, Tone
-from respond.views.waiting import Waiting, waiting
+from respond.views.verdict import RunVerdict, verdict_of
 from respond.views.words import (
+    behind,
     clock_text,
     day_text,
     exit_text,
@@ -35,6 +36,8 @@ __all__ = [
     "summary",
 ]
 
+_NOW: Final = 4
+_LACKS: Final = 4
 NOTHING_KNOWN: Final = "nothing that this tool knows of"
 
 _SECTIONS: Final = (
@@ -66,25 +69,24 @@ def summary(
     width: int = 80,
     style: Style = PLAIN,
 ) -> Iterator[str]:
-    """What a run came to."""
-    outcome, waits = outcome_of(state), waiting(state, today)
+    """What a run came to: the verdict first, and last with what to type."""
+    outcome, verdict = outcome_of(state), verdict_of(state, today)
     yield head_line(state.id, runbook_of(state), mode_of(state), _spent(state), width, style)
-    if outcome.nothing_started:
-        yield style.paint("NOTHING WAS STARTED", Tone.DANGER)
+    yield from _verdict(verdict, width, style)
     for known, title, tone in _SECTIONS:
         yield from _section(title, outcome.of(known), width, style, tone)
     review = state.ended.review
     if review is not None and (review.marks or not outcome.nothing_started):
         yield from review_lines(review, width, style)
     yield from _section("LEFT TO DO", outcome.left_to_do, width, style, Tone.CARE)
-    if outcome.nothing_left and state.status is RunStatus.ENDED and review is None:
+    nothing_left = outcome.nothing_left and not verdict.because
+    if nothing_left and state.status is RunStatus.ENDED and review is None:
         yield style.paint("LEFT TO DO", Tone.STRONG)
         yield f"  {NOTHING_KNOWN}"
     yield from _section("LOOK AT", outcome.look_at, width, style, Tone.CARE)
     yield from close_lines(state, outcome, width)
     yield ""
-    yield from containment_lines(outcome.containment, width)
-    yield from _waiting(state, outcome, waits, width, style)
+    yield from _broken(state, outcome, width, style)
     nothing, says = outcome.nothing_started, said(state.ended.say)
     why = "nothing was started" if nothing else state.ended.say
     if review is not None and exit_code is not state.ended.exit:
@@ -94,7 +96,24 @@ def summary(
         yield from labelled("Says", says, width)
     yield from labelled("Report", f"respond report {word(state.id)}", width)
     yield from labelled("Journal", f"{head.size} {word(head.hash[:8])}", width)
-    yield from labelled("Exit", ends, width)
+    unproved = exit_code is ExitCode.DONE and verdict.came_to.lacks_proof
+    yield from labelled("Exit", f"{ends}, and not proved" if unproved else ends, width)
+    for n, what in enumerate(verdict.do[:_NOW]):
+        yield from labelled("" if n else "Now", what, width)
+    # What a run says of itself may come from outside: only its first line begins at the edge.
+    for n, line in enumerate(wrap(verdict.line, width - 2)):
+        yield style.paint(f"  {line}" if n else line, verdict.tone)
+
+
+def _verdict(verdict: RunVerdict, width: int, style: Style) -> Iterator[str]:
+    """Its words, when that was proved, and what it lacks."""
+    for line in wrap(verdict.title, width):
+        yield style.paint(line, verdict.tone)
+    if verdict.at:
+        yield from (f"  {line}" for line in wrap(f"at {verdict.at}", width - 2))
+    yield from bullets(verdict.because[:_LACKS], width)
+    if (more := len(verdict.because) - _LACKS) > 0:
+        yield from bullets([f"and {more} more, below"], width)
 
 
 def _section(
@@ -149,7 +168,7 @@ def item_text(item: Item) -> str:
         how = "done, not proved"
     parts = [part for part in (how, says if says != title else "") if part]
     do = f" (do: {said(item.do)})" if item.do else ""
-    return f"{title}: {': '.join(parts)}{do}" if parts else f"{title}{do}"
+    return behind(title, ": ".join(parts)) + do
 
 
 def _followed_up(item: Item, last: FollowedUp) -> str:
@@ -192,14 +211,8 @@ def containment_lines(contained: Containment, width: int) -> Iterator[str]:
     yield from wrap(text, width)
 
 
-def _waiting(
-    state: RunState, outcome: Outcome, waits: Waiting, width: int, style: Style
-) -> Iterator[str]:
-    """What is broken until somebody goes on, and how to go on."""
+def _broken(state: RunState, outcome: Outcome, width: int, style: Style) -> Iterator[str]:
+    """What is broken until somebody goes on."""
     if outcome.broken and (state.status is not RunStatus.ENDED or outcome.left_to_do):
         yield style.paint("BROKEN UNTIL SOMEBODY GOES ON", Tone.DANGER)
         yield from bullets(map(said, outcome.broken), width)
-    if waits.next:
-        waited = ": ".join(part for part in (waits.line, waits.why) if part)
-        yield from labelled("Waits", waited, width)
-        yield from labelled("Go on with", waits.next, width)

@@ -18,7 +18,7 @@ from respond.core.runbook import Phase
 from respond.views.layout import said, word
 from respond.views.style import Tone
 from respond.views.waiting import waiting
-from respond.views.words import day_text, mode_of, span_text
+from respond.views.words import behind, day_text, mode_of, span_text
 
 __all__ = ["CameTo", "RunVerdict", "verdict_of"]
 
@@ -35,6 +35,11 @@ class CameTo(Enum):
     DONE_NOT_PROVED = "done-not-proved"
     NOT_DONE = "not-done"
     DRY_RUN = "dry-run"
+
+    @property
+    def lacks_proof(self) -> bool:
+        """It was done, and nobody saw that it is so."""
+        return self in (CameTo.CONTAINED_NOT_PROVED, CameTo.DONE_NOT_PROVED)
 
     @property
     def tone(self) -> Tone:
@@ -84,13 +89,16 @@ def verdict_of(state: RunState, today: Today) -> RunVerdict:
         return RunVerdict(CameTo.DRY_RUN, state.ended_at != "", "DRY RUN: nothing was changed")
     outcome = outcome_of(state)
     came_to, is_over = _came_to(state, outcome), state.status is RunStatus.ENDED
+    do = tuple(dict.fromkeys(_do(state, outcome, today)))
+    if is_over and came_to.lacks_proof and not do:
+        do = (f"respond report {word(state.id)}",)
     return RunVerdict(
         came_to,
         is_over,
         _title(state, outcome, came_to),
         _at(outcome) if came_to is CameTo.CONTAINED else "",
         tuple(dict.fromkeys(_because(state, outcome, came_to, today))),
-        tuple(dict.fromkeys(_do(state, outcome, today))),
+        do,
     )
 
 
@@ -122,6 +130,7 @@ def _cannot_be_seen(state: RunState, item: Item) -> bool:
 def _title(state: RunState, outcome: Outcome, came_to: CameTo) -> str:
     over, contained = state.status is RunStatus.ENDED, outcome.containment
     yet = "" if over else " YET"
+    nothing = ", NOTHING WAS STARTED" if outcome.nothing_started else ""
     match came_to:
         case CameTo.CONTAINED:
             start = contained.seconds_from_start
@@ -132,7 +141,7 @@ def _title(state: RunState, outcome: Outcome, came_to: CameTo) -> str:
         case CameTo.CONTAINED_NOT_PROVED:
             return f"CONTAINED, NOT PROVED{yet}"
         case CameTo.NOT_CONTAINED:
-            return f"NOT CONTAINED{yet}"
+            return f"NOT CONTAINED{yet}{nothing}"
         case CameTo.DONE if state.ended.review is not None:
             count = sum(mark.stands.counts for mark in state.ended.review.marks)
             return f"DONE, {count or 'no'} finding{'s' * (count != 1)}"
@@ -142,7 +151,7 @@ def _title(state: RunState, outcome: Outcome, came_to: CameTo) -> str:
         case CameTo.DONE_NOT_PROVED:
             return "DONE, NOT PROVED"
         case _:
-            return f"NOT DONE{yet}"
+            return f"NOT DONE{yet}{nothing}"
 
 
 def _at(outcome: Outcome) -> str:
@@ -157,6 +166,7 @@ def _because(state: RunState, outcome: Outcome, came_to: CameTo, today: Today) -
     """What it lacks, what decides first."""
     is_over = state.status is RunStatus.ENDED
     is_open = came_to in (CameTo.NOT_CONTAINED, CameTo.CONTAINED_NOT_PROVED)
+    is_open = is_open and not outcome.nothing_started
     if not is_over:
         waits = waiting(state, today)
         yield ": ".join(filter(None, (waits.line, waits.why)))
@@ -164,13 +174,15 @@ def _because(state: RunState, outcome: Outcome, came_to: CameTo, today: Today) -
         yield said(state.ended.say) or "a person ended it"
     if is_open and state.started:
         yield from map(said, outcome.containment.open)
-    if not is_over:
+    if not is_over or outcome.nothing_started:
         return
-    lacking = [("not proved", item) for item in _not_proved(state, outcome)]
-    lacking += [(_UNDONE.get(item.how, "not done"), item) for item in _undone(outcome)]
+    unproved = "" if came_to.lacks_proof else "not proved: "
+    lacking = [(unproved, item) for item in _not_proved(state, outcome)]
+    lacking += [(f"{_UNDONE.get(item.how, 'not done')}: ", item) for item in _undone(outcome)]
     for what, item in lacking:
         if not (is_open and _contains(state, item)):
-            yield f"{what}: {said(item.title)}"
+            says = said(item.says) if item.says != item.title and item.how != "not-started" else ""
+            yield what + behind(said(item.title), says)
 
 
 def _contains(state: RunState, item: Item) -> bool:

@@ -15,6 +15,7 @@ from respond.views.style import PLAIN, Style, Tone
 
 __all__ = [
     "EXIT_MEANS",
+    "behind",
     "clock_text",
     "day_text",
     "exit_text",
@@ -55,6 +56,11 @@ def exit_text(code: int, say: str) -> str:
     found = ExitCode(code)
     is_wide = found in (ExitCode.FAILED, ExitCode.REFUSED)
     return f"{code}: {said(say) if say and is_wide else EXIT_MEANS[found]}"
+
+
+def behind(title: str, says: str) -> str:
+    """A step's title, and what there is to say of it; a title that asks wants no colon."""
+    return f"{title}{' ' if title.endswith('?') else ': '}{says}" if says else title
 
 
 def mode_word(mode: str) -> str:

@@ -33,7 +33,9 @@ from respond.core.shapes import encode
 
 __all__ = ["ServedPrompt"]
 
-_CANNOT: Final = "cannot"
+_SKIP: Final = "skip"
+_OPEN: Final = frozenset({_SKIP, "cannot"})
+"""That it stays open; with ``cannot`` older versions said so, and such an answer may wait."""
 _PRACTICE: Final = (
     "REHEARSAL: touch no real console. Say that it is done, and a simulated person does it.",
 )
@@ -110,11 +112,12 @@ class ServedPrompt:
             avoid=task.avoid,
             watched=seen is not None,
             keep=is_pasted,
-            words=[_CANNOT] if is_pasted else [DONE, _CANNOT],
+            words=[_SKIP] if is_pasted else [DONE, _SKIP],
         )
         said = self._said(asked, "")
-        if said is not None and said[0] == _CANNOT:
-            return Answer(Decision.NO, typed=_CANNOT, by=said[1], reason=f"{said[1].id} cannot")
+        if said is not None and said[0] in _OPEN:
+            reason = f"{said[1].id} skipped it"
+            return Answer(Decision.SKIP, typed=_SKIP, by=said[1], reason=reason)
         # A task that yields a secret is done with it and not before, however much is seen.
         typed = said[0] if said else ""
         given = self.click(task) if said is not None and self.click is not None else None

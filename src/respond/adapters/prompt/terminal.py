@@ -29,9 +29,10 @@ from respond.core.questions import (
 from respond.core.script import Person, PersonRecord
 from respond.core.showable import hidden_character
 from respond.ports import FIRST_PAUSES_S, Clock, Prompt
+from respond.views.answer_words import HELP, help_text, task_answers, to_type
 from respond.views.layout import labelled, said
 from respond.views.live import Lines
-from respond.views.question_text import forward_text, pick_lines, to_type, who_can_text
+from respond.views.question_text import forward_text, pick_lines, who_can_text
 from respond.views.screen import Screen
 
 __all__ = [
@@ -49,6 +50,7 @@ _SECRET_MAX: Final = 4_000
 
 _NOT_TAKEN: Final = "Nothing was taken."
 _ENTER: Final = "Enter alone is no answer."
+_PASTED: Final = "Paste the secret that you made: it is not shown. Ctrl-C parks the run."
 
 
 def answer_to(question: Question, text: str) -> Answer | None:
@@ -87,15 +89,15 @@ def _exact(question: Question) -> tuple[str, dict[str, Decision]]:
             return to_type(question.wants or "yes"), words | away
         case AskDrift():
             skip = {"skip": Decision.SKIP} if question.step else {}
-            return to_type(question.wants or "agree"), {"no": Decision.NO} | skip | away
+            return to_type(question.wants or "agree"), skip | away
         case AskAgain():
             return "ask again", away
         case AskByHand():
-            return "by-hand", {"no": Decision.NO} | away
+            return "by-hand", {"skip": Decision.SKIP} | away
         case AskUnknown():
             return "happened", {"not-happened": Decision.NO} | away
         case AskPerson():
-            return to_type(question.wants or "done"), {"cannot": Decision.NO} | away
+            return to_type(question.wants or "done"), {"skip": Decision.SKIP} | away
         case AskInput():
             return "", {}
         case _:
@@ -164,27 +166,26 @@ class TerminalPrompt:
         while True:
             self.lines.ask("> ")
             text = self.keyboard.line().strip()
-            if isinstance(question, AskStart) and self._details(question, text):
-                continue
             answer = answer_to(question, text)
             if answer is not None:
                 return answer
-            self._again(question, text)
-
-    def _details(self, question: AskStart, text: str) -> bool:
-        if not (text.isascii() and text.isdigit()):
-            return False
-        number = int(text[:6])
-        self.lines.line(
-            self.screen.details(question.plan, number) or f"The plan has no line {number}."
-        )
-        return True
+            if more := self.screen.more(question, text):
+                self.lines.line(more)
+                self._words("answer:", question)
+            elif text.lower() == "cannot" and isinstance(question, AskPerson):
+                self._cannot(_task_of(question))
+            else:
+                self._again(question, text)
 
     def _again(self, question: Question, text: str) -> None:
         what = f"{said(text, limit=60)} answers nothing here." if text else _ENTER
-        width = self.screen.width
-        words = " | ".join(said(word, limit=1_000) for word in choices_for(question))
-        for line in labelled("no:", f"{what} Type one of: {words}", width, column=5):
+        self._words(f"no: {what} Type one of:", question)
+
+    def _words(self, begin: str, question: Question) -> None:
+        """The words that answer, where the question may have scrolled away."""
+        words = " | ".join(said(word, limit=1_000) for word in (*choices_for(question), "?"))
+        label, _, rest = f"{begin} {words}".partition(" ")
+        for line in labelled(label, rest, self.screen.width, column=len(label) + 2):
             self.lines.line(line)
 
     # --- inputs ---------------------------------------------------------------------------------
@@ -193,12 +194,19 @@ class TerminalPrompt:
         if question.secret:
             return Answer(
                 Decision.YES,
-                typed=self._secret(f"{said(question.name)} (hidden): ", required=question.required),
+                typed=self._secret(
+                    f"{said(question.name)} (hidden): ",
+                    required=question.required,
+                    more=lambda: self.screen.more(question, "?"),
+                ),
             )
         before = ""
         while True:
             self.lines.ask(f"{said(question.name)}: ")
             text = self.keyboard.line().strip()
+            if text.lower() in HELP and text not in question.choices:
+                self.lines.line(self.screen.more(question, text))
+                continue
             if text and question.options:
                 several = question.kind == "list"
                 found = picked(question.options, text, several=several, before=before)
@@ -223,13 +231,17 @@ class TerminalPrompt:
         for line in labelled("no:", said(found.why), self.screen.width, column=5):
             self.lines.line(line)
 
-    def _secret(self, prompt: str, *, required: bool = True) -> str:
+    def _secret(
+        self, prompt: str, *, required: bool = True, more: Callable[[], str] = lambda: _PASTED
+    ) -> str:
         """One hidden line. A paste of several lines is dropped whole, and asked for again."""
         while True:
             self.lines.ask(prompt)
             text = self.keyboard.line(hidden=True).strip()
             self.lines.line("")
-            if self.keyboard.forget():
+            if text in HELP:
+                self.lines.line(more())
+            elif self.keyboard.forget():
                 self.lines.line(f"That was more than one line. {_NOT_TAKEN}")
             elif len(text.encode("utf-8", "replace")) > _SECRET_MAX:
                 self.lines.line(f"That is too long for a terminal: use file:PATH. {_NOT_TAKEN}")
@@ -271,6 +283,9 @@ class TerminalPrompt:
 
     def _word(self, word: str, task: Person[Any], *, watched: bool) -> Answer | None:
         match word:
+            case "?" | "help":
+                meanings = task_answers(self.run(), watched=watched)
+                self.lines.line(help_text(meanings, width=self.screen.width))
             case "done" if not watched:
                 return Answer(Decision.YES, typed=word)
             case "done":
@@ -278,7 +293,7 @@ class TerminalPrompt:
             case "cannot":
                 self._cannot(task)
             case "skip":
-                return Answer(Decision.SKIP, typed=word, reason="the person left it out")
+                return Answer(Decision.SKIP, typed=word, reason="the person skipped it")
             case "later":
                 return Answer(Decision.LATER, typed=word, reason="the person said later")
             case "quit":
@@ -287,14 +302,21 @@ class TerminalPrompt:
                 self.lines.line(_ENTER)
             case _:
                 done = "" if watched else "done | "
-                self.lines.line(f"Type one of: {done}cannot | skip | later | quit")
+                self.lines.line(f"Type one of: {done}cannot | skip | later | quit | ?")
         return None
 
     def _cannot(self, task: Person[Any]) -> None:
         self.lines.line(who_can_text(self.persons, self.operator, width=self.screen.width))
         self.lines.line("A text for them:\n")
         self.lines.line(forward_text(task, run=self.run(), operator=self.operator))
-        self.lines.line("I go on watching. `later` parks the run until they have done it.")
+        self.lines.line("I go on waiting. `later` parks the run until they have done it.")
+
+
+def _task_of(question: AskPerson) -> Person[Any]:
+    """A question about a person's own work as the task that somebody else could do."""
+    lines = (line.strip() for line in question.instructions.split("\n"))
+    steps = tuple(line for line in lines if line)
+    return Person(steps, question.link, "", task="none", about={}, answer=None)
 
 
 def wait_until_stored(keyboard: Keyboard, lines: Lines) -> None:

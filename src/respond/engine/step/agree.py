@@ -183,7 +183,7 @@ class Agreement:
         answer = at.live.ask(
             AskConfirm(
                 step=at.address,
-                title=at.title,
+                title=at.title if len(together) == 1 else at.step.words.title or at.title,
                 wants=wants,
                 destructive=destructive,
                 lines=tuple(_line(w) for w in everything),
@@ -247,7 +247,7 @@ class Agreement:
             case _:
                 told = data_of(Confirmed, decision=Decision.SKIP, typed=typed)
                 at.add(Kind.CONFIRMED, by=at.operator, **told)
-                raise StepOpenError(f"left out by {at.operator.id}")
+                raise StepOpenError(f"skipped by {at.operator.id}")
 
     # --- what is not as it was planned -----------------------------------------------------------
 

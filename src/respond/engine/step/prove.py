@@ -7,13 +7,14 @@ within its settle time is recorded as not seen.
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
+import re
+from typing import Any, Final
 
 from respond.core.events import Kind
 from respond.core.finding import lines_of, structured
 from respond.core.fold import As, WriteStatus
 from respond.core.recorded import Conclusion, StepFailure, data_of
-from respond.core.runbook import Phase, Step
+from respond.core.runbook import Step
 from respond.core.script import Done, Effect, NotYet, Proof
 from respond.core.shapes import ShapeError
 from respond.core.values import SecretHandle, Value
@@ -21,7 +22,7 @@ from respond.engine.drivers import Look, still_wanted
 from respond.engine.run import LiveRun
 from respond.engine.setting import values_of
 from respond.engine.step.state import ONCE_MORE_S, LiveStep, pauses
-from respond.engine.walk import Absent, Here
+from respond.engine.walk import Absent, Here, titled
 from respond.errors import StepFailedError
 
 __all__ = [
@@ -34,6 +35,9 @@ __all__ = [
     "observe",
     "prove",
 ]
+
+_ALREADY: Final = re.compile(r" already(?=$|: )")
+"""How an action says that it found nothing to do."""
 
 
 def prove(at: LiveStep, outcome: Done[Any]) -> Value:
@@ -105,6 +109,9 @@ def end_with(at: LiveStep, outcome: Done[Any]) -> Value:
         how = As.UNCHANGED
     if any(w.write.proof is Proof.WORD for w in done):
         how = As.YOUR_WORD
+    if done:
+        # A look after our own write finds it there; that is this run's work, and nothing found.
+        outcome = dataclasses.replace(outcome, says=_ALREADY.sub("", outcome.says))
     observe(at, how, outcome, why="")
     return values_of(outcome.output)
 
@@ -158,11 +165,9 @@ def failure_of(step: Step, here: Here, error: StepFailedError) -> StepFailure:
     )
 
 
-def conclude(
-    live: LiveRun, step: Step, address: str, phase: Phase | None, how: As, **told: Any
-) -> None:
+def conclude(live: LiveRun, step: Step, address: str, here: Here, how: As, **told: Any) -> None:
     """Record how a step ended that called no action."""
-    title, name = step.words.title, (step.words.phase or phase)
+    title, name = step.words.title and titled(step, here), (step.words.phase or here.phase)
     shown = name.value if name is not None else ""
     told = data_of(Conclusion, how=how, title=title, phase=shown, **told)
     live.add(Kind.OBSERVED, address, **told)

@@ -20,7 +20,7 @@ from respond.core.script import Api, Proof, Script, Write
 from respond.engine.drivers import Look, World, look
 from respond.engine.ready import Ready
 from respond.engine.run import LiveRun
-from respond.engine.walk import Here
+from respond.engine.walk import Here, titled
 from respond.ports import FIRST_PAUSES_S
 
 __all__ = ["LOOK_AGAIN_S", "ONCE_MORE_S", "LiveStep", "StepOpenError", "pauses"]
@@ -66,7 +66,7 @@ class LiveStep:
 
     @property
     def title(self) -> str:
-        return self.step.words.title or self.step.action.spec.summary
+        return titled(self.step, self.here)
 
     @property
     def phase(self) -> Phase | None:

@@ -108,6 +108,7 @@ STEP_WORDS: Final[Table] = {
     "why": Keyword(Words(), "Why it is done."),
     "phase": Keyword(OneOf(tuple(phase.value for phase in Phase)), "Where in the incident."),
     "when": Keyword(Bare(), "The step is skipped unless this holds."),
+    "skipped": Keyword(Words(), "What people read when it is skipped: no alert began it."),
     "on_failure": Keyword(
         Either(
             (OneOf(("stop", "continue")), StepList(handler=True), RecordOf(HANDLED, "a handler"))

@@ -258,6 +258,7 @@ class Steps:
             phase=around.phase_of(step),
             when=when,
             on_failure=failure,
+            skipped=text_of(step.words, "skipped"),
         )
         if has_no_output:
             why = f"{has_no_output} has no output of its own"

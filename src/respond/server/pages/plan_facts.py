@@ -78,7 +78,7 @@ def plan_view(state: RunState, plan: Plan) -> PlanView:
         phases=phases,
         notes=tuple(
             (label, tuple(text for _, text in group))
-            for label, group in groupby(plan_notes(plan, rows), key=lambda note: note[0])
+            for label, group in groupby(plan_notes(plan), key=lambda note: note[0])
         ),
         digest=short_digest(plan.digest),
         full_digest=plan.digest,

@@ -100,7 +100,7 @@ class Do:
             foretold=Word(done=True),
             proof=Proof.WORD,
         )
-        return Done(answer_as(Word, word, Word(done=True)), says=f"somebody's word: {title}")
+        return Done(answer_as(Word, word, Word(done=True)), says=title)
 
     @property
     def _steps(self) -> tuple[str, ...]:
