@@ -206,7 +206,6 @@ SHORT_RSA = "ssh-rsa " + base64.b64encode(b"\0\0\0\7ssh-rsa\0\0\0\1\3\0\0\0\2\0\
         (without('token = "keyring"\n'), 1, "sources", "this sender tries once"),
         (instead('timestamp_header = "X-Grafana-Time"', ""), 1, "sources", "no signed time"),
         (instead("event.labels.provider ==", "event.label.provider =="), 1, "sources", "label"),
-        (buttons_of_nobody, 1, "sources", "whose Slack it is"),
         (instead(public_key_of("ben"), SHORT_RSA), 1, "persons", "proves nothing: ssh-rsa"),
         (went_alone, 1, "approvals", "respond audit review CK-0001"),
     ],
@@ -221,6 +220,16 @@ def test_each_fault_alone_is_found(
     follows = {"approvals"} if area == "persons" else set()
     assert set(found[1]) - follows == {area}, found
     assert word in found[2]
+
+
+def test_a_source_that_is_for_no_runbook_is_found_where_all_is_looked_at(
+    home: Machine, text: str
+) -> None:
+    """Slack's buttons answer what a run asks, whichever that is."""
+    home.configure(buttons_of_nobody(home, text))
+    code, areas, told = findings(home)
+    assert (code, set(areas)) == (1, {"sources"}), told
+    assert "whose Slack it is" in told
 
 
 @pytest.mark.promise("P11")

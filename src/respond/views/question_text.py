@@ -141,7 +141,7 @@ def _writes(writes: Sequence[PlannedWrite], lines: Sequence[str], width: int) ->
 def _write(write: PlannedWrite) -> str:
     now, after = state_cells(write.before, write.after)
     states = "" if write.is_task or write.is_message else f": {now} -> {after}"
-    hands = ", by hand" if write.hands == "person" else ""
+    hands = ", by hand" if write.hands == "person" and not write.is_task else ""
     undo = ", can be undone" if write.undo else ", CANNOT BE UNDONE"
     return f"{said(write.says)}{states}{hands}{undo if states else ''}"
 
