@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
+from typing import Any
 
+import pexpect
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -110,3 +113,39 @@ def test_a_file_is_checked_when_the_editor_closes(
     monkeypatch.setenv("EDITOR", f"{os.sep}no{os.sep}editor")
     assert run(["edit", "own"]) == 2
     assert "export EDITOR=" in capfd.readouterr().err
+
+
+@pytest.mark.long
+def test_a_person_is_asked_a_few_things_and_may_go_back_to_a_fault(project: Path) -> None:
+    """Enter takes what is offered; the editor opens again until the file fits, or they leave."""
+    # Each time it runs it breaks what is whole, and mends what is broken.
+    swap = "sed -i -e s/human.do/humn.do/ -e t -e s/humn.do/human.do/"
+    respond = "import sys; from respond.cli.main import main; main(sys.argv[1:])"
+    environment = {
+        "PATH": os.environ["PATH"], "HOME": str(project), "TERM": "dumb", "EDITOR": swap,
+        "XDG_STATE_HOME": str(project / "state"),
+    }  # fmt: skip
+
+    def child(*argv: str) -> Any:
+        return pexpect.spawn(
+            sys.executable, ["-c", respond, *argv], cwd=str(project), env=environment,
+            encoding="utf-8", timeout=60,
+        )  # fmt: skip
+
+    asked = child("new", "own")
+    for answer in ("A phone is lost", "", "phone", "", "nothing", "hands"):
+        asked.expect_exact("]: ")
+        asked.sendline(answer)
+    asked.expect_exact("own.yaml: fits")
+    asked.expect(pexpect.EOF)
+    text = (project / "runbooks" / "own.yaml").read_text(encoding="utf-8")
+    assert 'title: "A phone is lost"' in text
+    assert "\n  phone: {type: text" in text
+    edited = child("edit", "own")
+    edited.expect_exact("did you mean 'human.do'?")
+    edited.expect_exact("leave ends: ")
+    edited.sendline("")
+    edited.expect_exact("own.yaml: fits")
+    edited.expect(pexpect.EOF)
+    edited.close()
+    assert edited.exitstatus == 0

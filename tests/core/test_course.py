@@ -10,7 +10,7 @@ import pytest
 from respond.core.course import Course, CourseKind, course_of
 from respond.core.events import Kind
 from respond.core.outcome import outcome_of
-from respond.core.recorded import AskKind, AsksFor, Since, data_of
+from respond.core.recorded import AskKind, AsksFor, FollowedUp, FollowUp, Since, data_of
 from respond.testing.example_run import DANA, ExampleRun, example_plan
 
 
@@ -53,7 +53,11 @@ def test_what_comes_after_the_end_waits_for_nobody() -> None:
     run = ExampleRun().propose().look().start().contain().recover().finish()
     before = spent(run)
     run.add(Kind.UNDO_ASKED, by=DANA, after_s=86_400, can=["x"], cannot=[])
+    said = data_of(FollowedUp, item="x", how=FollowUp.WORD, line="a look-alike")
+    run.add(Kind.FOLLOWED_UP, by=DANA, after_s=3600, **said)
     assert spent(run) == before
+    last = course(run).marks[-1]
+    assert (last.kind, last.says, last.who) == (CourseKind.AFTERWARDS, "a look-alike", "dana")
 
 
 def test_the_waits_leave_no_gap_and_no_overlap() -> None:

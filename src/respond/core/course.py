@@ -45,6 +45,7 @@ class CourseKind(Enum):
     TOLD = "told"
     PROVED = "proved"
     ENDED = "ended"
+    AFTERWARDS = "afterwards"
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +162,9 @@ def _within(state: RunState, records: Iterable[Record]) -> Iterator[CourseMark |
                 yield _mark(CourseKind.DECIDED, record.at, event.kind.value, who)
             case recorded.Ended():
                 yield _mark(CourseKind.ENDED, record.at)
+            case recorded.FollowedUp(line=line, how=how):
+                goes_on = "" if how.closes else "IT GOES ON: "
+                yield _mark(CourseKind.AFTERWARDS, record.at, f"{goes_on}{line}", who)
             case _:
                 pass
 

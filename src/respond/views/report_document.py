@@ -205,7 +205,7 @@ def _sections(made: Report) -> Iterator[ReportSection]:
             yield ReportSection(f"review-{name}", title.capitalize(), _plain(lines))
     yield ReportSection("decided", "Who decided", _decided(made), _strengths(made))
     yield ReportSection("seen", "What may have been seen", _seen(made))
-    yield ReportSection("left", "Left to do", tuple(_left(made)))
+    yield ReportSection("left", "Left to do", tuple(_left(made)), _by_whom(made))
     yield ReportSection("closed", "Seen to since", _plain(item_lines(_closed(made))))
     yield ReportSection("broken", "Broken until somebody goes on", _plain(map(said, broken)))
     yield ReportSection("look-at", "Look at", _plain(item_lines(_evidence(made, unseen=False))))
@@ -233,7 +233,8 @@ def _changed(made: Report) -> Iterator[ReportEntry]:
     for step, changes in _by_step(made).items():
         item = items.get(step)
         mark, tone = _MARKS.get(item.known, _UNSURE) if item is not None else _UNSURE
-        if any(change.status != WriteStatus.DONE.value for change in changes):
+        is_unknown = any(change.status != WriteStatus.DONE.value for change in changes)
+        if is_unknown and (item is None or item.followed_up is None):
             mark, tone = "NOBODY KNOWS", Tone.DANGER
         text = item_text(item) if item is not None else word(step)
         notes = tuple(_change_text(change) for change in changes)
@@ -287,7 +288,7 @@ def _already(made: Report) -> tuple[ReportEntry, ...]:
         ReportEntry(item_text(item), *_MARKS[item.known])
         for known in _MARKS
         for item in made.outcome.of(known)
-        if item.step not in changed
+        if item.step not in changed and item.followed_up is None
     )
 
 
@@ -334,6 +335,12 @@ def _left(made: Report) -> Iterator[ReportEntry]:
     if made.outcome.nothing_left and made.ended and made.review is None:
         lines = [NOTHING_KNOWN]
     yield from map(ReportEntry, lines)
+
+
+def _by_whom(made: Report) -> str:
+    if not made.outcome.left_to_do or not made.operator:
+        return ""
+    return f"The log has given these to nobody yet; {word(made.operator)} carried the run out."
 
 
 def _evidence(made: Report, *, unseen: bool) -> tuple[Item, ...]:

@@ -36,8 +36,11 @@ _NAMES: Final = {
     CourseKind.TOLD: "People told",
     CourseKind.PROVED: "PROVED",
     CourseKind.ENDED: "Ended",
+    CourseKind.AFTERWARDS: "Afterwards",
 }
-_MANY: Final = frozenset({CourseKind.DECIDED, CourseKind.CONTAINS, CourseKind.TOLD})
+_MANY: Final = frozenset(
+    {CourseKind.DECIDED, CourseKind.CONTAINS, CourseKind.TOLD, CourseKind.AFTERWARDS}
+)
 """Those that follow each other stand in one row; each of the others stands for itself."""
 
 
@@ -270,7 +273,7 @@ def _dots(left: float, right: float, y: float) -> str:
     return " ".join(
         f"M{left + 3 + shift + n * 6:.1f},{row:.1f} h0"
         for row, shift in rows
-        for n in range(max(1, int((right - left - 3 - shift) / 6)))
+        for n in range(max(0, int((right - left - shift) / 6)))
     )
 
 
