@@ -89,7 +89,9 @@ def verdict_of(state: RunState, today: Today) -> RunVerdict:
         return RunVerdict(CameTo.DRY_RUN, state.ended_at != "", "DRY RUN: nothing was changed")
     outcome = outcome_of(state)
     came_to, is_over = _came_to(state, outcome), state.status is RunStatus.ENDED
-    do = tuple(dict.fromkeys(_do(state, outcome, today)))
+    every = tuple(dict.fromkeys(_do(state, outcome, today)))
+    # The same command may stand there bare, and behind what has to be seen to before it.
+    do = tuple(one for one in every if not any(one != two and one in two for two in every))
     if is_over and came_to.lacks_proof and not do:
         do = (f"respond report {word(state.id)}",)
     return RunVerdict(
