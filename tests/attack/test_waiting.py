@@ -156,7 +156,7 @@ def test_two_other_runs_at_work_there_are_two_questions_and_no_more() -> None:
 
 @pytest.mark.promise("P3")
 def test_an_answer_that_comes_while_the_run_looks_is_not_lost() -> None:
-    """A watched task is looked at each minute; somebody says that they cannot, just then."""
+    """A watched task is looked at each minute; somebody says to leave it open, just then."""
     stage = served("  - {id: one, action: box.set, with: {name: a, value: new, hand: true}}")
     advance(stage)
     say(stage, ANA)
@@ -167,7 +167,7 @@ def test_an_answer_that_comes_while_the_run_looks_is_not_lost() -> None:
 
     def meanwhile(_: Call) -> None:
         if next(once) == 0:
-            tell(stage, BEN, task.id, "cannot")
+            tell(stage, BEN, task.id, "skip")
 
     stage.boxes.broken = meanwhile
     carried(stage)
@@ -182,7 +182,7 @@ def test_an_answer_outlives_a_session_that_could_not_be_opened() -> None:
     say(stage, ANA)
     advance(stage)
     task = now(stage).parked.asks
-    tell(stage, BEN, task.id, "cannot")
+    tell(stage, BEN, task.id, "skip")
 
     def no_session(*_: Any) -> Any:
         raise NotReadyError("the credential cio is not there")

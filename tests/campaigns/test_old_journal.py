@@ -119,12 +119,6 @@ def told(journal: str, records: Sequence[Record]) -> dict[str, Any]:
             for item in (*outcome["items"], *outcome["look_at"]):
                 del item["name"]
                 item["do"] = "" if item["known"] == "not-seen" else item["do"]
-        # A review is somebody's decision now, and why stands beside each; a change has its phase.
-        said["decided"] = [each for each in said["decided"] if each["decision"] != "reviewed"]
-        for each in said["decided"]:
-            del each["reason"]
-        for each in said["changes"]:
-            del each["phase"]
         for items in (status["outcome"]["items"], said["items"]):
             # What was not seen is work for somebody now; before, nothing was left to do.
             items[:] = [i for i in items if (i["known"], i["how"]) != ("left-to-do", "not-seen")]

@@ -71,7 +71,7 @@ def test_what_was_begun_with_an_api_rehearses_green(capsys: pytest.CaptureFixtur
     assert run([*argv, "--connection", "badges"]) == 0
     assert run(["rehearse", "own", "--auto"]) == 0
     told = capsys.readouterr().out
-    assert "badges / items/b-17 / enabled\n    before  yes\n    after   no" in told
+    assert "badges, items/b-17, enabled: yes -> no" in told
 
 
 @pytest.mark.parametrize(

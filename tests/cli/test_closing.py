@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -29,6 +30,11 @@ def name_of(text: str, words: str) -> str:
     return line.partition("[")[2].partition("]")[0]
 
 
+def run_of(text: str) -> str:
+    """The id on the last screen, which is the first thing that stands at the left edge there."""
+    return re.findall(r"(?m)^([A-Z0-9]+-[A-Z0-9]{4}) ", text)[0]
+
+
 @pytest.mark.long
 @pytest.mark.promise("P6", "P22", "P23", "P24")
 def test_the_morning_after(home: Machine, company: Rehearsal, tmp_path: Path) -> None:
@@ -38,9 +44,9 @@ def test_the_morning_after(home: Machine, company: Rehearsal, tmp_path: Path) ->
     """
     at = company.doors.url
     night = home.run("rehearse", "compromised-key", "--auto", "--at", at, "--set", "leaked=")
-    run = night.out.split()[0]
-    assert (night.code, "CONTAINMENT IS NOT PROVED" in night.out) == (0, True)
-    assert f"(type: respond prove {run})" in night.out
+    run = run_of(night.out)
+    assert (night.code, "CONTAINED, NOT PROVED" in night.out) == (0, True)
+    assert f"Now          respond prove {run}\n" in night.out
     over = home.run("resume", run)
     assert over.code == 0
     assert f"run {run} is over" in over.err
@@ -98,7 +104,7 @@ def test_the_morning_after(home: Machine, company: Rehearsal, tmp_path: Path) ->
 def test_a_run_whose_company_is_gone_is_closed_by_word_and_not_proved(home: Machine) -> None:
     """A rehearsal that took its company with it: nothing can be looked at; words still count."""
     ran = home.run("rehearse", "lost-2fa")
-    run = ran.out.split()[0]
+    run = run_of(ran.out)
     gone = home.run("prove", run)
     assert (gone.code, "went with its process" in gone.err) == (2, True)
     listed = home.run("done", run)

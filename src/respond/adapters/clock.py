@@ -7,7 +7,7 @@ import uuid
 from datetime import UTC, date, datetime
 from pathlib import Path
 
-__all__ = ["SystemClock"]
+__all__ = ["JumpedClock", "SystemClock"]
 
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
@@ -41,6 +41,27 @@ class SystemClock:
     def sleep(self, seconds: float) -> None:
         if seconds > 0:
             time.sleep(seconds)
+
+
+class JumpedClock(SystemClock):
+    """The machine's clock, and what a rehearsal has jumped over before.
+
+    Attributes:
+        ahead_ms: How far it is ahead.
+    """
+
+    ahead_ms = 0
+
+    def now_ms(self) -> int:
+        return super().now_ms() + self.ahead_ms
+
+    def mono_ms(self) -> int:
+        return super().mono_ms() + self.ahead_ms
+
+    def goes_on_from(self, mono_ms: int, boot: str) -> None:
+        """Never stand before this moment, if it is of the same boot."""
+        if boot == self.boot():
+            self.ahead_ms += max(0, mono_ms - self.mono_ms())
 
 
 def _read(path: Path) -> str:

@@ -71,7 +71,7 @@ def open_journal(places: Places, run: str = "") -> Iterator[SqliteJournal | None
     Raises:
         JournalUnusableError, JournalBrokenError: As ``SqliteJournal.open``.
     """
-    from respond.adapters.clock import SystemClock
+    from respond.adapters.clock import JumpedClock, SystemClock
     from respond.adapters.secrets.key_stores import FolderKeys
     from respond.adapters.store.journal_keys import known_at, place_of
     from respond.adapters.store.journal_sqlite import SqliteJournal
@@ -79,8 +79,8 @@ def open_journal(places: Places, run: str = "") -> Iterator[SqliteJournal | None
     from respond.wiring.session import journal_path, open_keys, os_user, project_of_journal
 
     folder = rehearsal_of(places, run)
-    clock = SystemClock()
     if folder is not None:
+        clock = JumpedClock()
         path, keys, actor = folder / "journal.db", FolderKeys(folder / "keys"), OPERATOR
         has_bytes = path.is_file() and path.stat().st_size > 0
         if not has_bytes and not known_at(place_of(path), keys):
@@ -94,6 +94,8 @@ def open_journal(places: Places, run: str = "") -> Iterator[SqliteJournal | None
             do = "put the file back, or practise anew: respond rehearse RUNBOOK"
             raise JournalUnusableError(error.what, why=error.why, do=do) from error
         with opened:
+            for last in opened.records(since=opened.head().size - 1):
+                clock.goes_on_from(last.mono_ms, last.boot)
             yield opened
         return
     project = project_of_journal(places)
@@ -103,7 +105,9 @@ def open_journal(places: Places, run: str = "") -> Iterator[SqliteJournal | None
         return
     store = open_keys(project, places, say)
     try:
-        opened = SqliteJournal.open(path, keys=store, clock=clock, create=False, actor=os_user())
+        opened = SqliteJournal.open(
+            path, keys=store, clock=SystemClock(), create=False, actor=os_user()
+        )
     except JournalUnusableError as error:
         why = "; ".join(filter(None, (error.why, places.unfound)))
         raise JournalUnusableError(error.what, why=why, do=error.do) from error

@@ -24,7 +24,7 @@ from respond.engine.proving_again import ToProve, look_again, to_prove
 from respond.engine.run import LiveRun
 from respond.errors import RefusedByPersonError, UsageError
 from respond.people.answers import Entry
-from respond.ports import Head
+from respond.ports import Head, Journal
 
 __all__ = [
     "close_by_word",
@@ -181,7 +181,7 @@ def close_by_word(
         event = Event(Kind.FOLLOWED_UP, run, "", who, data)
         may_follow(state, event)
         entry.journal.append(event)
-        _mark(entry, run)
+        _mark(entry.journal, run)
     return item
 
 
@@ -227,7 +227,8 @@ def prove(
             if each.how is not None:
                 told = _told(each.item, each.how, each.says, proof, each.findings)
                 live.add(Kind.FOLLOWED_UP, by=who, **told)
-        _mark(entry, live.run)
+        # Not the door's journal: a rehearsal's clock has jumped meanwhile, and would run back.
+        _mark(live.tools.journal, live.run)
     return looked
 
 
@@ -265,6 +266,6 @@ def _told(
     return data
 
 
-def _mark(entry: Entry, run: str) -> None:
+def _mark(journal: Journal, run: str) -> None:
     """Sign the head: nothing may take away unseen what was recorded."""
-    entry.journal.checkpoint(f"run {run} followed up")
+    journal.checkpoint(f"run {run} followed up")
