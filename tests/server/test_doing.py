@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 from tests.server.page_kit import (
     ISSUER,
@@ -26,23 +24,6 @@ from respond.server.troubles import Outage
 from respond.testing.example_run import example_task
 
 SECRET = "sa_live_canary_of_a_new_key"
-
-
-@pytest.fixture
-def night() -> Night:
-    return Night()
-
-
-@pytest.fixture
-def at(night: Night) -> Iterator[Served]:
-    with served(night, ISSUER) as made:
-        yield made
-
-
-@pytest.fixture
-def ana(at: Served) -> Iterator[Browserish]:
-    with on(at, "ana") as made:
-        yield made
 
 
 # --- a new secret ---------------------------------------------------------------------------------

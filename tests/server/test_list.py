@@ -1,41 +1,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 
 import pytest
 from tests.server.page_kit import (
     ANA,
     HOOK,
-    ISSUER,
     RUN,
     Browserish,
     Night,
     Served,
     on,
-    served,
 )
 
 from respond.core.events import Actor, Kind, Strength
 from respond.people.whose_turn import waits_for
 from respond.server.pages.list_query import ListQuery
-
-
-@pytest.fixture
-def night() -> Night:
-    return Night()
-
-
-@pytest.fixture
-def at(night: Night) -> Iterator[Served]:
-    with served(night, ISSUER) as made:
-        yield made
-
-
-@pytest.fixture
-def ana(at: Served) -> Iterator[Browserish]:
-    with on(at, "ana") as made:
-        yield made
 
 
 def rows(text: str) -> list[str]:

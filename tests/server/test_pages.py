@@ -4,7 +4,7 @@ import asyncio
 import html
 import re
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
@@ -56,23 +56,6 @@ from respond.views.plan_text import plan_screen
 from respond.views.run_list import run_status
 
 INPUTS = "SI-2K4M"
-
-
-@pytest.fixture
-def night() -> Night:
-    return Night()
-
-
-@pytest.fixture
-def at(night: Night) -> Iterator[Served]:
-    with served(night, ISSUER) as made:
-        yield made
-
-
-@pytest.fixture
-def ana(at: Served) -> Iterator[Browserish]:
-    with on(at, "ana") as made:
-        yield made
 
 
 def decide(who: Browserish, run: str, name: str, **typed: str) -> httpx.Response:
