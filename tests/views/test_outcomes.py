@@ -18,7 +18,21 @@ from respond.core.fold import As
 from respond.core.outcome import Known, outcome_of
 from respond.core.recorded import AskKind, AsksFor, data_of
 from respond.core.shapes import encode
-from respond.errors import ExitCode, NotReadyError, RefusedBySystemError
+from respond.errors import (
+    ExitCode,
+    JournalBrokenError,
+    JournalUnusableError,
+    NoAnswerError,
+    NotReadyError,
+    ParkedError,
+    RefusedByPersonError,
+    RefusedBySystemError,
+    RespondError,
+    RunTakenError,
+    UndoFailedError,
+    UnknownOutcomeError,
+    UsageError,
+)
 from respond.formats.faults import FormatFaults, Mark, SourceText
 from respond.testing.example_run import (
     DANA,
@@ -390,6 +404,78 @@ def test_an_error_says_what_why_and_what_now(golden: Golden) -> None:
     )
     golden("error", error_text.as_text(error) + "\n")
     assert json.loads(error_text.as_json(error))["error"]["exit"] == 1
+
+
+EVERY_ERROR = (
+    UsageError(
+        "there is no runbook 'compromise-key'",
+        why="did you mean 'compromised-key'?",
+        do="respond list",
+    ),
+    NotReadyError(
+        "the credential 'cio' is refused",
+        why="Customer.io answered 401 in eu and in us: the token was revoked or never lived there",
+        do="mint a new one, then: respond connect cio --replace",
+    ),
+    ParkedError(
+        "run CK-7F3Q waits for 1 person with the role security",
+        why="two people have to agree to what destroys; nothing has been changed",
+        do="respond status CK-7F3Q; they type: respond approve CK-7F3Q",
+    ),
+    RefusedByPersonError(
+        "ben may not agree to run CK-7F3Q",
+        why="the incident is about them",
+        do="somebody else types: respond approve CK-7F3Q",
+    ),
+    RunTakenError(
+        "another respond has run CK-7F3Q: process 4711, since 03:12 UTC",
+        why="one engine a run, so that nothing happens twice",
+        do="wait for it, or end it and then: respond resume CK-7F3Q",
+    ),
+    UnknownOutcomeError(
+        "whether the message went out is not known",
+        why="the answer of Slack was lost, and the channel cannot be looked at",
+        do="look there yourself, then: respond resume CK-7F3Q",
+    ),
+    UndoFailedError(
+        "webhook 12 could not be put back",
+        why="it was changed since the run left it",
+        do="decide by hand what it should be: https://fly.customer.io/settings/webhooks",
+    ),
+    JournalBrokenError(
+        "the journal is broken at record 38",
+        why="its body is not what was written",
+        do="run `respond audit verify`; to go on without it: respond RUNBOOK --new-journal",
+    ),
+    JournalUnusableError(
+        "the disk is full: the journal /var/lib/respond/journal.db could not be written",
+        why="database or disk is full; to look at it takes some room, too",
+        do="make room, 1 MiB to look, and `respond resume`",
+    ),
+    NoAnswerError(
+        "Customer.io could not be reached",
+        why="the name eu.fly.customer.io leads to no address",
+        do="see whether this machine is on the network, then: respond resume CK-7F3Q",
+    ),
+)
+"""One of each kind that a person can meet."""
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_every_kind_of_error_fits_its_screen(width: int, golden: Golden) -> None:
+    """What happened, why, what to do: in this order, and no line too long."""
+    kinds = {type(error) for error in EVERY_ERROR}
+    # Of these two one is no error, and the other is what `audit verify` alone answers.
+    others = {ExitCode.DONE, ExitCode.CANNOT_BE_CHECKED}
+    assert {error.exit_code for error in EVERY_ERROR} == set(ExitCode) - others
+    assert len(kinds) == len(EVERY_ERROR)
+    texts = [error_text.as_text(error, width=width) for error in EVERY_ERROR]
+    for error, text in zip(EVERY_ERROR, texts, strict=True):
+        labels = [line[:7].strip() for line in text.splitlines() if line[:7].strip()]
+        assert labels == ["error:", "why:", "do:"], text
+        assert all(len(line) <= width for line in text.splitlines()), text
+        assert isinstance(error, RespondError)
+    golden(f"errors_{width}", "\n\n".join(texts) + "\n")
 
 
 def test_faults_of_a_file_keep_their_places(golden: Golden) -> None:
