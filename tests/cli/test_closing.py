@@ -32,7 +32,7 @@ def name_of(text: str, words: str) -> str:
 
 def run_of(text: str) -> str:
     """The id on the last screen, which is the first thing that stands at the left edge there."""
-    return re.findall(r"(?m)^([A-Z0-9]+-[A-Z0-9]{4}) ", text)[0]
+    return str(re.findall(r"(?m)^([A-Z0-9]+-[A-Z0-9]{4}) ", text)[0])
 
 
 @pytest.mark.long
