@@ -372,6 +372,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "site"
 
 
+@pytest.mark.long
 def test_every_page_of_the_docs_is_on_the_site_and_in_its_navigation(site: Path) -> None:
     """Each by the name of its file; what the navigation leaves out nobody finds."""
     pages = {str(page.relative_to(DOCS)) for page in DOCS.rglob("*.md")}
@@ -381,6 +382,7 @@ def test_every_page_of_the_docs_is_on_the_site_and_in_its_navigation(site: Path)
     assert made == {page.removesuffix(".md") + ".html" for page in pages}
 
 
+@pytest.mark.long
 def test_the_site_asks_nobody_for_anything(site: Path) -> None:
     """No script, style, font or picture of a page comes from elsewhere."""
     loads = re.compile(
@@ -392,6 +394,7 @@ def test_the_site_asks_nobody_for_anything(site: Path) -> None:
         assert not re.search(r"(?:url\(|@import\s+)['\"]?https?:", style.read_text("utf-8")), style
 
 
+@pytest.mark.long
 def test_every_error_of_the_troubleshooting_page_is_one_that_the_program_says() -> None:
     """Its fixed words stand side by side in the source, where `...` is what differs each time."""
     page = (DOCS / "troubleshooting.md").read_text(encoding="utf-8")

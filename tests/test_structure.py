@@ -146,6 +146,7 @@ def test_no_arrow_of_the_table_runs_up() -> None:
         below.add(name)
 
 
+@pytest.mark.long
 def test_no_modules_import_each_other_in_a_circle() -> None:
     """Not inside a room either, and not by an import inside a function."""
     graph = {name: modules_used(path) for name, path in MODULES.items()}

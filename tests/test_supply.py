@@ -61,6 +61,7 @@ def test_a_run_needs_few_packages() -> None:
     assert len(locked(ROOT / "requirements" / "run.txt")) <= RUNS_ON_MAX
 
 
+@pytest.mark.long
 def test_no_plug_in_is_looked_for() -> None:
     """What is not in the source does not exist: no entry points, no scan of folders for code.
 

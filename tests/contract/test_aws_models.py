@@ -140,6 +140,7 @@ def test_what_is_sent_is_what_the_models_take() -> None:
     assert wrong == set()
 
 
+@pytest.mark.long
 def test_what_the_simulator_answers_is_what_the_models_have() -> None:
     """So that nothing is read that AWS does not say."""
     assert {each for one in exchanges() for each in replied(one, asked(one)[0])} == set()

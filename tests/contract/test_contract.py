@@ -149,6 +149,7 @@ def test_the_operations_that_matter_are_among_those_held(name: str) -> None:
     assert set(HELD[name].split(", ")) <= set(report.held)
 
 
+@pytest.mark.long
 @with_descriptions
 def test_every_deviation_is_of_a_description_that_is_held() -> None:
     """One that no description has any more would be unused without being seen."""

@@ -116,6 +116,7 @@ def views(state: RunState, stage: BoxStage) -> dict[str, str]:
 # --- names ----------------------------------------------------------------------------------------
 
 
+@pytest.mark.long
 def test_names_are_short_stay_and_say_nothing_of_what_they_name() -> None:
     """Four letters, more only where two begin alike; hostile text makes a name as any other."""
     ids = [item_id("finding", f"line {n}") for n in range(4_000)]

@@ -323,6 +323,7 @@ def test_no_identity_is_taken_from_a_header(night: Night, at: Served) -> None:
 DOORS = ("decision", "answer", "inputs", "secret", "again", "review")
 
 
+@pytest.mark.long
 def test_reading_changes_nothing(night: Night, ana: Browserish) -> None:
     """GET and HEAD of every address, those of forms too, as a scanner of links would."""
     _everything(night)
