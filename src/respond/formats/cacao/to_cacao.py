@@ -121,20 +121,22 @@ class _Marked(NamedTuple):
 
 
 class _Here(NamedTuple):
-    """Where a list of steps stands.
+    """Where a list of steps stands, or a step.
 
     Attributes:
         path: Names down to it, for ids.
         listed: Name of the list where a step could stand in several.
         follows: More comes behind what it stands in.
+        parts: The parts by which a step came there, outermost first.
     """
 
     path: tuple[str, ...]
     listed: str = ""
     follows: bool = False
+    parts: tuple[str, ...] = ()
 
-    def inside(self, *names: str, follows: bool | None = None) -> _Here:
-        return _Here((*self.path, *names), "", self.follows if follows is None else follows)
+    def inside(self, name: str) -> _Here:
+        return _Here((*self.path, name), "", self.follows)
 
 
 class _Export:
@@ -344,25 +346,21 @@ class _Export:
         for number, (step, parts) in enumerate(steps):
             if kind_of(step) == "end" and "when" in step["end"]:
                 rest = here._replace(path=(*here.path, f"behind-{number}"))
-                after = self._perhaps_end(step, parts, here, steps[number + 1 :], rest, after)
+                at = here._replace(parts=parts)
+                after = self._perhaps_end(step, at, steps[number + 1 :], rest, after)
                 steps = steps[:number]
                 break
         for number in range(len(steps) - 1, -1, -1):
             step, parts = steps[number]
             name = f"{step.get('id') or f'{kind_of(step)}-{number}'}"
             follows = here.follows or number < len(steps) - 1
-            inner = _Here((*here.path, name), here.listed, follows)
-            after = self._step(step, self._marks(here, parts), inner, after)
+            at = _Here((*here.path, name), here.listed, follows, parts)
+            after = self._step(step, at, after)
         return after
-
-    def _marks(self, here: _Here, parts: tuple[str, ...]) -> dict[str, Any]:
-        marks: dict[str, Any] = {"parts": list(parts)} if parts else {}
-        return {**marks, "list": here.listed} if here.listed else marks
 
     def _perhaps_end(
         self,
         step: Mapping[str, Any],
-        parts: tuple[str, ...],
         here: _Here,
         behind: Sequence[_Marked],
         rest: _Here,
@@ -370,7 +368,8 @@ class _Export:
     ) -> str:
         """An end with a condition: what comes behind it is the other way."""
         path = (*here.path, step.get("id") or "end", *rest.path[-1:])
-        said = self._act(step, self._marks(here, parts), (*path, "say"), self._end((*path, "yes")))
+        say = here._replace(path=(*path, "say"))
+        said = self._act(step, say, self._end((*path, "yes")))
         otherwise = self._chain(behind, rest, self._end((*path, "no")))
         if here.follows:
             place = pointer("workflow", said)
@@ -382,26 +381,22 @@ class _Export:
 
     # --- one step -------------------------------------------------------------------------------
 
-    def _step(
-        self, step: Mapping[str, Any], marks: Mapping[str, Any], here: _Here, after: str
-    ) -> str:
+    def _step(self, step: Mapping[str, Any], here: _Here, after: str) -> str:
         if "when" not in step:
-            return self._each(step, marks, here, after)
-        inner = self._each(step, marks, here, self._end((*here.path, "when")))
+            return self._each(step, here, after)
+        inner = self._each(step, here, self._end((*here.path, "when")))
         title = f"{_title(step)}: does it apply?"
         return self._if(step["when"], inner, after, here.path, title, "when").first
 
-    def _each(
-        self, step: Mapping[str, Any], marks: Mapping[str, Any], here: _Here, after: str
-    ) -> str:
+    def _each(self, step: Mapping[str, Any], here: _Here, after: str) -> str:
         if "for_each" not in step:
-            return self._core(step, marks, here, after)
+            return self._core(step, here, after)
         name, path = step.get("as", "item"), here.path
         more = f"__more-{here.path[-1]}__"
         self._variables[more] = {"type": "bool", "description": f"whether there is another {name}"}
         end = self._end((*path, "each"))
         again = self._helper((*path, "again"), f"Take the next {name}, if there is one.", more, end)
-        inner = self._core(step, marks, here, again)
+        inner = self._core(step, here, again)
         whole = self._identified("while-condition", (*path, "each"))
         self._workflow[whole] = {
             "type": "while-condition",
@@ -417,26 +412,22 @@ class _Export:
         first = f"Take the first {name} of: {step['for_each']}"
         return self._helper((*path, "first"), first, more, whole)
 
-    def _core(
-        self, step: Mapping[str, Any], marks: Mapping[str, Any], here: _Here, after: str
-    ) -> str:
+    def _core(self, step: Mapping[str, Any], here: _Here, after: str) -> str:
         match kind_of(step):
             case "choose":
-                return self._choose(step, marks, here, after)
+                return self._choose(step, here, after)
             case "parallel":
-                return self._parallel(step, marks, here, after)
+                return self._parallel(step, here, after)
             case "block" | "part":
-                return self._block(step, marks, here, after)
+                return self._block(step, here, after)
             case "runbook":
-                return self._call(step, marks, here, after)
+                return self._call(step, here, after)
             case _:
-                return self._act(step, marks, here.path, after)
+                return self._act(step, here, after)
 
-    def _act(
-        self, step: Mapping[str, Any], marks: Mapping[str, Any], path: tuple[str, ...], after: str
-    ) -> str:
+    def _act(self, step: Mapping[str, Any], here: _Here, after: str) -> str:
         """A step that a person carries out elsewhere."""
-        made = self._identified("action", path)
+        made = self._identified("action", here.path)
         words, used = self._in_words(step)
         told: dict[str, Any] = {
             "type": "action",
@@ -451,7 +442,7 @@ class _Export:
         if used:
             told["in_args"] = sorted(used)
         told |= self._times(step)
-        self._add(made, step, marks, path, after, told)
+        self._add(made, step, here, after, told)
         self._acts.setdefault(step.get("id", ""), []).append(self._workflow[made])
         return made
 
@@ -459,8 +450,7 @@ class _Export:
         self,
         made: str,
         step: Mapping[str, Any],
-        marks: Mapping[str, Any],
-        path: tuple[str, ...],
+        here: _Here,
         after: str,
         told: dict[str, Any],
     ) -> None:
@@ -474,28 +464,28 @@ class _Export:
             case "continue":
                 told["on_failure"] = after
             case list() | dict() as handler:
-                steps = handler["steps"] if isinstance(handler, dict) else handler
-                recovered = (isinstance(handler, dict) and handler.get("recovered")) or steps[
-                    -1
-                ].get("recovered")
-                place = _Here((*path, "on_failure"))
-                then = after if recovered else self._end((*path, "on_failure"))
-                told["on_failure"] = self._chain(self._marked(steps), place, then)
-                left = {n: v for n, v in handler.items() if n != "steps"} if isinstance(
-                    handler, dict) else {}  # fmt: skip
+                steps, left = handler, dict[str, Any]()
+                if isinstance(handler, dict):
+                    left = {name: each for name, each in handler.items() if name != "steps"}
+                    steps = handler["steps"]
+                recovered = left.get("recovered") or steps[-1].get("recovered")
+                path = (*here.path, "on_failure")
+                then = after if recovered else self._end(path)
+                told["on_failure"] = self._chain(self._marked(steps), _Here(path), then)
                 words["on_failure"] = {"handled": left}
+        marks: dict[str, Any] = {"parts": list(here.parts)} if here.parts else {}
+        if here.listed:
+            marks["list"] = here.listed
         self._workflow[made] = {
             **told,
             **_ours({"role": "step", "kind": kind_of(step), "words": words, **marks}),
         }
-        place_ = pointer("workflow", made)
+        place = pointer("workflow", made)
         for name, says in _ONLY_OURS.items():
             if name in step:
-                self._losses.append(ExchangeLoss(place_, says, kept=True))
+                self._losses.append(ExchangeLoss(place, says, kept=True))
 
-    def _choose(
-        self, step: Mapping[str, Any], marks: Mapping[str, Any], here: _Here, after: str
-    ) -> str:
+    def _choose(self, step: Mapping[str, Any], here: _Here, after: str) -> str:
         made = self._identified("switch-condition", here.path)
         cases = {
             str(value): self._chain(
@@ -514,12 +504,10 @@ class _Export:
             variable = f"__which-{here.path[-1]}__"
             self._variables[variable] = {"type": "string", "description": _title(step)}
             first = self._work_out(str(step["choose"]), here.path, variable, made, ", ".join(cases))
-        self._add(made, step, marks, here.path, after, {**told, "switch": f"{variable}:value"})
+        self._add(made, step, here, after, {**told, "switch": f"{variable}:value"})
         return first
 
-    def _parallel(
-        self, step: Mapping[str, Any], marks: Mapping[str, Any], here: _Here, after: str
-    ) -> str:
+    def _parallel(self, step: Mapping[str, Any], here: _Here, after: str) -> str:
         made = self._identified("parallel", here.path)
         heads = [
             self._chain(
@@ -532,12 +520,10 @@ class _Export:
         while len(heads) < 2:  # noqa: PLR2004 - a parallel step has at least two branches
             heads.append(self._end((*here.path, "nothing", str(len(heads)))))
         told = {"type": "parallel", "name": _title(step), "next_steps": heads}
-        self._add(made, step, marks, here.path, after, told)
+        self._add(made, step, here, after, told)
         return made
 
-    def _block(
-        self, step: Mapping[str, Any], marks: Mapping[str, Any], here: _Here, after: str
-    ) -> str:
+    def _block(self, step: Mapping[str, Any], here: _Here, after: str) -> str:
         """Steps with words of their own: a branch that is always taken."""
         made = self._identified("if-condition", here.path)
         yes = "__respond-yes__"
@@ -559,12 +545,10 @@ class _Export:
             "condition": f"{yes}:value = 'true'",
             "on_true": inner,
         }
-        self._add(made, step, marks, here.path, after, told)
+        self._add(made, step, here, after, told)
         return made
 
-    def _call(
-        self, step: Mapping[str, Any], marks: Mapping[str, Any], here: _Here, after: str
-    ) -> str:
+    def _call(self, step: Mapping[str, Any], here: _Here, after: str) -> str:
         made = self._identified("playbook-action", here.path)
         called = self._called[step["runbook"]]
         told: dict[str, Any] = {
@@ -582,7 +566,7 @@ class _Export:
         place = pointer("workflow", made)
         what = "what a called runbook is given, where it is not a variable of the same name"
         self._losses.append(ExchangeLoss(place, what, kept=True))
-        self._add(made, step, marks, here.path, after, told)
+        self._add(made, step, here, after, told)
         return made
 
     # --- conditions and helpers -----------------------------------------------------------------
