@@ -12,6 +12,7 @@ from respond.core.outcome import Item, Known, Outcome
 from respond.core.script import PersonRecord
 from respond.views.layout import said, word
 from respond.views.live import Memory, record_told
+from respond.views.style import Tone
 from respond.views.summary import containment_lines, item_text
 from respond.views.words import clock_text, phase_word
 
@@ -31,7 +32,7 @@ _LEFT: Final = {
     "left-open": ("LEFT OPEN", "care"),
     "alive": ("IT GOES ON", "danger"),
 }
-_TONES: Final = {"good": "good", "care": "care", "danger": "danger"}
+_TONES: Final = (Tone.GOOD, Tone.CARE, Tone.DANGER)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,5 +111,5 @@ def moments_of(records: Sequence[Record]) -> Iterator[MomentView]:
     for record in records:
         memory.take(record)
         for told in record_told(record, memory):
-            tone = _TONES.get(told.tone.name.lower(), "") if told.tone is not None else ""
+            tone = told.tone.value if told.tone in _TONES else ""
             yield MomentView(clock_text(record.at), told.status, told.text, tone)
