@@ -180,6 +180,18 @@ def test_who_decides_lets_a_held_event_go(night: Night, at: Served) -> None:
     assert night.let_gone == [(7, "ana")]
 
 
+def test_letting_one_go_is_offered_only_where_its_button_stands(
+    night: Night, ana: Browserish
+) -> None:
+    """What came in long ago may still be held, and stand in the list no more."""
+    night.came("", "held", title="", why="too many")
+    home = ana.get("/").text
+    assert "Held: 1." in home
+    assert "let one go now" not in home
+    night.came("", "held", title="", why="too many", event=7)
+    assert "let one go now" in ana.get("/").text
+
+
 @pytest.mark.promise("P13")
 def test_a_real_server_starts_no_rehearsal(night: Night, ana: Browserish) -> None:
     """What it begins would reach real systems: it says where one rehearses."""
