@@ -20,7 +20,7 @@ from respond.core.events import Kind
 from respond.core.questions import Decision, pasted
 from respond.core.script import Person
 from respond.server.due import Pace
-from respond.server.troubles import Outage
+from respond.server.outages import Outage
 from respond.testing.example_run import example_task
 
 SECRET = "sa_live_canary_of_a_new_key"
