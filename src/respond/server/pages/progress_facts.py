@@ -1,4 +1,4 @@
-"""How far a run is: its steps, whether the harm is stopped, who was told, what happened."""
+"""How far a run is: its steps, who was told, what happened."""
 
 from __future__ import annotations
 
@@ -8,17 +8,16 @@ from typing import Final
 
 from respond.core.events import Record
 from respond.core.fold import RunState, RunStatus, WriteStatus
-from respond.core.outcome import Item, Known, Outcome
+from respond.core.outcome import Item, Known
 from respond.core.script import PersonRecord
 from respond.views.layout import said, word
 from respond.views.live import Memory, record_told
 from respond.views.style import Tone
-from respond.views.summary import containment_lines, item_text
+from respond.views.summary import item_text
 from respond.views.words import clock_text, phase_word
 
-__all__ = ["MomentView", "StepLine", "contained_lines", "moments_of", "progress_of", "told_of"]
+__all__ = ["MomentView", "StepLine", "moments_of", "progress_of", "told_of"]
 
-_WIDE: Final = 10_000
 _WORDS: Final = {
     Known.PROVED: ("PROVED", "good"),
     Known.LOOKED: ("looked", ""),
@@ -81,12 +80,6 @@ def _is_under_way(state: RunState, address: str) -> bool:
     """An engine has sent it and waits for the answer; it, too, would say so if it were lost."""
     sent = state.step(address).open()
     return state.status is RunStatus.RUNNING and all(w.status is WriteStatus.INTENT for w in sent)
-
-
-def contained_lines(outcome: Outcome) -> tuple[str, ...]:
-    """Whether the harm is stopped, and behind it what is not, as the terminal says it."""
-    lines = containment_lines(outcome.containment, _WIDE)
-    return tuple(line.removeprefix("  - ") for line in lines)
 
 
 def told_of(state: RunState, persons: Sequence[PersonRecord]) -> Iterator[tuple[str, str, str]]:
