@@ -15,9 +15,10 @@ from respond.core.runbook import Runbook
 from respond.formats.cacao.cacao_terms import EXTENSION, ExchangeLoss, Path, pointer
 from respond.formats.cacao.playbook_file import next_of, read_playbook
 from respond.formats.cacao.playbook_words import PlaybookWords, clipped, free_name, slug, snake
+from respond.formats.cacao.runbook_words import kind_of
 from respond.formats.cacao.runbook_yaml import runbook_yaml
 from respond.formats.cacao.stix_conditions import cel_text
-from respond.formats.cacao.to_cacao import exported, kind_of
+from respond.formats.cacao.to_cacao import exported
 from respond.formats.cacao.what_is_taken import Tally
 from respond.formats.expression.syntax import SOURCE_BYTES_MAX
 from respond.formats.faults import FormatFault, FormatFaults
