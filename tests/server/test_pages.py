@@ -1278,6 +1278,8 @@ def test_an_item_is_closed_by_whoever_may_answer_and_by_nobody_else(night: Night
             assert item.name in shown
             assert kim.post("/runs/CK-9XKP/done", told, headers={}).status_code == 403
             assert kim.post("/runs/CK-9XKP/done", {"item": "zzzz"}).status_code == 409
+            too_long = {**told, "words": "x" * 1_001}
+            assert kim.post("/runs/CK-9XKP/done", too_long).status_code == 409
             assert kim.post("/runs/CK-9XKP/done", told).status_code == 303
             assert kim.post("/runs/CK-9XKP/done", told).status_code == 409
             assert "that was ben" in kim.get("/runs/CK-9XKP/report").text
