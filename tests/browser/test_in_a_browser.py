@@ -14,7 +14,7 @@ from tests.server.page_kit import RUN, Night, Served, decided, plan_of, provider
 
 from respond.core.events import Actor, Kind, Strength
 from respond.core.fold import RunStatus
-from respond.server.troubles import Outage
+from respond.server.outages import Outage
 from respond.views.deciding import deciding
 
 pytestmark = pytest.mark.skipif(not chromium_path(), reason="there is no chromium here")

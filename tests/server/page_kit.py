@@ -41,11 +41,11 @@ from respond.ports import Received
 from respond.server.board import Board
 from respond.server.event_stream import Streams
 from respond.server.later_looks import LaterLooks
+from respond.server.outages import Outage
 from respond.server.pages.all_pages import pages
 from respond.server.pages.page_frame import PageSettings
 from respond.server.sessions import SESSION, Sessions
 from respond.server.signon import SignOn, SignOnSettings
-from respond.server.troubles import Outage
 from respond.server.workings import Workings
 from respond.testing.example_run import ExampleRun, example_plan, example_task
 from respond.testing.loopback import loopback_client

@@ -20,7 +20,7 @@ from respond.core.events import Kind
 from respond.core.questions import Decision, pasted
 from respond.core.script import Person
 from respond.server.due import Pace
-from respond.server.troubles import Outage
+from respond.server.outages import Outage
 from respond.testing.example_run import example_task
 
 SECRET = "sa_live_canary_of_a_new_key"
@@ -178,6 +178,18 @@ def test_who_decides_lets_a_held_event_go(night: Night, at: Served) -> None:
         assert 'name="event" value="7"' in ana.get("/").text
         assert ana.post("/held", {"event": "7"}).status_code == 303
     assert night.let_gone == [(7, "ana")]
+
+
+def test_letting_one_go_is_offered_only_where_its_button_stands(
+    night: Night, ana: Browserish
+) -> None:
+    """What came in long ago may still be held, and stand in the list no more."""
+    night.came("", "held", title="", why="too many")
+    home = ana.get("/").text
+    assert "Held: 1." in home
+    assert "let one go now" not in home
+    night.came("", "held", title="", why="too many", event=7)
+    assert "let one go now" in ana.get("/").text
 
 
 @pytest.mark.promise("P13")

@@ -443,7 +443,7 @@ def test_too_little_room_is_not_ready_and_says_how_much_is_needed(
 ) -> None:
     """A warning ahead of time: deliveries are still taken while they can be kept."""
     with site(tmp_path) as served, loopback_client(base_url=served.url) as http:
-        monkeypatch.setattr("respond.server.troubles._ROOM_BYTES", 1 << 60)
+        monkeypatch.setattr("respond.server.outages._ROOM_BYTES", 1 << 60)
         assert http.get("/readyz").status_code == 503
         assert served.send("pagerduty").status_code == 202
     lines = [json.loads(line) for line in capsys.readouterr().err.splitlines()]

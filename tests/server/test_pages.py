@@ -320,7 +320,7 @@ def test_no_identity_is_taken_from_a_header(night: Night, at: Served) -> None:
             assert who.get("/", headers={name: "ana"}).status_code == 303
 
 
-DOORS = ("decision", "answer", "inputs", "secret", "again", "review")
+DOORS = ("decision", "answer", "inputs", "secret", "again", "review", "done", "prove")
 
 
 @pytest.mark.long
@@ -454,7 +454,7 @@ def test_whom_the_incident_is_about_sees_nothing_of_it(suspect: bool) -> None:  
             theirs, nothing = them.get(path), them.get(path.replace(RUN, "CK-NOPE"))
             assert theirs.status_code == nothing.status_code == 404
             assert theirs.text == nothing.text.replace("CK-NOPE", RUN)
-        for door in ("decision", "answer", "inputs"):
+        for door in DOORS:
             assert them.post(f"/runs/{RUN}/{door}", form).status_code == 404
     assert not decided(night)
 
@@ -1278,6 +1278,8 @@ def test_an_item_is_closed_by_whoever_may_answer_and_by_nobody_else(night: Night
             assert item.name in shown
             assert kim.post("/runs/CK-9XKP/done", told, headers={}).status_code == 403
             assert kim.post("/runs/CK-9XKP/done", {"item": "zzzz"}).status_code == 409
+            too_long = {**told, "words": "x" * 1_001}
+            assert kim.post("/runs/CK-9XKP/done", too_long).status_code == 409
             assert kim.post("/runs/CK-9XKP/done", told).status_code == 303
             assert kim.post("/runs/CK-9XKP/done", told).status_code == 409
             assert "that was ben" in kim.get("/runs/CK-9XKP/report").text

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Callable
-from typing import TypeAlias
+from typing import Protocol, TypeAlias
 
 from respond.company import console
 from respond.company.exchange import Json, RefusalError, SimReply, SimRequest, as_json
@@ -20,7 +20,7 @@ PROTOCOL = 1
 HEADER = "X-Respond-Sim"
 
 
-class ReachedCompany:
+class ReachedCompany(Protocol):
     """A company, and what its doors tell of how it is reached.
 
     Attributes:
@@ -40,7 +40,6 @@ class ReachedCompany:
 
     def reach(self) -> None:
         """Let every system that the company has now be reached."""
-        raise NotImplementedError
 
 
 def answer(server: ReachedCompany, request: SimRequest) -> SimReply:

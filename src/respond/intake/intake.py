@@ -88,6 +88,9 @@ class Intake:
     def let_go(self, event: int, who: str) -> None:
         """Let a held event become a run with the next look, however many runs there are.
 
+        It is remembered until then, and by this process alone: the event is held as before if it
+        dies, or if the event cannot be settled.
+
         Args:
             event: Its number in the inbox.
             who: Said so; whether they may, their door has seen.

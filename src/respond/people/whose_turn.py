@@ -9,7 +9,7 @@ from __future__ import annotations
 from respond.core.approval import Standing, Verdict, refusal, silenced
 from respond.core.asked import asked_now
 from respond.core.events import Actor
-from respond.core.fold import RunState, RunStatus
+from respond.core.fold import RunState
 from respond.core.recorded import AskKind
 from respond.people.answers import Entry, no_review_by
 
@@ -28,10 +28,9 @@ def waits_for(entry: Entry, state: RunState, who: Actor) -> bool:
         )
     if state.alone and not state.reviewed:
         return not no_review_by(entry, state, who)
-    people = entry.people.suspecting(state.proposed.suspects)
-    if silenced(who, people, state.proposed.subject, decides=False):
-        return False
     asks = state.asks
-    is_parked = state.status is RunStatus.PARKED
     is_asked = asks.kind in (AskKind.QUESTION, AskKind.TASK, AskKind.INPUTS)
-    return is_parked and is_asked and asks.id not in state.answers
+    if not is_asked or asks.id in state.answers:
+        return False
+    people = entry.people.suspecting(state.proposed.suspects)
+    return not silenced(who, people, state.proposed.subject, decides=False)

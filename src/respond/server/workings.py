@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from respond.intake.practice import Practice
 from respond.ports import Received
 from respond.server.later_looks import LaterLooks
-from respond.server.troubles import Outage
+from respond.server.outages import Outage
 
 __all__ = ["Workings"]
 

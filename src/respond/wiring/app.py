@@ -87,16 +87,16 @@ class _Health:
     def alive(self, request: Request) -> Response:
         """200 while the rounds come to their end."""
         del request
-        stuck = self._house.troubles.is_stuck()
+        stuck = self._house.outages.is_stuck()
         return JSONResponse({"alive": not stuck}, 503 if stuck else 200)
 
     def ready(self, request: Request) -> Response:
         """200 when what comes in is carried on, and kept; what is wrong stands in the log."""
         del request
-        trouble = next(self._house.troubles.stopping(), None)
-        if trouble is None:
+        outage = next(self._house.outages.stopping(), None)
+        if outage is None:
             return JSONResponse({"ready": True})
-        self._house.log.warning("server.not-ready", why=trouble.what, do=trouble.do)
+        self._house.log.warning("server.not-ready", why=outage.what, do=outage.do)
         return JSONResponse({"ready": False}, 503)
 
     def figures(self, request: Request) -> Response:

@@ -55,10 +55,10 @@ if TYPE_CHECKING:
     from respond.server.courtesy import Courtesy
     from respond.server.later_looks import LaterLooks
     from respond.server.metrics import Metrics
+    from respond.server.outages import Outages
     from respond.server.receiving import Receiver
     from respond.server.signon import SignOn
     from respond.server.supervising import Supervisor
-    from respond.server.troubles import Troubles
     from respond.server.workings import Workings
     from respond.wiring.places import Places
     from respond.wiring.session import Session
@@ -89,7 +89,7 @@ class House:
     signon: SignOn | None
     session_key: bytes
     runbook: Callable[[str], Runbook]
-    troubles: Troubles
+    outages: Outages
     workings: Workings
     closers: list[Callable[[], None]] = field(default_factory=list)
 
@@ -197,7 +197,7 @@ def build(places: Places, *, at: str = "", url: str = "", verbosity: int = 1) ->
     entry = Entry(journal, parts.clock, parts.people, project.person_keys, changed)
     metrics = Metrics()
     conductor = _conductor(parts, journal, inbox, board, entry, metrics)
-    troubles = _troubles(parts, conductor, journal, inbox, board, path)
+    outages = _outages(parts, conductor, journal, inbox, board, path)
     house = House(
         project=project,
         mode=parts.mode,
@@ -217,8 +217,8 @@ def build(places: Places, *, at: str = "", url: str = "", verbosity: int = 1) ->
         # A restart signs everybody off: who has signed off is known to this process alone.
         session_key=secrets.token_bytes(_SESSION_KEY_BYTES),
         runbook=parts.runbooks,
-        troubles=troubles,
-        workings=_workings(parts, conductor, journal, inbox, board, troubles, entry),
+        outages=outages,
+        workings=_workings(parts, conductor, journal, inbox, board, outages, entry),
     )
     rehearsal = parts.rehearsal
     house.closers = [
@@ -509,17 +509,17 @@ def _looks(parts: _Parts, entry: Entry) -> LaterLooks:
     return LaterLooks(entry, _opener(parts), parts.runbooks, locks.hold)
 
 
-def _troubles(
+def _outages(
     parts: _Parts,
     conductor: Conductor,
     journal: SqliteJournal,
     inbox: SqliteInbox,
     board: Board,
     path: Path,
-) -> Troubles:
-    from respond.server.troubles import Troubles
+) -> Outages:
+    from respond.server.outages import Outages
 
-    return Troubles(
+    return Outages(
         conductor=conductor.trouble,
         down=conductor.supervisor.down,
         alive_ms=lambda: conductor.alive_ms,
@@ -539,7 +539,7 @@ def _workings(
     journal: SqliteJournal,
     inbox: SqliteInbox,
     board: Board,
-    troubles: Troubles,
+    outages: Outages,
     entry: Entry,
 ) -> Workings:
     from respond.adapters.store.sealing import describe_secret
@@ -569,7 +569,7 @@ def _workings(
             describe=describe_secret,
             chance=chance,
         ),
-        outages=troubles.all,
+        outages=outages.all,
         looks=_looks(parts, entry),
     )
 

@@ -15,9 +15,10 @@ from respond.core.runbook import Runbook
 from respond.formats.cacao.cacao_terms import EXTENSION, ExchangeLoss, Path, pointer
 from respond.formats.cacao.playbook_file import next_of, read_playbook
 from respond.formats.cacao.playbook_words import PlaybookWords, clipped, free_name, slug, snake
+from respond.formats.cacao.runbook_words import kind_of
 from respond.formats.cacao.runbook_yaml import runbook_yaml
 from respond.formats.cacao.stix_conditions import cel_text
-from respond.formats.cacao.to_cacao import exported, kind_of
+from respond.formats.cacao.to_cacao import exported
 from respond.formats.cacao.what_is_taken import Tally
 from respond.formats.expression.syntax import SOURCE_BYTES_MAX
 from respond.formats.faults import FormatFault, FormatFaults
@@ -127,6 +128,25 @@ class _Made(NamedTuple):
     ours: bool = False
     parts: tuple[str, ...] = ()
     listed: str = ""
+
+
+class _Walked(NamedTuple):
+    """A step of the playbook, and how it was come to.
+
+    Attributes:
+        source: Its id.
+        stops: Where its list ends: another way goes on there.
+        depth: In how many branches it stands.
+    """
+
+    source: str
+    step: Mapping[str, Any]
+    stops: frozenset[str]
+    depth: int
+
+    @property
+    def path(self) -> tuple[str, str]:
+        return ("workflow", self.source)
 
 
 class _Import:
@@ -270,73 +290,65 @@ class _Import:
                 self.tally.take("workflow", source, word)
             if step["type"] == "end":
                 break
-            found += self._step(source, step, stops, depth)
+            found += self._step(_Walked(source, step, stops, depth))
             source = next_of(step)
         return found
 
-    def _branch(self, step: Mapping[str, Any], head: Any, stops: frozenset[str], depth: int) -> Any:
+    def _branch(self, at: _Walked, head: Any) -> list[_Made]:
         """The steps of a branch; one that has no end of its own ends where the opener goes on."""
-        return self._chain(str(head), stops | {next_of(step)}, depth + 1)
+        return self._chain(str(head), at.stops | {next_of(at.step)}, at.depth + 1)
 
-    def _step(
-        self, source: str, step: Mapping[str, Any], stops: frozenset[str], depth: int
-    ) -> list[_Made]:
+    def _inside(self, at: _Walked, head: Any) -> list[Any]:
+        """The same, as a list of a runbook."""
+        return self._grouped(self._branch(at, head))
+
+    def _step(self, at: _Walked) -> list[_Made]:
         self._count += 1
         if self._count > _STEPS_MAX:
             self._refuse(("workflow",), f"it comes to more than {_STEPS_MAX} steps")
-        ours = _ext(step)
+        step, ours = at.step, _ext(at.step)
         match ours.get("role"):
             case "helper":
                 return []
             case "when" | "each" if step["type"] in {"if-condition", "while-condition"}:
                 before = self._visited.copy(), self._ids.copy()
-                inner = self._branch(step, step["on_true"], stops, depth)
+                inner = self._branch(at, step["on_true"])
                 if len(inner) == 1 and inner[0].ours and "on_false" not in step:
-                    return list(inner)
+                    return inner
                 self._visited, self._ids = before
             case "end" if step["type"] == "if-condition" and "on_false" in step:
-                yes = self._branch(step, step["on_true"], stops, depth)
-                return [*yes, *self._branch(step, step["on_false"], stops, depth)]
+                return [*self._branch(at, step["on_true"]), *self._branch(at, step["on_false"])]
             case "step" if _fits(ours, str(step["type"])):
-                return [self._own(source, step, ours, stops, depth)]
+                return [self._own(at, ours)]
         if ours:
             what = "our extension is here, and does not fit: it was left out"
-            self.tally.lost(("workflow", source, "step_extensions", EXTENSION), what, fill=True)
-        return self._foreign(source, step, stops, depth)
+            self.tally.lost((*at.path, "step_extensions", EXTENSION), what, fill=True)
+        return self._foreign(at)
 
     # --- steps of ours --------------------------------------------------------------------------
 
-    def _own(
-        self,
-        source: str,
-        step: Mapping[str, Any],
-        ours: Mapping[str, Any],
-        stops: frozenset[str],
-        depth: int,
-    ) -> _Made:
-        words: Mapping[str, Any] = ours["words"]
+    def _own(self, at: _Walked, ours: Mapping[str, Any]) -> _Made:
+        step, words = at.step, ours["words"]
         made = dict(words)
         match ours["kind"]:
             case "choose":
-                cases = step["cases"].items()
-                made |= {n: self._grouped(self._branch(step, c, stops, depth)) for n, c in cases}
+                made |= {name: self._inside(at, head) for name, head in step["cases"].items()}
             case "parallel":
-                heads = (self._branch(step, each, stops, depth) for each in step["next_steps"])
-                made["parallel"] = [each for head in heads for each in self._grouped(head)]
+                branches = (self._inside(at, head) for head in step["next_steps"])
+                made["parallel"] = [each for branch in branches for each in branch]
             case "block" | "part" as kind:
-                inner = self._branch(step, step["on_true"], stops, depth)
+                inner = self._branch(at, step["on_true"])
                 steps = self._grouped([each for each in inner if each.listed != "always"])
                 always = self._grouped([each for each in inner if each.listed == "always"])
                 if kind == "part":
-                    self._define(str(words["part"]), steps, ("workflow", source))
+                    self._define(str(words["part"]), steps, at.path)
                 else:
                     made["block"] = steps
                 if always:
                     made["always"] = always
         handled = made.get("on_failure")
         if isinstance(handled, dict) and "handled" in handled and "on_failure" in step:
-            steps = self._grouped(self._branch(step, step["on_failure"], stops, depth))
-            left = handled["handled"]
+            steps, left = self._inside(at, step["on_failure"]), handled["handled"]
             made["on_failure"] = {"steps": steps, **left} if left else steps
         parts = ours.get("parts")
         named = tuple(str(each) for each in parts) if isinstance(parts, list) else ()
@@ -367,69 +379,59 @@ class _Import:
 
     # --- steps of others ------------------------------------------------------------------------
 
-    def _foreign(
-        self, source: str, step: Mapping[str, Any], stops: frozenset[str], depth: int
-    ) -> list[_Made]:
-        kind = str(step["type"])
+    def _foreign(self, at: _Walked) -> list[_Made]:
+        step, kind = at.step, str(at.step["type"])
         if kind == "start":
             return []
-        title = self._one_line(("workflow", source, "name"), kind, _TITLE_MAX)
+        title = self._one_line((*at.path, "name"), kind, _TITLE_MAX)
         name = snake(title)
         made: list[dict[str, Any]] = []
         if isinstance(step.get("delay"), int) and step["delay"] > 0:
-            self.tally.take("workflow", source, "delay")
+            self.tally.take(*at.path, "delay")
             seconds = -(-step["delay"] // 1000)
             made.append({"title": f"Before: {title}"[:_TITLE_MAX], "wait": {"for": f"{seconds}s"}})
         match kind:
             case "action":
-                made += self._by_hand(source, step, name, title)
+                made += self._by_hand(at, name, title)
             case "playbook-action":
-                made.append(self._other_playbook(source, step, name, title))
+                made.append(self._other_playbook(at, name, title))
             case "parallel":
-                heads = [self._branch(step, h, stops, depth) for h in step["next_steps"]]
-                self.tally.take("workflow", source, "next_steps")
-                branches = [_as_one(self._grouped(head)) for head in heads if head]
+                heads = [self._inside(at, head) for head in step["next_steps"]]
+                self.tally.take(*at.path, "next_steps")
+                branches = [_as_one(head) for head in heads if head]
                 made += [{"title": title, "parallel": branches}] if branches else []
             case "if-condition":
-                made += self._if(source, step, name, title, stops, depth)
+                made += self._if(at, name, title)
             case "while-condition":
-                made += self._while(source, step, name, title, stops, depth)
+                made.append(self._while(at, name, title))
             case "switch-condition":
-                made += self._switch(source, step, name, title, stops, depth)
+                made += self._switch(at, name, title)
         if kind != "action":
-            self._why(source, step, made)
-        return [_Made(each) for each in self._on_failure(source, step, made, stops, depth)]
+            self._why(at, made)
+        return [_Made(each) for each in self._on_failure(at, made)]
 
-    def _why(self, source: str, step: Mapping[str, Any], made: list[dict[str, Any]]) -> None:
-        if made and isinstance(step.get("description"), str):
-            made[-1].setdefault(
-                "why", self._one_line(("workflow", source, "description"), "", _WORDS_MAX)
-            )
+    def _why(self, at: _Walked, made: list[dict[str, Any]]) -> None:
+        if made and isinstance(at.step.get("description"), str):
+            told = self._one_line((*at.path, "description"), "", _WORDS_MAX)
+            made[-1].setdefault("why", told)
 
-    def _on_failure(
-        self,
-        source: str,
-        step: Mapping[str, Any],
-        made: list[dict[str, Any]],
-        stops: frozenset[str],
-        depth: int,
-    ) -> list[dict[str, Any]]:
-        failed = step.get("on_failure")
+    def _on_failure(self, at: _Walked, made: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        failed, then = at.step.get("on_failure"), next_of(at.step)
         if failed is None or not made:
             return made
-        self.tally.take("workflow", source, "on_failure")
-        if failed == next_of(step):
+        self.tally.take(*at.path, "on_failure")
+        if failed == then:
             for each in made:
                 if "wait" not in each:
                     each["on_failure"] = "continue"
             return made
-        handler = self._grouped(self._branch(step, failed, stops, depth))
+        handler = self._inside(at, failed)
         if not handler:
             what = "a failure ends only its branch there; here it ends the run"
-            self.tally.lost(("workflow", source, "on_failure"), what)
+            self.tally.lost((*at.path, "on_failure"), what)
             return made
         whole = made[0] if len(made) == 1 else {"title": made[0].get("title", ""), "block": made}
-        goes_on = self._leads_to(str(failed), next_of(step))
+        goes_on = self._leads_to(str(failed), then)
         whole["on_failure"] = {"steps": handler, "recovered": True} if goes_on else handler
         return [whole]
 
@@ -439,20 +441,19 @@ class _Import:
             source = next_of(self._workflow[source])
         return bool(goal) and source == goal and self._workflow[goal]["type"] != "end"
 
-    def _by_hand(
-        self, source: str, step: Mapping[str, Any], name: str, title: str
-    ) -> list[dict[str, Any]]:
+    def _by_hand(self, at: _Walked, name: str, title: str) -> list[dict[str, Any]]:
         """A step for each command: a person carries it out, and says so."""
-        many = len(step["commands"]) > 1
+        total = len(at.step["commands"])
+        many = total > 1
         for word in ("in_args", "out_args"):
-            self.tally.take("workflow", source, word)
+            self.tally.take(*at.path, word)
         return [
             self._hands(
                 f"{name}_{number + 1}" if many else name,
-                f"{title} ({number + 1} of {len(step['commands'])})" if many else title,
-                self._words.instructions(source, step, number),
+                f"{title} ({number + 1} of {total})" if many else title,
+                self._words.instructions(at.source, at.step, number),
             )
-            for number in range(len(step["commands"]))
+            for number in range(total)
         ]
 
     def _hands(self, name: str, title: str, instructions: str) -> dict[str, Any]:
@@ -461,87 +462,53 @@ class _Import:
         given = {"title": title, "instructions": instructions}
         return {"id": own, "title": title, "action": "human.do", "with": given}
 
-    def _other_playbook(
-        self, source: str, step: Mapping[str, Any], name: str, title: str
-    ) -> dict[str, Any]:
-        path: Path = ("workflow", source, "playbook_id")
+    def _other_playbook(self, at: _Walked, name: str, title: str) -> dict[str, Any]:
+        step, path = at.step, (*at.path, "playbook_id")
         self.tally.lost(path, "another playbook: a person carries it out", fill=True)
         lines = [f"Carry out the playbook {self._words.plain(step['playbook_id'], path)}."]
         for word, says in (("playbook_version", "Its version"), ("in_args", "It is given"),
                            ("out_args", "It comes to")):  # fmt: skip
             if word in step:
-                self.tally.take("workflow", source, word)
+                self.tally.take(*at.path, word)
                 given = step[word]
                 told = ", ".join(map(str, given)) if isinstance(given, list) else str(given)
-                lines.append(f"{says}: {self._words.plain(told, ('workflow', source, word))}")
+                lines.append(f"{says}: {self._words.plain(told, (*at.path, word))}")
         return self._hands(name, title, "\n".join(lines))
 
-    def _if(
-        self,
-        source: str,
-        step: Mapping[str, Any],
-        name: str,
-        title: str,
-        stops: frozenset[str],
-        depth: int,
-    ) -> list[dict[str, Any]]:
-        path: Path = ("workflow", source)
-        holds = self._words.condition(step["condition"], name, (*path, "condition"))
-        yes = self._grouped(self._branch(step, step["on_true"], stops, depth))
-        no = (
-            self._grouped(self._branch(step, step["on_false"], stops, depth))
-            if "on_false" in step
-            else []
-        )
-        self.tally.take(*path, "on_true")
-        self.tally.take(*path, "on_false")
+    def _if(self, at: _Walked, name: str, title: str) -> list[dict[str, Any]]:
+        step = at.step
+        holds = self._words.condition(step["condition"], name, (*at.path, "condition"))
+        yes = self._inside(at, step["on_true"])
+        no = self._inside(at, step["on_false"]) if "on_false" in step else []
+        self.tally.take(*at.path, "on_true")
+        self.tally.take(*at.path, "on_false")
         if not yes and not no:
-            self.tally.lost(path, "a condition behind which nothing is done: it is left out")
+            self.tally.lost(at.path, "a condition behind which nothing is done: it is left out")
             return []
         return [{"title": title, "choose": holds, "true": yes, "false": no}]
 
-    def _while(
-        self,
-        source: str,
-        step: Mapping[str, Any],
-        name: str,
-        title: str,
-        stops: frozenset[str],
-        depth: int,
-    ) -> list[dict[str, Any]]:
+    def _while(self, at: _Walked, name: str, title: str) -> dict[str, Any]:
         """No step is done twice here: the first time is ours, the others are a person's."""
-        path: Path = ("workflow", source)
-        holds = self._words.condition(step["condition"], name, (*path, "condition"))
-        inner = self._grouped(self._branch(step, step["on_true"], stops, depth))
-        self.tally.take(*path, "on_true")
-        self.tally.lost(path, "a loop: it is done once, and a person does it again", fill=True)
-        condition = self._words.plain(step["condition"], (*path, "condition"))
+        step, path = at.step, (*at.path, "condition")
+        holds = self._words.condition(step["condition"], name, path)
+        inner = self._inside(at, step["on_true"])
+        self.tally.take(*at.path, "on_true")
+        self.tally.lost(at.path, "a loop: it is done once, and a person does it again", fill=True)
+        condition = self._words.plain(step["condition"], path)
         titles = [f"- {each.get('title', '')}" for each in inner]
         says = f"As long as this holds, do the following again, in this order: {condition}"
         again = self._hands(
             f"{name}_again", f"Again: {title}"[:_TITLE_MAX], "\n".join([says, *titles])
         )
-        return [{"title": title, "choose": holds, "true": [*inner, again], "false": []}]
+        return {"title": title, "choose": holds, "true": [*inner, again], "false": []}
 
-    def _switch(
-        self,
-        source: str,
-        step: Mapping[str, Any],
-        name: str,
-        title: str,
-        stops: frozenset[str],
-        depth: int,
-    ) -> list[dict[str, Any]]:
-        path: Path = ("workflow", source)
-        cases = dict(step["cases"])
+    def _switch(self, at: _Walked, name: str, title: str) -> list[dict[str, Any]]:
+        step, cases = at.step, at.step["cases"]
         if len(cases) > _CASES_MAX:
-            self._refuse((*path, "cases"), f"there are more than {_CASES_MAX} cases")
-        made = {
-            value: self._grouped(self._branch(step, head, stops, depth))
-            for value, head in cases.items()
-        }
-        self.tally.take(*path, "switch")
-        self.tally.take(*path, "cases")
+            self._refuse((*at.path, "cases"), f"there are more than {_CASES_MAX} cases")
+        made = {value: self._inside(at, head) for value, head in cases.items()}
+        self.tally.take(*at.path, "switch")
+        self.tally.take(*at.path, "cases")
         default = made.pop("default", [])
         named = {value: f"case_{number}" for number, value in enumerate(made, 1)}
         if not made:
@@ -551,9 +518,9 @@ class _Import:
         for value in reversed(made):
             chosen = f"{tests[value]} ? {cel_text(named[value])} : {chosen}"
         if None in tests.values() or len(chosen.encode()) > SOURCE_BYTES_MAX:
-            self.tally.lost((*path, "switch"), "it is asked of a person which case it is")
-            told = ", ".join(f"{named[v]}: {self._words.plain(v, path)}" for v in made)
-            question = f"Which case is it of {self._words.plain(step['switch'], path)}? {told}"
+            self.tally.lost((*at.path, "switch"), "it is asked of a person which case it is")
+            told = ", ".join(f"{named[v]}: {self._words.plain(v, at.path)}" for v in made)
+            question = f"Which case is it of {self._words.plain(step['switch'], at.path)}? {told}"
             asked = self._words.ask(f"{name}_case", question, list(named.values()))
             chosen = f"{asked} == 'unknown' ? 'otherwise' : {asked}"
         branches = {named[value]: steps for value, steps in made.items()}

@@ -10,15 +10,13 @@ questions) stands in our extension, from which ``from_cacao`` reads it back.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from respond.core.inputs import parse_span
 from respond.core.runbook import BlockStep, Runbook, all_steps
-from respond.core.runbook_head import Input, InputKind, Phase
-from respond.core.script import Effect, Spec
+from respond.core.runbook_head import InputKind, Phase
 from respond.core.secret_looks import looks_secret, names_an_id
-from respond.core.shapes import Boolean, Integer, ListOf, RecordShape, SecretShape, Shape
 from respond.errors import UsageError
 from respond.formats.cacao.cacao_terms import (
     EXTENSION,
@@ -27,24 +25,15 @@ from respond.formats.cacao.cacao_terms import (
     playbook_id,
     pointer,
 )
+from respond.formats.cacao.runbook_words import RunbookWords, kind_of, title_of
 from respond.formats.cacao.stix_conditions import as_condition, chain_of
-from respond.formats.expression.syntax import expressions_in
-from respond.formats.runbook.keywords import STEP_KINDS
 from respond.formats.runbook.yaml_positions import read as read_yaml
 from respond.formats.tree import plain, scalars
 
-__all__ = ["Exported", "exported", "kind_of"]
+__all__ = ["Exported", "exported"]
 
 _LISTS: Final = ("steps", "on_failure", "on_cancel", "always")
 
-_ACTIVITIES: Final = {
-    Phase.IDENTIFY: "analyze-collected-data",
-    Phase.CONTAIN: "restrict-access",
-    Phase.ERADICATE: "eliminate-risk",
-    Phase.RECOVER: "restore-capabilities",
-    Phase.NOTIFY: "deliver-content",
-    Phase.REVIEW: "analyze-collected-data",
-}
 _TYPES: Final = {
     Phase.IDENTIFY: "investigation",
     Phase.CONTAIN: "mitigation",
@@ -54,12 +43,6 @@ _TYPES: Final = {
     Phase.REVIEW: "investigation",
 }
 _COMMENT: Final = re.compile(r"(?m)^\s*#(?! yaml-language-server)|\s# ")
-_VARIABLE_TYPES: Final = {
-    InputKind.INTEGER: "integer",
-    InputKind.BOOLEAN: "bool",
-    InputKind.URL: "uri",
-}
-
 _ONLY_OURS: Final = {
     "action": "the action of a step, with its arguments: elsewhere a person does what it says",
     "approve": "another person's yes to a step: elsewhere nobody is asked",
@@ -102,11 +85,6 @@ def exported(runbook: Runbook, actions: Mapping[str, type]) -> Exported:
     return _Export(runbook, actions).whole()
 
 
-def kind_of(step: Mapping[str, Any]) -> str:
-    """Which kind of step it is, by its keyword; empty for none."""
-    return next((kind for kind in STEP_KINDS if kind in step), "")
-
-
 def types_of(runbook: Runbook) -> list[str]:
     """The operational roles of a playbook, by the phases of its steps."""
     phases = {s.words.phase for s in all_steps((*runbook.steps, *runbook.always), called=False)}
@@ -121,26 +99,27 @@ class _Marked(NamedTuple):
 
 
 class _Here(NamedTuple):
-    """Where a list of steps stands.
+    """Where a list of steps stands, or a step.
 
     Attributes:
         path: Names down to it, for ids.
         listed: Name of the list where a step could stand in several.
         follows: More comes behind what it stands in.
+        parts: The parts by which a step came there, outermost first.
     """
 
     path: tuple[str, ...]
     listed: str = ""
     follows: bool = False
+    parts: tuple[str, ...] = ()
 
-    def inside(self, *names: str, follows: bool | None = None) -> _Here:
-        return _Here((*self.path, *names), "", self.follows if follows is None else follows)
+    def inside(self, name: str) -> _Here:
+        return _Here((*self.path, name), "", self.follows)
 
 
 class _Export:
     def __init__(self, runbook: Runbook, actions: Mapping[str, type]) -> None:
         self._runbook = runbook
-        self._actions = actions
         tree = read_yaml(runbook.text.encode(), name=runbook.file)
         self._root: dict[str, Any] = plain(tree)
         self._secrets = {
@@ -150,42 +129,27 @@ class _Export:
         }
         self._parts: Mapping[str, Any] = self._root.get("parts") or {}
         self._used_parts: set[str] = set()
-        self._inputs = {each.name: each for each in runbook.inputs}
-        self._steps = {
-            each["id"]: each for steps in self._written() for each in _below(steps) if "id" in each
-        }
-        self._items = {
-            each.get("as", "item")
-            for steps in self._written()
-            for each in _below(steps)
-            if "for_each" in each
-        }
         self._called = {
             step.runbook.name: step.runbook
             for step in all_steps((*runbook.steps, *runbook.on_failure, *runbook.always))
             if isinstance(step, BlockStep) and step.runbook
         }
         self._workflow: dict[str, dict[str, Any]] = {}
-        self._variables: dict[str, dict[str, Any]] = {}
-        self._made_by: dict[str, list[str]] = {}
+        written = [self._root.get(name) or () for name in _LISTS]
+        self._words = RunbookWords(runbook, actions, [*written, *self._parts.values()])
+        self._variables = self._words.variables
         self._acts: dict[str, list[dict[str, Any]]] = {}
         self._losses: list[ExchangeLoss] = []
         self._id = playbook_id(runbook.title, types_of(runbook))
         self._people = identified("group", self._id, "people")
 
-    def _written(self) -> Iterator[Any]:
-        yield from (self._root[name] for name in _LISTS if self._root.get(name))
-        yield from self._parts.values()
-
     # --- the playbook ---------------------------------------------------------------------------
 
     def whole(self) -> Exported:
-        for each in self._runbook.inputs:
-            self._variables[f"__{each.name}__"] = _variable_of(each)
         start = self._identified("start", ("start",))
         self._workflow[start] = {"type": "start", "on_completion": self._main()}
         exception = self._exception()
-        for made_by, names in self._made_by.items():
+        for made_by, names in self._words.made_by.items():
             for step in self._acts.get(made_by, ()):
                 step["out_args"] = sorted({*step.get("out_args", ()), *names})
         runbook, root = self._runbook, self._root
@@ -344,25 +308,21 @@ class _Export:
         for number, (step, parts) in enumerate(steps):
             if kind_of(step) == "end" and "when" in step["end"]:
                 rest = here._replace(path=(*here.path, f"behind-{number}"))
-                after = self._perhaps_end(step, parts, here, steps[number + 1 :], rest, after)
+                at = here._replace(parts=parts)
+                after = self._perhaps_end(step, at, steps[number + 1 :], rest, after)
                 steps = steps[:number]
                 break
         for number in range(len(steps) - 1, -1, -1):
             step, parts = steps[number]
             name = f"{step.get('id') or f'{kind_of(step)}-{number}'}"
             follows = here.follows or number < len(steps) - 1
-            inner = _Here((*here.path, name), here.listed, follows)
-            after = self._step(step, self._marks(here, parts), inner, after)
+            at = _Here((*here.path, name), here.listed, follows, parts)
+            after = self._step(step, at, after)
         return after
-
-    def _marks(self, here: _Here, parts: tuple[str, ...]) -> dict[str, Any]:
-        marks: dict[str, Any] = {"parts": list(parts)} if parts else {}
-        return {**marks, "list": here.listed} if here.listed else marks
 
     def _perhaps_end(
         self,
         step: Mapping[str, Any],
-        parts: tuple[str, ...],
         here: _Here,
         behind: Sequence[_Marked],
         rest: _Here,
@@ -370,42 +330,39 @@ class _Export:
     ) -> str:
         """An end with a condition: what comes behind it is the other way."""
         path = (*here.path, step.get("id") or "end", *rest.path[-1:])
-        said = self._act(step, self._marks(here, parts), (*path, "say"), self._end((*path, "yes")))
+        say = here._replace(path=(*path, "say"))
+        said = self._act(step, say, self._end((*path, "yes")))
         otherwise = self._chain(behind, rest, self._end((*path, "no")))
         if here.follows:
             place = pointer("workflow", said)
             what = "an end inside of a branch ends the run here, and elsewhere only that branch"
             self._losses.append(ExchangeLoss(place, what, kept=True))
-        made = self._if(step["end"]["when"], said, after, path, _title(step), "end")
+        made = self._if(step["end"]["when"], said, after, path, title_of(step), "end")
         self._workflow[made.core]["on_false"] = otherwise
         return made.first
 
     # --- one step -------------------------------------------------------------------------------
 
-    def _step(
-        self, step: Mapping[str, Any], marks: Mapping[str, Any], here: _Here, after: str
-    ) -> str:
+    def _step(self, step: Mapping[str, Any], here: _Here, after: str) -> str:
         if "when" not in step:
-            return self._each(step, marks, here, after)
-        inner = self._each(step, marks, here, self._end((*here.path, "when")))
-        title = f"{_title(step)}: does it apply?"
+            return self._each(step, here, after)
+        inner = self._each(step, here, self._end((*here.path, "when")))
+        title = f"{title_of(step)}: does it apply?"
         return self._if(step["when"], inner, after, here.path, title, "when").first
 
-    def _each(
-        self, step: Mapping[str, Any], marks: Mapping[str, Any], here: _Here, after: str
-    ) -> str:
+    def _each(self, step: Mapping[str, Any], here: _Here, after: str) -> str:
         if "for_each" not in step:
-            return self._core(step, marks, here, after)
+            return self._core(step, here, after)
         name, path = step.get("as", "item"), here.path
         more = f"__more-{here.path[-1]}__"
         self._variables[more] = {"type": "bool", "description": f"whether there is another {name}"}
         end = self._end((*path, "each"))
         again = self._helper((*path, "again"), f"Take the next {name}, if there is one.", more, end)
-        inner = self._core(step, marks, here, again)
+        inner = self._core(step, here, again)
         whole = self._identified("while-condition", (*path, "each"))
         self._workflow[whole] = {
             "type": "while-condition",
-            "name": f"{_title(step)}: for each {name}",
+            "name": f"{title_of(step)}: for each {name}",
             "condition": f"{more}:value = 'true'",
             "on_true": inner,
             "on_success": after,
@@ -417,32 +374,32 @@ class _Export:
         first = f"Take the first {name} of: {step['for_each']}"
         return self._helper((*path, "first"), first, more, whole)
 
-    def _core(
-        self, step: Mapping[str, Any], marks: Mapping[str, Any], here: _Here, after: str
-    ) -> str:
+    def _core(self, step: Mapping[str, Any], here: _Here, after: str) -> str:
         match kind_of(step):
             case "choose":
-                return self._choose(step, marks, here, after)
+                return self._choose(step, here, after)
             case "parallel":
-                return self._parallel(step, marks, here, after)
+                return self._parallel(step, here, after)
             case "block" | "part":
-                return self._block(step, marks, here, after)
+                return self._block(step, here, after)
             case "runbook":
-                return self._call(step, marks, here, after)
+                return self._call(step, here, after)
             case _:
-                return self._act(step, marks, here.path, after)
+                return self._act(step, here, after)
 
-    def _act(
-        self, step: Mapping[str, Any], marks: Mapping[str, Any], path: tuple[str, ...], after: str
-    ) -> str:
+    def _act(self, step: Mapping[str, Any], here: _Here, after: str) -> str:
         """A step that a person carries out elsewhere."""
-        made = self._identified("action", path)
-        words, used = self._in_words(step)
+        made = self._identified("action", here.path)
+        words, used = self._words.of(step)
         told: dict[str, Any] = {
             "type": "action",
-            "name": _title(step),
+            "name": title_of(step),
             "commands": [
-                {"type": "manual", "command": words, "playbook_activity": self._activity(step)}
+                {
+                    "type": "manual",
+                    "command": words,
+                    "playbook_activity": self._words.activity(step),
+                }
             ],
             "agent": self._people,
         }
@@ -451,7 +408,7 @@ class _Export:
         if used:
             told["in_args"] = sorted(used)
         told |= self._times(step)
-        self._add(made, step, marks, path, after, told)
+        self._add(made, step, here, after, told)
         self._acts.setdefault(step.get("id", ""), []).append(self._workflow[made])
         return made
 
@@ -459,8 +416,7 @@ class _Export:
         self,
         made: str,
         step: Mapping[str, Any],
-        marks: Mapping[str, Any],
-        path: tuple[str, ...],
+        here: _Here,
         after: str,
         told: dict[str, Any],
     ) -> None:
@@ -474,28 +430,28 @@ class _Export:
             case "continue":
                 told["on_failure"] = after
             case list() | dict() as handler:
-                steps = handler["steps"] if isinstance(handler, dict) else handler
-                recovered = (isinstance(handler, dict) and handler.get("recovered")) or steps[
-                    -1
-                ].get("recovered")
-                place = _Here((*path, "on_failure"))
-                then = after if recovered else self._end((*path, "on_failure"))
-                told["on_failure"] = self._chain(self._marked(steps), place, then)
-                left = {n: v for n, v in handler.items() if n != "steps"} if isinstance(
-                    handler, dict) else {}  # fmt: skip
+                steps, left = handler, dict[str, Any]()
+                if isinstance(handler, dict):
+                    left = {name: each for name, each in handler.items() if name != "steps"}
+                    steps = handler["steps"]
+                recovered = left.get("recovered") or steps[-1].get("recovered")
+                path = (*here.path, "on_failure")
+                then = after if recovered else self._end(path)
+                told["on_failure"] = self._chain(self._marked(steps), _Here(path), then)
                 words["on_failure"] = {"handled": left}
+        marks: dict[str, Any] = {"parts": list(here.parts)} if here.parts else {}
+        if here.listed:
+            marks["list"] = here.listed
         self._workflow[made] = {
             **told,
             **_ours({"role": "step", "kind": kind_of(step), "words": words, **marks}),
         }
-        place_ = pointer("workflow", made)
+        place = pointer("workflow", made)
         for name, says in _ONLY_OURS.items():
             if name in step:
-                self._losses.append(ExchangeLoss(place_, says, kept=True))
+                self._losses.append(ExchangeLoss(place, says, kept=True))
 
-    def _choose(
-        self, step: Mapping[str, Any], marks: Mapping[str, Any], here: _Here, after: str
-    ) -> str:
+    def _choose(self, step: Mapping[str, Any], here: _Here, after: str) -> str:
         made = self._identified("switch-condition", here.path)
         cases = {
             str(value): self._chain(
@@ -507,19 +463,17 @@ class _Export:
             if value not in _CHOOSE_WORDS
         }
         chain = chain_of(str(step["choose"]))
-        variable = self._naming(chain) if chain else None
-        told = {"type": "switch-condition", "name": _title(step), "cases": cases}
+        variable = self._words.naming(chain) if chain else None
+        told = {"type": "switch-condition", "name": title_of(step), "cases": cases}
         first = made
         if variable is None:
             variable = f"__which-{here.path[-1]}__"
-            self._variables[variable] = {"type": "string", "description": _title(step)}
+            self._variables[variable] = {"type": "string", "description": title_of(step)}
             first = self._work_out(str(step["choose"]), here.path, variable, made, ", ".join(cases))
-        self._add(made, step, marks, here.path, after, {**told, "switch": f"{variable}:value"})
+        self._add(made, step, here, after, {**told, "switch": f"{variable}:value"})
         return first
 
-    def _parallel(
-        self, step: Mapping[str, Any], marks: Mapping[str, Any], here: _Here, after: str
-    ) -> str:
+    def _parallel(self, step: Mapping[str, Any], here: _Here, after: str) -> str:
         made = self._identified("parallel", here.path)
         heads = [
             self._chain(
@@ -531,13 +485,11 @@ class _Export:
         ]
         while len(heads) < 2:  # noqa: PLR2004 - a parallel step has at least two branches
             heads.append(self._end((*here.path, "nothing", str(len(heads)))))
-        told = {"type": "parallel", "name": _title(step), "next_steps": heads}
-        self._add(made, step, marks, here.path, after, told)
+        told = {"type": "parallel", "name": title_of(step), "next_steps": heads}
+        self._add(made, step, here, after, told)
         return made
 
-    def _block(
-        self, step: Mapping[str, Any], marks: Mapping[str, Any], here: _Here, after: str
-    ) -> str:
+    def _block(self, step: Mapping[str, Any], here: _Here, after: str) -> str:
         """Steps with words of their own: a branch that is always taken."""
         made = self._identified("if-condition", here.path)
         yes = "__respond-yes__"
@@ -555,25 +507,23 @@ class _Export:
         inner = self._chain(self._marked(steps), here.inside("block"), end)
         told = {
             "type": "if-condition",
-            "name": _title(step),
+            "name": title_of(step),
             "condition": f"{yes}:value = 'true'",
             "on_true": inner,
         }
-        self._add(made, step, marks, here.path, after, told)
+        self._add(made, step, here, after, told)
         return made
 
-    def _call(
-        self, step: Mapping[str, Any], marks: Mapping[str, Any], here: _Here, after: str
-    ) -> str:
+    def _call(self, step: Mapping[str, Any], here: _Here, after: str) -> str:
         made = self._identified("playbook-action", here.path)
         called = self._called[step["runbook"]]
         told: dict[str, Any] = {
             "type": "playbook-action",
-            "name": _title(step),
+            "name": title_of(step),
             "playbook_id": playbook_id(called.title, types_of(called)),
         }
         used: set[str] = set()
-        given = [f"  {n}: {self._text(v, used)}" for n, v in (step.get("with") or {}).items()]
+        given = [f"  {n}: {self._words.text(v, used)}" for n, v in (step.get("with") or {}).items()]
         told["description"] = "\n".join(
             [f"It is called with:{'' if given else ' nothing'}", *given]
         )
@@ -582,7 +532,7 @@ class _Export:
         place = pointer("workflow", made)
         what = "what a called runbook is given, where it is not a variable of the same name"
         self._losses.append(ExchangeLoss(place, what, kept=True))
-        self._add(made, step, marks, here.path, after, told)
+        self._add(made, step, here, after, told)
         return made
 
     # --- conditions and helpers -----------------------------------------------------------------
@@ -591,7 +541,7 @@ class _Export:
         self, source: Any, on_true: str, after: str, path: tuple[str, ...], title: str, role: str
     ) -> _If:
         made = self._identified("if-condition", (*path, role))
-        condition, first = as_condition(str(source), self._naming), made
+        condition, first = as_condition(str(source), self._words.naming), made
         if condition is None:
             holds = f"__holds-{'-'.join(path[-1:])}__"
             self._variables[holds] = {"type": "bool", "description": title}
@@ -643,105 +593,6 @@ class _Export:
     def _identified(self, kind: str, path: tuple[str, ...]) -> str:
         return identified(kind, self._id, kind, *path)
 
-    def _naming(self, names: tuple[str, ...]) -> str | None:
-        """The variable of a name, made known; None where there can be none."""
-        first, *rest = names
-        if first == "inputs":
-            return f"__{rest[0]}__" if len(rest) == 1 and rest[0] in self._inputs else None
-        if first in self._steps and rest:
-            if "for_each" in self._steps[first]:
-                return None
-            name = f"__{'-'.join(names)}__"
-            shape = _shape_at(self._runbook.outputs.get(first), rest)
-            self._variables[name] = _variable_shaped(shape, names, _title(self._steps[first]))
-            made = self._made_by.setdefault(first, [])
-            if name not in made:
-                made.append(name)
-            return name
-        if first in self._items:
-            name = f"__item-{'-'.join(names)}__"
-            self._variables[name] = {"type": "string", "description": f"of the item: {names[-1]}"}
-            return name
-        return None
-
-    # --- words ----------------------------------------------------------------------------------
-
-    def _in_words(self, step: Mapping[str, Any]) -> tuple[str, set[str]]:
-        """What a person does of a step, and the variables in it."""
-        used: set[str] = set()
-        match kind_of(step):
-            case "assert":
-                lines = [
-                    f"Make sure: {_title(step)}. It holds if: {step['assert']}",
-                    f"Otherwise this step has failed: {self._text(step['message'], used)}",
-                ]
-            case "end":
-                lines = [f"The run ends here: {self._text(step['end']['say'], used)}"]
-                if "next" in step["end"]:
-                    lines.append(f"Go on with: {step['end']['next']}")
-            case "wait":
-                lines = list(self._wait_in_words(step, used))
-            case _:
-                lines = list(self._action_in_words(step, used))
-        return "\n".join(lines), used
-
-    def _wait_in_words(self, step: Mapping[str, Any], used: set[str]) -> Iterator[str]:
-        wait = step["wait"]
-        if "action" in wait:
-            yield from self._action_in_words({**wait, "title": _title(step)}, used)
-            yield f"Look again every {wait.get('every', '30s')} until: {wait['until']}"
-        for word, says in (("for", "Wait"), ("at", "Wait until"), ("within", "At most")):
-            if word in wait:
-                yield f"{says}: {self._text(wait[word], used)}"
-
-    def _action_in_words(self, step: Mapping[str, Any], used: set[str]) -> Iterator[str]:
-        given = step.get("with") or {}
-        spec: Spec = self._actions[step["action"]].spec  # type: ignore[attr-defined]
-        if spec.name == "human.do":
-            yield self._text(given.get("instructions", ""), used)
-            for name, says in (("link", "Where"), ("look_for", "It is done when")):
-                if given.get(name):
-                    yield f"{says}: {self._text(given[name], used)}"
-        else:
-            yield f"{spec.summary} (in respond: {spec.name})"
-            for name, value in given.items():
-                yield f"  {name}: {self._text(value, used)}"
-            if spec.by_hand:
-                yield "By hand:"
-                yield from (f"  {line}" for line in spec.by_hand)
-        if step.get("confirm"):
-            yield f"Know before: {self._text(step['confirm'], used)}"
-
-    def _text(self, value: Any, used: set[str]) -> str:
-        """A value of ours with variables in it; what is worked out stands in brackets."""
-        if isinstance(value, Mapping):
-            return ", ".join(f"{name}: {self._text(each, used)}" for name, each in value.items())
-        if isinstance(value, list):
-            return "; ".join(self._text(each, used) for each in value)
-        if not isinstance(value, str):
-            return str(value).lower() if isinstance(value, bool) else str(value)
-        told, at = "", 0
-        for start, source in expressions_in(value):
-            chain = chain_of(source.strip())
-            variable = self._naming(chain) if chain else None
-            if variable:
-                used.add(variable)
-            told += value[at : start - 3] + (
-                f"{variable}:value" if variable else f"({source.strip()})"
-            )
-            at = start + len(source) + 2
-        return told + value[at:]
-
-    def _activity(self, step: Mapping[str, Any]) -> str:
-        phase = step.get("phase")
-        if phase:
-            return _ACTIVITIES[Phase(phase)]
-        action = step.get("action")
-        if action is None:
-            return "step-sequence"
-        effect = self._actions[action].spec.effect  # type: ignore[attr-defined]
-        return "analyze-collected-data" if effect is Effect.READS else "configure-systems"
-
     def _times(self, step: Mapping[str, Any]) -> dict[str, int]:
         """Pause before a step and limit for it, in milliseconds."""
         wait = step.get("wait") or {}
@@ -767,22 +618,6 @@ def _ours(told: Mapping[str, Any]) -> dict[str, Any]:
     return {"step_extensions": {EXTENSION: dict(told)}}
 
 
-def _title(step: Mapping[str, Any]) -> str:
-    return str(step.get("title") or step.get("id") or kind_of(step))
-
-
-def _below(steps: Iterable[Any]) -> Iterator[Mapping[str, Any]]:
-    """Every step that is written below, handlers and branches included."""
-    for step in steps:
-        yield step
-        for name, value in step.items():
-            inner = (
-                value.get("steps") if name == "on_failure" and isinstance(value, dict) else value
-            )
-            if isinstance(inner, list) and name not in {"with", "retry"}:
-                yield from _below(each for each in inner if isinstance(each, dict))
-
-
 def _described(runbook: Runbook) -> str:
     lines = [runbook.summary or runbook.title]
     if runbook.use_when:
@@ -790,38 +625,3 @@ def _described(runbook: Runbook) -> str:
     for says, sentences in (("It cannot:", runbook.cannot), ("Afterwards:", runbook.afterwards)):
         lines += [says, *(f"- {each}" for each in sentences)] if sentences else []
     return "\n".join(lines)
-
-
-def _variable_of(given: Input) -> dict[str, Any]:
-    told: dict[str, Any] = {"type": _VARIABLE_TYPES.get(given.kind, "string")}
-    if given.ask:
-        told["description"] = given.ask
-    match given.default:
-        case None:
-            pass
-        case list() as items:
-            told["value"] = ", ".join(map(str, items))
-        case bool() as yes:
-            told["value"] = str(yes).lower()
-        case value:
-            told["value"] = str(value)
-    return {**told, "external": True}
-
-
-def _shape_at(shape: Shape | None, names: Sequence[str]) -> Shape | None:
-    for name in names:
-        shape = shape.get(name) if isinstance(shape, RecordShape) else None
-    return shape
-
-
-def _variable_shaped(shape: Shape | None, names: Sequence[str], title: str) -> dict[str, Any]:
-    match shape:
-        case Boolean():
-            kind = "bool"
-        case Integer():
-            kind = "integer"
-        case _:
-            kind = "string"
-    says = {SecretShape: "a secret, never written down", ListOf: "a list"}.get(type(shape), "")
-    told = f"{names[-1]}, from: {title}"
-    return {"type": kind, "description": f"{told} ({says})" if says else told}

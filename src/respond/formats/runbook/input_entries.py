@@ -172,10 +172,12 @@ def read_rehearsal(fitted: Fitted, inputs: tuple[Input, ...], faults: Faults) ->
 
 def read_stand_ins(fitted: Fitted, faults: Faults) -> dict[str, list[dict[str, Any]]]:
     """What answers in a rehearsal, as plain data for the company."""
-    from respond.systems import NAMES  # noqa: PLC0415 - the help of a runbook needs none
-
     given: Fitted = fitted["rehearsal"].value if "rehearsal" in fitted else {}
-    declared: Fitted = given[kw.STAND_INS].value if kw.STAND_INS in given else {}
+    if kw.STAND_INS not in given:
+        return {}
+    from respond.systems import NAMES  # noqa: PLC0415 - few runbooks declare any
+
+    declared: Fitted = given[kw.STAND_INS].value
     found = {}
     for name, routes in declared.items():
         if name in NAMES:

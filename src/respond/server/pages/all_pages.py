@@ -99,21 +99,21 @@ def pages(
         signon=signon,
         refuse=frame.refusal,
     )
-    troubles = _Troubles(frame)
+    errors = _ErrorPages(frame)
     app = Starlette(
         routes=routes,
         middleware=[guard],
         exception_handlers={
-            HTTPException: troubles.http_error,
-            RespondError: troubles.trouble,
-            IllegalEventError: troubles.unreadable,
-            Exception: troubles.bug,
+            HTTPException: errors.http_error,
+            RespondError: errors.trouble,
+            IllegalEventError: errors.unreadable,
+            Exception: errors.bug,
         },
     )
     return [Mount("/", app=app)]
 
 
-class _Troubles:
+class _ErrorPages:
     """What goes wrong, as a page."""
 
     def __init__(self, frame: PageFrame) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -20,8 +19,6 @@ from respond.server.pages.run_page import RunPage
 from respond.views.layout import said
 
 __all__ = ["LeftOpenAnswers"]
-
-_WORDS_MAX: Final = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +42,7 @@ class LeftOpenAnswers:
                 run,
                 visitor.actor,
                 form.get("item", ""),
-                form.get("words", "")[:_WORDS_MAX],
+                form.get("words", ""),
                 proof=visitor.proof,
                 lock=self.looks.lock(run),
             )

@@ -9,6 +9,7 @@ from typing import Any, Final
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from respond.core.asked import Today
 from respond.core.fold import RunState, RunStatus
 from respond.core.recorded import WentAlone
 from respond.errors import RefusedByPersonError
@@ -63,7 +64,7 @@ class ListPage:
         """The open runs, what came in, and the last that are over; or what somebody looks for."""
         wanted = ListQuery.read(request.query_params)
         states = self.frame.visible(visitor)
-        version = self._version(states)
+        came_in, held = list(self._came_in(states)), self.frame.workings.held()
         open_runs = [s for s in states if s.status is not RunStatus.ENDED]
         mine = {s.id for s in states if waits_for(self.frame.entry, s, visitor.actor)}
         sections = (
@@ -74,16 +75,16 @@ class ListPage:
         return self.frame.page(
             request,
             "home.html",
-            live=f"/events?since={version}",
+            live=f"/events?since={_version(states, came_in, held)}",
             here=wanted.address(),
             wanted=wanted,
             about=said(_about(states, wanted), limit=80),
             which=WHICH,
             months=sorted({s.proposed_at[:7] for s in states}, reverse=True),
             sections=sections,
-            unreviewed=[self._alone(s, s.alone) for s in states if s.alone and not s.reviewed],
-            came_in=list(self._came_in(states)),
-            held=self.frame.workings.held(),
+            unreviewed=[_alone(s, s.alone) for s in states if s.alone and not s.reviewed],
+            came_in=came_in,
+            held=held,
             says_mine=len(mine),
             says=f"{len(open_runs)} open, {len(mine)} waiting for you",
         )
@@ -132,7 +133,8 @@ class ListPage:
         total: int,
     ) -> ListSection:
         more = f"All {total}" if total > len(shown) else ""
-        rows = tuple(self._row(state, mine) for state in shown)
+        today = self.frame.entry.today()
+        rows = tuple(_row(state, mine, today) for state in shown)
         return ListSection(key, title, rows, nothing, more=more)
 
     def let_go(self, request: Request, visitor: Visitor) -> Response:
@@ -155,42 +157,6 @@ class ListPage:
         return self.frame.streams.response(
             request, visitor.person, lambda: self._home_version(visitor)
         )
-
-    def _row(self, state: RunState, mine: Collection[str]) -> dict[str, Any]:
-        today, is_over = self.frame.entry.today(), state.status is RunStatus.ENDED
-        waits = waiting(state, today)
-        stands, tone = waits.line, waits.tone
-        if is_over and not state.undo_wanted:
-            verdict = verdict_of(state, today)
-            stands, tone = verdict.line, verdict.tone.name.lower()
-        since = since_of(state)
-        event = state.proposed.event
-        about = event.title if event is not None else ""
-        if event is not None and event.old:
-            about = f"{event.old}: {about}"
-        return {
-            "id": word(state.id),
-            "href": f"/runs/{state.id}",
-            "runbook": word(runbook_of(state)),
-            "mode": mode_word(mode_of(state)),
-            "about": said(about or state.proposed.reason, limit=120),
-            "stands": stands,
-            "tone": tone,
-            "when": f"{'ended' if is_over else 'since'} {day_text(since)}",
-            "weak": event is not None and event.weak,
-            "mine": state.id in mine,
-            "subject": said(state.proposed.subject, limit=80),
-            "same": ListQuery(like=state.id).address(),
-        }
-
-    def _alone(self, state: RunState, alone: WentAlone) -> dict[str, str]:
-        return {
-            "id": word(state.id),
-            "href": f"/runs/{state.id}",
-            "by": word(alone.by),
-            "at": day_text(alone.at),
-            "reason": said(alone.reason),
-        }
 
     def _came_in(self, states: Sequence[RunState]) -> Iterator[dict[str, Any]]:
         """Lately received, without the words of what this person may not know of."""
@@ -217,17 +183,57 @@ class ListPage:
     def _home_version(self, visitor: Visitor) -> str | None:
         if self.frame.sessions.read_again(visitor.session) is None:
             return None
-        return self._version(self.frame.visible(visitor))
-
-    def _version(self, states: Sequence[RunState]) -> str:
-        newest = max((state.last_seq for state in states), default=0)
-        # Of what this person is shown alone: no change tells of a run that is hidden from them.
-        shown = list(self._came_in(states))
-        came = f"{len(shown)}.{shown[0]['at_ms']}" if shown else "0"
-        settled = sum(1 for each in shown if each["run"])
-        return f"{newest}-{came}-{settled}-{self.frame.workings.held()}"
+        states = self.frame.visible(visitor)
+        return _version(states, list(self._came_in(states)), self.frame.workings.held())
 
 
 def _about(states: Sequence[RunState], wanted: ListQuery) -> str:
     """What the incident of the run is about that others are to be like."""
     return next((s.proposed.subject for s in states if s.id == wanted.like), "")
+
+
+def _row(state: RunState, mine: Collection[str], today: Today) -> dict[str, Any]:
+    is_over = state.status is RunStatus.ENDED
+    if is_over and not state.undo_wanted:
+        verdict = verdict_of(state, today)
+        stands, tone = verdict.line, verdict.tone.value
+    else:
+        waits = waiting(state, today)
+        stands, tone = waits.line, waits.tone
+    since = since_of(state)
+    event = state.proposed.event
+    about = event.title if event is not None else ""
+    if event is not None and event.old:
+        about = f"{event.old}: {about}"
+    return {
+        "id": word(state.id),
+        "href": f"/runs/{state.id}",
+        "runbook": word(runbook_of(state)),
+        "mode": mode_word(mode_of(state)),
+        "about": said(about or state.proposed.reason, limit=120),
+        "stands": stands,
+        "tone": tone,
+        "when": f"{'ended' if is_over else 'since'} {day_text(since)}",
+        "weak": event is not None and event.weak,
+        "mine": state.id in mine,
+        "subject": said(state.proposed.subject, limit=80),
+        "same": ListQuery(like=state.id).address(),
+    }
+
+
+def _alone(state: RunState, alone: WentAlone) -> dict[str, str]:
+    return {
+        "id": word(state.id),
+        "href": f"/runs/{state.id}",
+        "by": word(alone.by),
+        "at": day_text(alone.at),
+        "reason": said(alone.reason),
+    }
+
+
+def _version(states: Sequence[RunState], came_in: Sequence[dict[str, Any]], held: int) -> str:
+    """Of what this person is shown alone: no change tells of a run that is hidden from them."""
+    newest = max((state.last_seq for state in states), default=0)
+    came = f"{len(came_in)}.{came_in[0]['at_ms']}" if came_in else "0"
+    settled = sum(1 for each in came_in if each["run"])
+    return f"{newest}-{came}-{settled}-{held}"

@@ -21,10 +21,10 @@ from respond.people.answers import Entry
 from respond.server.board import Board, OneRun
 from respond.server.event_stream import Streams
 from respond.server.guard import Refused, Visitor, visitor_of
+from respond.server.outages import Outage
 from respond.server.sessions import Sessions, local_path
 from respond.server.showing import Showing
 from respond.server.signon import SignOn
-from respond.server.troubles import Outage
 from respond.server.workings import Workings
 from respond.views.layout import word
 from respond.views.words import mode_word

@@ -1,4 +1,4 @@
-"""How far a run is: its steps, whether the harm is stopped, who was told, what happened."""
+"""How far a run is: its steps, who was told, what happened."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from typing import Final
 
 from respond.core.events import Record
 from respond.core.fold import RunState, RunStatus, WriteStatus
-from respond.core.outcome import Item, Known, Outcome
+from respond.core.outcome import Item, Known
 from respond.core.script import PersonRecord
 from respond.views.layout import said, word
 from respond.views.live import Memory, record_told
-from respond.views.summary import containment_lines, item_text
+from respond.views.style import Tone
+from respond.views.summary import item_text
 from respond.views.words import clock_text, phase_word
 
-__all__ = ["MomentView", "StepLine", "contained_lines", "moments_of", "progress_of", "told_of"]
+__all__ = ["MomentView", "StepLine", "moments_of", "progress_of", "told_of"]
 
-_WIDE: Final = 10_000
 _WORDS: Final = {
     Known.PROVED: ("PROVED", "good"),
     Known.LOOKED: ("looked", ""),
@@ -31,7 +31,7 @@ _LEFT: Final = {
     "left-open": ("LEFT OPEN", "care"),
     "alive": ("IT GOES ON", "danger"),
 }
-_TONES: Final = {"good": "good", "care": "care", "danger": "danger"}
+_TONES: Final = (Tone.GOOD, Tone.CARE, Tone.DANGER)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,12 +82,6 @@ def _is_under_way(state: RunState, address: str) -> bool:
     return state.status is RunStatus.RUNNING and all(w.status is WriteStatus.INTENT for w in sent)
 
 
-def contained_lines(outcome: Outcome) -> tuple[str, ...]:
-    """Whether the harm is stopped, and behind it what is not, as the terminal says it."""
-    lines = containment_lines(outcome.containment, _WIDE)
-    return tuple(line.removeprefix("  - ") for line in lines)
-
-
 def told_of(state: RunState, persons: Sequence[PersonRecord]) -> Iterator[tuple[str, str, str]]:
     """What people were told of the run: when, about what, whom."""
     names = {person.id: word(person.name or person.id) for person in persons}
@@ -110,5 +104,5 @@ def moments_of(records: Sequence[Record]) -> Iterator[MomentView]:
     for record in records:
         memory.take(record)
         for told in record_told(record, memory):
-            tone = _TONES.get(told.tone.name.lower(), "") if told.tone is not None else ""
+            tone = told.tone.value if told.tone in _TONES else ""
             yield MomentView(clock_text(record.at), told.status, told.text, tone)

@@ -15,7 +15,7 @@ from typing import Final
 from respond.errors import RespondError
 from respond.ports import Clock, Inbox, Journal
 
-__all__ = ["Outage", "Troubles"]
+__all__ = ["Outage", "Outages"]
 
 _STUCK_MS: Final = 60_000
 """A round of the conductor that takes longer is no sign of life."""
@@ -44,7 +44,7 @@ class Outage:
 
 
 @dataclass(slots=True)
-class Troubles:
+class Outages:
     """What does not work now. It may be asked from several threads.
 
     Attributes:

@@ -11,7 +11,7 @@ from respond.adapters.store.inbox_sqlite import SqliteInbox
 from respond.adapters.store.journal_sqlite import SqliteJournal
 from respond.core.incoming import Delivery
 from respond.server.board import Board
-from respond.server.troubles import Troubles
+from respond.server.outages import Outages
 from respond.testing.settable_clock import SettableClock
 
 DAY_S = 86_400
@@ -35,7 +35,7 @@ class Server:
         board = Board(self.journal, self.clock)
         board.runs()
         self.alive_ms = self.clock.mono_ms()
-        self.troubles = Troubles(
+        self.outages = Outages(
             conductor=lambda: self.broke,
             down=self.down,
             alive_ms=lambda: self.alive_ms,
@@ -53,7 +53,7 @@ class Server:
         self.alive_ms = self.clock.mono_ms()
 
     def says(self) -> str:
-        return "; ".join(each.what for each in self.troubles.all())
+        return "; ".join(each.what for each in self.outages.all())
 
 
 @pytest.fixture
@@ -77,7 +77,7 @@ def test_a_sender_that_has_been_silent_for_a_week_is_named(server: Server) -> No
     assert server.says() == ""
     server.lasts(0.2 * DAY_S)
     assert "the source pager has sent nothing for 7 days, and before that" in server.says()
-    assert not any(each.stops for each in server.troubles.all())
+    assert not any(each.stops for each in server.outages.all())
     deliver(server, "pager")
     server.lasts(61)
     assert server.says() == ""
@@ -103,8 +103,8 @@ def test_a_part_that_does_not_work_is_named(server: Server) -> None:
 @pytest.mark.promise("P18")
 def test_a_journal_that_is_gone_stands_in_the_way_and_is_said(server: Server) -> None:
     """What ``/readyz`` answers 503 for is what people read on the page."""
-    assert next(server.troubles.stopping(), None) is None
+    assert next(server.outages.stopping(), None) is None
     server.inbox.close()
-    (found, *_) = server.troubles.all()
+    (found, *_) = server.outages.all()
     assert found.stops
     assert "inbox" in found.what
