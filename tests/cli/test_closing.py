@@ -105,6 +105,7 @@ def test_a_run_whose_company_is_gone_is_closed_by_word_and_not_proved(home: Mach
     """A rehearsal that took its company with it: nothing can be looked at; words still count."""
     ran = home.run("rehearse", "lost-2fa")
     run = run_of(ran.out)
+    assert "company of this rehearsal ended with this process" in ran.err
     gone = home.run("prove", run)
     assert (gone.code, "went with its process" in gone.err) == (2, True)
     listed = home.run("done", run)

@@ -189,6 +189,7 @@ def test_a_run_that_a_person_ended_says_who_left_what() -> None:
     verdict = of(run)
     assert verdict.line.startswith("NOT CONTAINED, NOTHING WAS STARTED: dana ended it")
     assert any("respond compromised-key" in each for each in verdict.do)
+    assert not any("respond prove" in each for each in verdict.do)
 
 
 def test_terminal_report_and_json_have_one_verdict() -> None:

@@ -30,6 +30,8 @@ _simulate = typer.Typer(rich_markup_mode=None, add_completion=False)
 apps = {"rehearse": _rehearse, "simulate": _simulate}
 
 
+_GONE = "The company of this rehearsal ended with this process"
+_STAYS = "With one that stays: respond simulate, then respond rehearse RUNBOOK --at URL"
 _LATENCY = "Time that each answer takes: 200ms, or customerio=200ms for one system"
 
 
@@ -303,6 +305,7 @@ class Staging:
         from respond.cli.foreground import facts, put_back, result, words
         from respond.views import company
         from respond.views.undo_text import undo_json, undo_text
+        from respond.views.verdict import verdict_of
 
         alone = self._end_with_its_company(session, engine, code)
         found = put_back(engine.state) if undone else ()
@@ -328,11 +331,11 @@ class Staging:
             if undone
             else words(session, engine, code)
         )
-        if alone:
-            say(
-                "Its company ended with this process, so this rehearsal cannot be carried on.\n"
-                "For one that can: respond simulate, then respond rehearse RUNBOOK --at URL"
-            )
+        wants = verdict_of(engine.state, session.today()).do
+        if self.rehearsal.own is not None and any("respond prove" in each for each in wants):
+            say(f"{_GONE}, so nothing of it can be proved any more.\n{_STAYS}")
+        elif alone:
+            say(f"{_GONE}, so this rehearsal cannot be carried on.\n{_STAYS}")
 
     def _end_with_its_company(self, session: Session, engine: Engine, code: ExitCode) -> bool:
         """A run that waits, and whose company ends now, is over: nobody could carry it on."""

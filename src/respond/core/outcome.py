@@ -554,6 +554,8 @@ def _containment(state: RunState, items: Iterable[Item]) -> Containment:
 
 def _proving(state: RunState, item: Item) -> str:
     """What to type for a step of containment that is not proved."""
+    if _nothing_started(state):
+        return ""  # There is nothing to look at: it is begun anew.
     step = state.step(item.step)
     planned = state.plan.step(item.step) if state.plan is not None else None
     sees = any(write.proof is Proof.SEEN for write in (planned.writes if planned else ()))
