@@ -43,7 +43,7 @@ CHANGES = [
 
 @dataclass(slots=True)
 class Behind:
-    """Says yes like the rehearsal's person, lets something happen at the start, and drift is no."""
+    """Says yes like the rehearsal's person, but to drift; at the start it lets something happen."""
 
     auto: AutoPrompt
     happens: Callable[[], None]
@@ -95,7 +95,7 @@ def test_what_changed_since_the_plan_is_asked_and_no_writes_nothing(
     name: str, step: str, task: str, about: dict[str, Any], tmp_path: Path
 ) -> None:
     """The difference stands on the screen; until somebody agrees to it the step writes nothing."""
-    with changing(tmp_path, name, task, about, Decision.NO) as stage:
+    with changing(tmp_path, name, task, about, Decision.LATER) as stage:
         code = stage.advance()
         assert stage.state is not None
         assert stage.state.step(step).writes == ()

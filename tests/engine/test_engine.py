@@ -229,10 +229,10 @@ def test_more_targets_than_the_limit_ask_again() -> None:
 @pytest.mark.promise("P10")
 @pytest.mark.parametrize("steps", [REMOVE, SET], ids=["destroys", "writes"])
 def test_what_changed_between_plan_and_write_is_shown_before_it_is_written(steps: str) -> None:
-    """Another value than the plan saw is a question, and no parks the run."""
+    """Another value than the plan saw is a question, and the run waits for its answer."""
     stage = stage_of(steps)
     stage.says.before = lambda q: stage.boxes.put("a", "else") if isinstance(q, AskStart) else None
-    stage.says.answers = {"AskDrift": Decision.NO}
+    stage.says.answers = {"AskDrift": Decision.LATER}
     assert stage.advance() is ExitCode.PARKED
     assert stage.boxes.writes == []
     assert len(asked(stage, AskDrift)) == 1
@@ -249,11 +249,26 @@ def test_a_planned_write_that_is_not_wanted_any_more_is_a_question() -> None:
 
 
 @pytest.mark.promise("P10")
+@pytest.mark.parametrize("meanwhile", ["else", "new"], ids=["another", "already so"])
+def test_a_skip_of_what_changed_agrees_to_nothing(meanwhile: str) -> None:
+    """The step stays open, as the screen says, and no yes is recorded of it."""
+    stage = stage_of(SET)
+    stage.says.before = lambda q: (
+        stage.boxes.put("a", meanwhile) if isinstance(q, AskStart) else None
+    )
+    stage.says.answers = {"AskDrift": Decision.SKIP}
+    assert stage.advance() is ExitCode.FAILED
+    assert (stage.how("one"), stage.boxes.writes) == ("left-open", [])
+    said = [r.event for r in stage.kept.records(stage.run) if r.event.kind is Kind.CONFIRMED]
+    assert [e.data["decision"] for e in said if e.step == "one"] == ["skip"]
+
+
+@pytest.mark.promise("P10")
 @pytest.mark.parametrize("part", ["runbook", "engine", "policy"])
 def test_a_yes_does_not_outlive_what_it_was_given_to(part: str) -> None:
     """Runbook, program or policy changed since the yes: the new plan wants a yes of its own."""
     stage = stage_of(f"{SET}\n{REMOVE}")
-    stage.says.answers = {"AskConfirm": [Decision.LATER, Decision.YES], "AskDrift": Decision.NO}
+    stage.says.answers = {"AskConfirm": [Decision.LATER, Decision.YES], "AskDrift": Decision.LATER}
     assert stage.advance() is ExitCode.PARKED
     if part == "runbook":
         stage.runbook = runbook_of(f"{SET}\n{REMOVE}", top="# another byte\n")
@@ -286,7 +301,7 @@ ELSEWHERE = {
 @pytest.mark.promise("P10")
 @pytest.mark.parametrize("to", ELSEWHERE.values(), ids=ELSEWHERE)
 def test_a_yes_is_bound_to_where_the_write_goes(to: dict[str, Any]) -> None:
-    """A connection that leads elsewhere voids the start; the question names both, no parks."""
+    """A connection that leads elsewhere voids the start; the question names both."""
     stage = stage_of(
         f"{SET}\n  - {{id: w, wait: {{for: 60s}}}}\n{AFTER}", place=boxes_at("https://a.example")
     )
@@ -294,7 +309,7 @@ def test_a_yes_is_bound_to_where_the_write_goes(to: dict[str, Any]) -> None:
     assert stage.advance() is ExitCode.PARKED
     stage.place = to
     stage.clock.advance(60)
-    stage.says.answers = {"AskDrift": Decision.NO}
+    stage.says.answers = {"AskDrift": Decision.LATER}
     assert stage.advance() is ExitCode.PARKED
     assert stage.boxes.writes == ["PUT /box/a"]
     (question,) = asked(stage, AskDrift)
@@ -581,7 +596,7 @@ def test_what_an_assertion_keeps_from_happening_does_not_happen() -> None:
 
 @pytest.mark.promise("P10")
 @pytest.mark.parametrize(
-    ("answer", "code"), [(Decision.YES, ExitCode.DONE), (Decision.NO, ExitCode.PARKED)]
+    ("answer", "code"), [(Decision.YES, ExitCode.DONE), (Decision.LATER, ExitCode.PARKED)]
 )
 def test_an_end_that_was_not_planned_is_a_question(answer: Decision, code: ExitCode) -> None:
     """It would take planned writes away, so somebody has to agree to it."""

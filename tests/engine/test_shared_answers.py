@@ -286,7 +286,7 @@ def test_what_changes_while_the_start_is_asked_for_is_drift() -> None:
     """What the plan saw is not believed after the yes: nothing is written over it unasked."""
     stage = stage_of(SET)
     behind(stage, AskStart, lambda: stage.boxes.put("a", "somebody's"))
-    stage.says.answers = {"AskDrift": Decision.NO}
+    stage.says.answers = {"AskDrift": Decision.LATER}
     assert stage.advance() is ExitCode.PARKED
     assert len(asked(stage, AskDrift)) == 1
     assert stage.boxes.writes == []
@@ -421,7 +421,7 @@ def test_each_plan_looks_anew() -> None:
 def test_a_resumed_run_believes_nothing_of_the_one_before() -> None:
     """It was parked at a question; what changed meanwhile is drift."""
     stage = stage_of(REMOVE)
-    stage.says.answers = {"AskConfirm": Decision.LATER, "AskDrift": Decision.NO}
+    stage.says.answers = {"AskConfirm": Decision.LATER, "AskDrift": Decision.LATER}
     assert stage.advance() is ExitCode.PARKED
     stage.boxes.put("a", "somebody's")
     assert stage.advance() is ExitCode.PARKED

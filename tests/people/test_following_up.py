@@ -23,7 +23,8 @@ from respond.core.item_names import SHOWN, fitting, item_id, short_names
 from respond.core.outcome import Item, Known, LookedAgain, outcome_of
 from respond.core.questions import Decision
 from respond.core.recorded import FollowedUp, FollowUp, data_of
-from respond.core.script import PersonRecord
+from respond.core.script import PersonRecord, Proof
+from respond.engine.proving_again import to_prove
 from respond.errors import ExitCode, RefusedByPersonError, RunTakenError, UsageError
 from respond.people.answers import Entry
 from respond.people.following_up import close_by_word, open_items, prove
@@ -286,6 +287,21 @@ def test_what_cannot_be_looked_at_now_records_nothing() -> None:
     with pytest.raises(UsageError, match="changed since run"):
         desk.prove()
     assert desk.told() == []
+
+
+def test_nobody_is_sent_to_a_look_that_tells_nothing() -> None:
+    """One of its two writes can be seen and one cannot: what to type is what takes it."""
+    desk = unseen()
+    step, run = desk.state.step("gone"), desk.stage.run
+    (seen,) = step.writes
+    blind = replace(seen, write=replace(seen.write, proof=Proof.BLIND))
+    both = replace(step, writes=(seen, blind))
+    engine = desk.stage.engine()
+    engine.state = replace(desk.state, steps={**desk.state.steps, "gone": both})
+    name = desk.item("Remove a").name
+    assert outcome_of(desk.state).containment.close == (f"respond prove {run}",)
+    assert outcome_of(engine.state).containment.close == (f"respond done {run} {name}",)
+    assert "gone" not in {one.at.address for one in to_prove(engine)}
 
 
 @pytest.mark.promise("P10")

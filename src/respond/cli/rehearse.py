@@ -333,9 +333,9 @@ class Staging:
         )
         wants = verdict_of(engine.state, session.today()).do
         if self.rehearsal.own is not None and any("respond prove" in each for each in wants):
-            say(f"{_GONE}, so nothing of it can be proved any more.\n{_STAYS}")
+            say(f"{_GONE}:\nnothing of it can be proved any more.\n{_STAYS}")
         elif alone:
-            say(f"{_GONE}, so this rehearsal cannot be carried on.\n{_STAYS}")
+            say(f"{_GONE}:\nthis rehearsal cannot be carried on.\n{_STAYS}")
 
     def _end_with_its_company(self, session: Session, engine: Engine, code: ExitCode) -> bool:
         """A run that waits, and whose company ends now, is over: nobody could carry it on."""

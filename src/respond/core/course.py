@@ -20,7 +20,7 @@ from respond.core.outcome import Containment
 from respond.core.recorded import Content, WriteStatus, content_of
 from respond.core.runbook import Phase
 
-__all__ = ["Course", "CourseKind", "CourseMark", "CourseWait", "course_of", "seconds_of"]
+__all__ = ["Course", "CourseKind", "CourseMark", "CourseWait", "course_of"]
 
 _ACTS: Final = frozenset(
     {
@@ -113,12 +113,12 @@ def course_of(state: RunState, records: Sequence[Record], contained: Containment
         marks=tuple(sorted(known, key=lambda mark: mark.at_s)),
         waits=tuple(_joined(_stretches(state, records))),
         contains=contained.planned,
-        harm_from_s=seconds_of(contained.since),
-        harm_until_s=seconds_of(contained.proved_at),
+        harm_from_s=_seconds_of(contained.since),
+        harm_until_s=_seconds_of(contained.proved_at),
     )
 
 
-def seconds_of(at: str) -> float | None:
+def _seconds_of(at: str) -> float | None:
     """An RFC 3339 time in seconds since 1970, without a zone in UTC; None when it is none."""
     try:
         moment = datetime.fromisoformat(at)
@@ -128,7 +128,7 @@ def seconds_of(at: str) -> float | None:
 
 
 def _mark(kind: CourseKind, at: str, says: str = "", who: str = "") -> CourseMark | None:
-    at_s = seconds_of(at)
+    at_s = _seconds_of(at)
     return CourseMark(kind, at, at_s, says, who) if at_s is not None else None
 
 
@@ -187,7 +187,7 @@ def _stretches(state: RunState, records: Iterable[Record]) -> Iterator[CourseWai
     in_hands: dict[int, str] = {}
     last = 0.0
     for n, record in enumerate(records):
-        content, at = content_of(record.event), seconds_of(record.at)
+        content, at = content_of(record.event), _seconds_of(record.at)
         if at is None:
             continue
         if n and at > last:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Final
 
 __all__ = ["SHOWN", "fitting", "item_id", "short_names"]
@@ -19,6 +20,7 @@ SHOWN: Final = 4
 """Letters that people see of an id, where more are not needed to tell it apart."""
 
 
+@lru_cache(maxsize=4096)  # Every view of a run asks for the same ones, several times.
 def item_id(kind: str, *about: str) -> str:
     """The id of an item: letters and digits alone, whatever text it is about."""
     parts = b"".join(len(raw).to_bytes(4) + raw for raw in map(_bytes, (kind, *about)))

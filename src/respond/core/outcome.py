@@ -251,16 +251,19 @@ def _closed(state: RunState, item: Item, said: FollowedUp) -> Item:
     return replace(item, known=known, how=how, says=says, do=do, at=said.at, followed_up=said)
 
 
-def can_be_seen(step: StepState) -> bool:
-    """Whether something of it was done that can be looked at once more."""
-    return any(w.write.proof is Proof.SEEN for w in step.writes)
+def can_be_seen(state: RunState, address: str) -> bool:
+    """Whether a look tells what became of a step: none does of a message, or behind a word."""
+    planned = state.plan.step(address) if state.plan is not None else None
+    done = [w.write for w in state.step(address).writes if w.status is not WriteStatus.NOT_DONE]
+    writes = done or (planned.writes if planned is not None else ())
+    return bool(writes) and all(write.proof is Proof.SEEN for write in writes)
 
 
 def _how_to_close(state: RunState, item: Item) -> str:
     """What to do about an item: where it says nothing of it, what to type that closes it."""
     if item.do or item.known is not Known.NOT_SEEN:
         return item.do
-    if can_be_seen(state.step(item.step)):
+    if can_be_seen(state, item.step):
         return f"respond prove {state.id}"
     # That people were told is no harm that goes on.
     if item.phase not in _CONTAINS:
@@ -556,10 +559,7 @@ def _proving(state: RunState, item: Item) -> str:
     """What to type for a step of containment that is not proved."""
     if _nothing_started(state):
         return ""  # There is nothing to look at: it is begun anew.
-    step = state.step(item.step)
-    planned = state.plan.step(item.step) if state.plan is not None else None
-    sees = any(write.proof is Proof.SEEN for write in (planned.writes if planned else ()))
-    if sees or can_be_seen(step):
+    if can_be_seen(state, item.step):
         return f"respond prove {state.id}"
     return f"respond done {state.id} {item.name}" if item.is_open else ""
 

@@ -128,7 +128,7 @@ class AskConfirm:
 
 @dataclass(frozen=True, slots=True)
 class AskDrift:
-    """What was planned is not what is there now. YES takes the new writes, NO parks.
+    """What was planned is not what is there now. YES takes what is so now; SKIP leaves it open.
 
     Attributes:
         planned_writes: What was planned, whole; views prefer it to ``planned``.
@@ -146,7 +146,7 @@ class AskDrift:
 
 @dataclass(frozen=True, slots=True)
 class AskByHand:
-    """A containment step cannot be done by the tool. YES: by hand; NO: it stays failed.
+    """A containment step cannot be done by the tool. YES: by hand; SKIP: it stays failed.
 
     Attributes:
         why: Why the step exists.

@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from respond.core.finding import lines_of
-from respond.core.fold import RunStatus, WriteStatus
+from respond.core.fold import RunStatus
 from respond.core.item_names import item_id
-from respond.core.outcome import Item, Known, LookedAgain, outcome_of
+from respond.core.outcome import Item, Known, LookedAgain, can_be_seen, outcome_of
 from respond.core.plan import moved
 from respond.core.recorded import FollowUp
-from respond.core.script import Done, Effect, NotYet, Proof, WrittenAction
+from respond.core.script import Done, NotYet, WrittenAction
 from respond.core.shapes import ShapeError, encode
 from respond.core.values import SecretHandle
 from respond.engine.drivers import Look, World, look
@@ -67,19 +67,9 @@ def to_prove(live: LiveRun) -> list[ToProve]:
     found = []
     for at in LookBack.over(live).visited:
         item = open_.get(item_id("step", at.address))
-        if item is not None and _can_be_looked_at(at):
+        if item is not None and can_be_seen(state, at.address):
             found.append(ToProve(item, at, _takes(at)))
     return found
-
-
-def _can_be_looked_at(at: LiveStep) -> bool:
-    """Whether a look tells what became of it: nobody looks at a message, or behind a word."""
-    if at.step.action.spec.effect is Effect.READS:
-        return False
-    done = [w.write.proof for w in at.state.writes if w.status is not WriteStatus.NOT_DONE]
-    planned = [w.proof for w in (at.planned.writes if at.planned is not None else ())]
-    proofs = done or planned
-    return bool(proofs) and all(proof is Proof.SEEN for proof in proofs)
 
 
 def _takes(at: LiveStep) -> bool:

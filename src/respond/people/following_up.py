@@ -32,8 +32,8 @@ __all__ = [
     "item_of",
     "open_items",
     "prove",
+    "see_that_it_is_over",
     "see_that_they_may",
-    "wants_proof",
 ]
 
 _LINE_MAX = 300
@@ -93,11 +93,6 @@ def see_that_it_is_over(state: RunState) -> None:
         )
 
 
-def wants_proof(entry: Entry) -> bool:
-    """Whether a bare name counts for nothing: some of the people can prove who they are."""
-    return bool(entry.people.proofs)
-
-
 def see_that_they_may(entry: Entry, state: RunState, who: Actor) -> None:
     """See that this person may come back to the run: known, and not whom it is about.
 
@@ -113,7 +108,8 @@ def see_that_they_may(entry: Entry, state: RunState, who: Actor) -> None:
         about = (state.proposed.subject, *people.suspects)
         is_subject = who.id.casefold() in {name.strip().casefold() for name in about}
         why = "the incident is about them" if is_subject else ""
-    if not why and wants_proof(entry) and who.strength not in (Strength.KEY, Strength.SIGNED_ON):
+    # Where some of the people can prove who they are, a bare name counts for nothing.
+    if not why and people.proofs and who.strength not in (Strength.KEY, Strength.SIGNED_ON):
         why = "their name is only claimed, and others here sign with a key or sign on"
     if why:
         raise RefusedByPersonError(f"{who.id} may close nothing of run {state.id}", why=why)

@@ -5,7 +5,7 @@ import pytest
 from respond.core.script import Api, Done, NotYet, Person, Proof
 from respond.core.values import Late
 from respond.errors import NoAnswerError, UsageError
-from respond.systems.customerio.facts import KeyId
+from respond.systems.customerio.facts import BY_HAND, KeyId, KeyRef
 from respond.systems.customerio.keys import CreateKey, ProbeKey, RemoveMadeKey, RevokeKey
 from respond.systems.guards import GuardRefusedError
 
@@ -422,6 +422,18 @@ def test_a_value_that_turns_up_later_is_the_keys_own_or_is_refused(open_night: A
     done = open_night.do(named.with_value(value))
     assert (open_night.writes(), done.proved) == (writes, True)
     assert "ends in ...cdef as the key did, and was not tried before" in done.says
+
+
+@pytest.mark.promise("P6")
+def test_a_value_that_turns_up_later_proves_nothing_where_no_list_shows_the_key_gone(
+    open_night: Any,
+) -> None:
+    """Typed with a slip it is refused as well: that alone says nothing of a key."""
+    by_hand = RevokeKey(KeyRef("sa", (BY_HAND,), "cdef").id, name="deploy", hint="cdef")
+    slip = open_night.secret("inputs.slip", "sa_live_0000000000000000cdef")
+    outcome = open_night.look(by_hand.with_value(slip)).outcome
+    assert (outcome.output.proved, outcome.proved) == ("removed, not proved", False)
+    assert "was not seen to work before" in str(outcome.findings)
 
 
 @pytest.mark.promise("P6")

@@ -13,7 +13,7 @@ from typing import Any
 from respond.core.events import Kind
 from respond.core.fold import WriteStatus
 from respond.core.plan import PlannedStep, PlannedWrite, StepPlan, planned_write, write_key
-from respond.core.questions import Answer, AskConfirm, AskDrift, Decision, cause_of
+from respond.core.questions import Answer, AskConfirm, AskDrift, Decision
 from respond.core.recorded import Confirmed, ConfirmScope, data_of
 from respond.core.runbook import Phase
 from respond.core.script import Effect, Write
@@ -29,7 +29,6 @@ from respond.engine.other_people import (
     step_needs,
 )
 from respond.engine.step.state import LOOK_AGAIN_S, LiveStep, StepOpenError, pauses
-from respond.errors import ParkedError
 
 __all__ = ["Agreement"]
 
@@ -277,8 +276,7 @@ class Agreement:
         destructive = [w for w in now if w.effect is Effect.DESTROYS]
         wants = f"{destructive[0].verb} {destructive[0].target}" if destructive else "agree"
         lines = tuple(_line(w) for w in now)
-        no = "what is there now is not what was planned"
-        answer = self._ask_anew(was, lines, wants, no, now_writes=tuple(now))
+        answer = self._ask_anew(was, lines, wants, now_writes=tuple(now))
         self._take(answer.decision, [(at.address, now)], typed=answer.typed)
 
     def _ask_anew(
@@ -286,34 +284,30 @@ class Agreement:
         was: Sequence[PlannedWrite],
         now: tuple[str, ...],
         wants: str,
-        no: str,
         now_writes: tuple[PlannedWrite, ...] = (),
     ) -> Answer:
-        """Say what was planned and what is so now; a NO parks the run, which ``no`` explains."""
-        at = self.at
-        question = AskDrift(
-            step=at.address,
-            title=at.title,
-            planned=tuple(_line(w) for w in was),
-            now=now,
-            wants=wants,
-            planned_writes=tuple(was),
-            now_writes=now_writes,
-        )
-        answer = at.live.ask(question)
-        if answer.decision is Decision.NO:
-            raise ParkedError(
-                f"step {at.address!r}: {no}",
-                why=cause_of(question),
-                do=f"respond resume {at.live.run}",
+        """Say what was planned and what is so now."""
+        return self.at.live.ask(
+            AskDrift(
+                step=self.at.address,
+                title=self.at.title,
+                planned=tuple(_line(w) for w in was),
+                now=now,
+                wants=wants,
+                planned_writes=tuple(was),
+                now_writes=now_writes,
             )
-        return answer
+        )
 
     def allows_the_end(self) -> bool:
         """Whether the step may end where its script does; False: look and write once more.
 
         A planned write that is not wanted any more is drift: somebody did it, or we misread. It is
         looked at again through the settle time, then asked.
+
+        Raises:
+            StepOpenError: The operator leaves the step out.
+            ParkedError: Nobody agreed to it yet.
         """
         at, foreseen = self.at, self.at.foreseen
         written = {w.write.subject for w in at.state.writes if w.status is WriteStatus.DONE}
@@ -332,7 +326,9 @@ class Agreement:
             if keys & {write_key(w) for w in at.look().writes}:
                 return False
         so = ("already so: nothing is left to write",)
-        answer = self._ask_anew(missing, so, "agree", "it is already so, and nobody says why")
+        answer = self._ask_anew(missing, so, "agree")
+        if answer.decision is not Decision.YES:
+            self._take(answer.decision, [], typed=answer.typed)
         told = data_of(
             Confirmed,
             decision=Decision.YES,

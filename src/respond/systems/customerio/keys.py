@@ -436,7 +436,9 @@ class RevokeKey:
             )
 
     def _done(self, ref: KeyRef, life: Life, stays: tuple[str, ...] | None) -> Done[RevokedKey]:
-        proved = life.state == REFUSED and self.was in {ALIVE, _BY_ENDING}
+        # A value that nobody saw work may have a slip in it: then its list has to tell it, too.
+        known = self.was == ALIVE or (self.was == _BY_ENDING and stays is not None)
+        proved = life.state == REFUSED and known
         word = REFUSED if proved else UNPROVED
         says = f"{self.name or ref.id}: {word}"
         if proved and self.was == _BY_ENDING:
