@@ -46,6 +46,7 @@ def new(
 
     Without --from a person at a terminal is asked. Nothing is overwritten.
     """
+    from respond.cli.new_file import write_new
     from respond.cli.new_runbook import template_text
 
     places: Places = ctx.obj
@@ -53,12 +54,7 @@ def new(
     given = {"title": title, "when": when, "about": asks, "example": example}
     source, beginning = _asked(places, name, from_, {**given, "connection": connection})
     text = template_text(beginning, source, lambda source: _text_of(places, source))
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("x", encoding="utf-8") as file:
-            file.write(text)
-    except OSError as error:
-        raise UsageError(f"{path} cannot be written", why=error.strerror or str(error)) from error
+    write_new(path, text, folder=True)
     fits = _is_well(places, path)
     say(f"\nNext:\n  respond edit {name}\n  respond rehearse {name}")
     return int(ExitCode.DONE if fits else ExitCode.USAGE)
