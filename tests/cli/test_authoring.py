@@ -110,9 +110,10 @@ def test_a_file_is_checked_when_the_editor_closes(
     monkeypatch.setenv("EDITOR", f"'{editor}' humn.do human.do")
     assert run(["edit", "own"]) == 0
     assert capfd.readouterr().out.rstrip().endswith("own.yaml: fits")
-    monkeypatch.setenv("EDITOR", f"{os.sep}no{os.sep}editor")
-    assert run(["edit", "own"]) == 2
-    assert "export EDITOR=" in capfd.readouterr().err
+    for no_editor in (f"{os.sep}no{os.sep}editor", "vi 'own"):
+        monkeypatch.setenv("EDITOR", no_editor)
+        assert run(["edit", "own"]) == 2
+        assert "export EDITOR=" in capfd.readouterr().err
 
 
 @pytest.mark.long

@@ -30,12 +30,13 @@ def test_a_report_is_written_for_its_owner_and_over_nothing(home: Machine, run: 
     for path in (page, notes):
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
         assert run in path.read_text(encoding="utf-8")
-    was = page.read_bytes()
-    again = home.run("report", run, "--markdown", str(home.project / "x.md"), "--html", str(page))
+    was = notes.read_bytes()
+    other = home.project / "other.html"
+    again = home.run("report", run, "--html", str(other), "--markdown", str(notes))
     assert again.code == 2
     assert "is there already" in again.err
-    assert page.read_bytes() == was
-    assert not (home.project / "x.md").exists()
+    assert notes.read_bytes() == was
+    assert not other.exists()
 
 
 def test_a_link_is_not_followed_to_write_a_report(home: Machine, run: str) -> None:

@@ -46,7 +46,7 @@ def test_init_overwrites_nothing(home: Machine) -> None:
     before = (home.project / "respond.toml").read_text()
     ran = home.run("init")
     assert ran.code == 2
-    assert "overwrites nothing" in ran.err
+    assert "nothing is written over" in ran.err
     assert (home.project / "respond.toml").read_text() == before
     assert not (home.project / "runbooks").exists()
 

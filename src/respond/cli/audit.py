@@ -19,6 +19,7 @@ import typer
 from respond.adapters.ordinary_file import read_ordinary, write_whole
 from respond.checks.rights import PINNED
 from respond.cli.examples import examples
+from respond.cli.new_file import written
 from respond.cli.opening import RUN_ID
 from respond.cli.output import (
     answer,
@@ -30,6 +31,7 @@ from respond.cli.output import (
     say,
     screen_width,
 )
+from respond.cli.signing_options import AS, KEY
 from respond.errors import ExitCode, NotReadyError, UsageError
 from respond.wiring.places import Places
 
@@ -559,11 +561,8 @@ def _export_to(path: Path, out: Path) -> int:
     from respond.audit.export import write_export
     from respond.audit.source import open_rows
 
-    try:
-        with open_rows(path) as rows:
-            return write_whole(out, lambda file: write_export(rows, file))
-    except OSError as error:
-        raise UsageError(f"{out} cannot be written", why=error.strerror or str(error)) from error
+    with written(out), open_rows(path) as rows:
+        return write_whole(out, lambda file: write_export(rows, file))
 
 
 def _export_ocsf(path: Path, out: Path) -> int:
@@ -580,10 +579,8 @@ def _export_ocsf(path: Path, out: Path) -> int:
         lines = (f"{ocsf_line(event)}\n" for event in ocsf_events(bodies()))
         return sum(file.write(line.encode()) > 0 for line in lines)
 
-    try:
+    with written(out):
         size = write_whole(out, write)
-    except OSError as error:
-        raise UsageError(f"{out} cannot be written", why=error.strerror or str(error)) from error
     say(f"{size} events of OCSF exported; they carry no proof: respond audit export does")
     return int(ExitCode.DONE)
 
@@ -683,8 +680,8 @@ def review(
     ctx: typer.Context,
     run: str = typer.Argument(help="Id of the run in which somebody went alone"),
     words: str = typer.Option(help="What you found, for the log"),
-    key: str = typer.Option("", help="Private key file to sign with; else the agent or ~/.ssh"),
-    as_: str = typer.Option("", "--as", help="Your id in respond.toml, if your login is not in it"),
+    key: str = KEY,
+    as_: str = AS,
 ) -> int:
     """Close the open item that an emergency entry leaves, with your own SSH key."""
     from respond.cli.voting import review_run

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import re
-import shlex
-import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -13,7 +10,6 @@ import typer
 
 from respond.cli.examples import examples
 from respond.cli.output import say
-from respond.core.showable import showable
 from respond.errors import ExitCode, UsageError
 from respond.wiring.places import Places, read_runbook
 
@@ -50,6 +46,7 @@ def new(
 
     Without --from a person at a terminal is asked. Nothing is overwritten.
     """
+    from respond.cli.new_file import write_new
     from respond.cli.new_runbook import template_text
 
     places: Places = ctx.obj
@@ -57,12 +54,7 @@ def new(
     given = {"title": title, "when": when, "about": asks, "example": example}
     source, beginning = _asked(places, name, from_, {**given, "connection": connection})
     text = template_text(beginning, source, lambda source: _text_of(places, source))
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("x", encoding="utf-8") as file:
-            file.write(text)
-    except OSError as error:
-        raise UsageError(f"{path} cannot be written", why=error.strerror or str(error)) from error
+    write_new(path, text, folder=True)
     fits = _is_well(places, path)
     say(f"\nNext:\n  respond edit {name}\n  respond rehearse {name}")
     return int(ExitCode.DONE if fits else ExitCode.USAGE)
@@ -135,7 +127,7 @@ def edit(
 
     Where it has faults, a person at a terminal may go back to them.
     """
-    from respond.adapters.editor import edited
+    from respond.adapters.editor import edit_file, own_editor
     from respond.cli.secret_input import ask_line, is_terminal
 
     places: Places = ctx.obj
@@ -148,31 +140,13 @@ def edit(
             f"{runbook} comes with the tool, and an update would take your changes away",
             do=f"respond new our-{runbook} --from {runbook}, then: respond edit our-{runbook}",
         )
-    editor = _editor()
+    editor = own_editor()
     while True:
-        if (code := edited(editor, found.path)) != 0:
-            raise UsageError(f"the editor {editor[0]} ended with {code}")
+        edit_file(editor, found.path)
         if _is_well(places, found.path):
             return int(ExitCode.DONE)
         if not is_terminal() or ask_line("Enter goes back to the editor; leave ends") == "leave":
             return int(ExitCode.USAGE)
-
-
-def _editor() -> list[str]:
-    """The words that start the person's editor.
-
-    Raises:
-        UsageError: Nobody named one, or it is not installed.
-    """
-    named = os.environ.get("VISUAL") or os.environ.get("EDITOR") or ""
-    words = shlex.split(named) or ["vi"]
-    if shutil.which(words[0]) is None:
-        raise UsageError(
-            f"there is no editor {showable(words[0], limit=60)!r}",
-            why="VISUAL and EDITOR say which" if named else "VISUAL and EDITOR are not set",
-            do="export EDITOR=nano, for example",
-        )
-    return words
 
 
 def _is_well(places: Places, path: Path) -> bool:

@@ -13,6 +13,7 @@ from respond.cli.examples import examples
 from respond.cli.opening import KeptRun, journal_of, read_run, rehearsal_of
 from respond.cli.output import answer, say, screen_width
 from respond.cli.secret_input import ask_hidden, read_secret
+from respond.cli.signing_options import AS, KEY
 from respond.core.events import Actor, Strength
 from respond.errors import ExitCode
 from respond.wiring.places import Places
@@ -43,8 +44,8 @@ def done(
     item: str = typer.Argument("", help="Name of the item, as its line shows it; a list without"),
     reason: str = typer.Option("", help="What was done, for the log: 'restarted, log is clean'"),
     yes: bool = typer.Option(False, "--yes", help="Do not ask whether that is meant"),
-    key: str = typer.Option("", help="Private key file to sign with; else the agent or ~/.ssh"),
-    as_: str = typer.Option("", "--as", help="Your id in respond.toml, if your login is not in it"),
+    key: str = KEY,
+    as_: str = AS,
     as_json: bool = typer.Option(False, "--json", help="As JSON"),
 ) -> int:
     """Close what a run left open, by your word. It is recorded as that, with who and when."""
@@ -83,8 +84,8 @@ def prove(
     run: str = typer.Argument(help="Id of the run"),
     item: str = typer.Argument("", help="Name of one item; all that can be looked at without"),
     value: str = typer.Option("", help="The value to try: file:PATH, or - for standard input"),
-    key: str = typer.Option("", help="Private key file to sign with; else the agent or ~/.ssh"),
-    as_: str = typer.Option("", "--as", help="Your id in respond.toml, if your login is not in it"),
+    key: str = KEY,
+    as_: str = AS,
     verbose: bool = typer.Option(False, "-v", "--verbose", help="Say every request, on stderr"),
     as_json: bool = typer.Option(False, "--json", help="As JSON"),
 ) -> int:

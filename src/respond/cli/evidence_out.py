@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from respond.cli.opening import KeptRun, evidence_folder
 from respond.cli.output import answer, line_width, say, screen_width
 from respond.core.kept_answer import KeptAnswer
-from respond.errors import ExitCode, NotReadyError, RespondError, UsageError
+from respond.errors import ExitCode, NotReadyError, RespondError
 from respond.wiring.places import Places
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def write_evidence(places: Places, kept: KeptRun, name: str, *, as_json: bool) -
     """
     from hashlib import sha256
 
-    from respond.adapters.ordinary_file import write_whole
+    from respond.cli.new_file import see_that_it_is_free, write_private
     from respond.views.evidence_file import evidence_zip
     from respond.views.layout import labelled_pairs, said, word
 
@@ -41,15 +41,11 @@ def write_evidence(places: Places, kept: KeptRun, name: str, *, as_json: bool) -
             why="it has not looked at anything yet, or a version that kept none carried it on",
             do=f"what was done: respond report {state.id}",
         )
-    if path.exists() or path.is_symlink():
-        raise UsageError(f"{path} is there already", why="evidence is not written over anything")
+    see_that_it_is_free(path)
     folder = evidence_folder(places, state.id, kept.head.journal)
     found = tuple(found_answers(folder, state.id, state.evidence))
     made = evidence_zip(state, kept.head, found)
-    try:
-        write_whole(path, lambda file: file.write(made))
-    except OSError as error:
-        raise UsageError(f"{path} cannot be written", why=error.strerror or str(error)) from error
+    write_private(path, made)
     lost = [each for each in found if each.is_lost]
     cut = sum(each.state == "cut" for each in found)
     digest = sha256(made).hexdigest()

@@ -11,6 +11,7 @@ import typer
 
 from respond.adapters.ordinary_file import read_ordinary
 from respond.cli.examples import examples
+from respond.cli.new_file import write_new
 from respond.cli.output import answer, print_out, say, screen_width
 from respond.core.showable import showable
 from respond.errors import ExitCode, UsageError
@@ -47,25 +48,6 @@ def _imports() -> None:
     """Make a runbook out of somebody else's playbook, and say what is not in it."""
 
 
-def _write_new(out: str, text: str, command: str) -> None:
-    """Write a file that is not there yet.
-
-    Raises:
-        UsageError: It is there, or cannot be written.
-    """
-    path = Path(out)
-    if path.exists() or path.is_symlink():
-        raise UsageError(
-            f"{showable(out)} is there already, and {command} overwrites nothing",
-            do="choose another name",
-        )
-    try:
-        with path.open("x", encoding="utf-8") as file:
-            file.write(text)
-    except OSError as error:
-        raise UsageError(f"{showable(out)} cannot be written", why=error.strerror or "") from error
-
-
 @_export.command(
     "cacao",
     epilog=examples(
@@ -96,7 +78,7 @@ def export_cacao(
     made = exported(load_runbook(ctx.obj, runbook), load())
     text = json.dumps(made.playbook, indent=2) + "\n"
     if out:
-        _write_new(out, text, "export")
+        write_new(Path(out), text)
     facts: dict[str, Any] = {
         "runbook": runbook,
         "file": out or None,
@@ -162,7 +144,7 @@ def import_cacao(
             do="say another name: --out runbooks/NAME.yaml",
         )
     if out:
-        _write_new(out, made.text, "import")
+        write_new(Path(out), made.text)
     _tell(made, out, as_json=as_json)
     is_whole = not made.faults and not any(loss.fill for loss in made.losses)
     return int(ExitCode.DONE if is_whole else ExitCode.FAILED)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import typer
 from typer.core import TyperGroup
+from typer.exceptions import Abort, Exit, TyperException
 
 from respond import __version__
 from respond.cli import output
@@ -361,13 +362,12 @@ def _known_error(error: Exception, *, as_json: bool) -> int | None:
         output.say(error_text.as_json(error) if as_json else text)
         code = error.exit_code if isinstance(error, RespondError) else ExitCode.USAGE
         return int(code)
-    if hasattr(error, "exit_code") and hasattr(error, "format_message"):
-        # The command line library's own usage errors; it carries its own Click.
+    if isinstance(error, TyperException):  # The command line library's own usage errors.
         output.say(f"error: {error.format_message()}")
         context = getattr(error, "ctx", None)
         if context is not None:
             output.say(f"  do:  {context.command_path} --help")
         return int(ExitCode.USAGE)
-    if type(error).__name__ in ("Exit", "Abort"):
-        return int(getattr(error, "exit_code", ExitCode.FAILED))
-    return None
+    if isinstance(error, Exit):
+        return error.exit_code
+    return int(ExitCode.FAILED) if isinstance(error, Abort) else None

@@ -51,6 +51,7 @@ reviewed: "{today}"
 
 inputs:
   {about}: {{type: text, ask: {ask}, example: {example}}}
+
 """
 
 _HANDS: Final = """\
@@ -65,17 +66,6 @@ steps:
         Open the console of the system, and find ${{{{ inputs.{about} }}}}.
         Switch it off.
       look_for: The console shows it as switched off.
-  - id: told
-    title: Tell whoever has to know
-    phase: notify
-    action: human.do
-    with:
-      title: "call whoever uses ${{{{ inputs.{about} }}}}"
-      instructions: |
-        Call them: say what was switched off, and how they get on until it is back.
-
-rehearsal:
-  {about}: {example}
 """
 
 _API: Final = """\
@@ -91,6 +81,9 @@ steps:
       apply: {{method: PUT, path: [items, "${{{{ inputs.{about} }}}}"], body: {{enabled: false}}}}
       undo: {{method: PUT, path: [items, "${{{{ inputs.{about} }}}}"], body: {{enabled: true}}}}
       says: "switch off ${{{{ inputs.{about} }}}}"
+"""
+
+_TOLD: Final = """\
   - id: told
     title: Tell whoever has to know
     phase: notify
@@ -102,6 +95,9 @@ steps:
 
 rehearsal:
   {about}: {example}
+"""
+
+_STAND_INS: Final = """\
   stand_ins:                        # what your API answers, before and after each write
     {connection}:
       - read: {path}
@@ -111,7 +107,10 @@ rehearsal:
           - {{request: {put}, body: {{enabled: true}}, then: {{enabled: true}}}}
 """
 
-TEMPLATES: Final[Mapping[str, str]] = {"hands": _HANDS, "api": _API}
+TEMPLATES: Final[Mapping[str, str]] = {
+    "hands": _HEAD + _HANDS + _TOLD,
+    "api": _HEAD + _API + _TOLD + _STAND_INS,
+}
 """By name: a person does it all; or an API of one's own, which stands in for itself."""
 
 
@@ -147,7 +146,7 @@ def template_text(given: Beginning, source: str, runbook_text: Callable[[str], s
         "about": given.about,
         "connection": given.connection,
     }
-    return (_HEAD + "\n" + TEMPLATES[source]).format(
+    return TEMPLATES[source].format(
         **plain, **{name: _quoted(name, text) for name, text in words.items()}
     )
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from respond.cli.new_file import see_that_it_is_free, write_private
 from respond.cli.output import answer, is_terminal_out, print_out, raw_out, say
 from respond.errors import UsageError
 
@@ -40,18 +40,15 @@ def write_out(
     if STDOUT in names and as_json:
         raise UsageError("--json and - both want stdout", do="give the report a FILE")
     for name in names:
-        if name != STDOUT and (Path(name).exists() or Path(name).is_symlink()):
-            raise UsageError(
-                f"{name} is there already",
-                why="a report is not written over anything",
-                do="give another name, or take that file away",
-            )
+        if name != STDOUT:
+            see_that_it_is_free(Path(name))
     # All of them are made before the first is written: what fails leaves no half of it.
     made = {form: making[form]() for form, name in wanted.items() if name}
     files: dict[str, str] = {}
     for form, text in made.items():
         if wanted[form] != STDOUT:
-            files[form] = _written(Path(wanted[form]), text)
+            write_private(Path(wanted[form]), text.encode() if isinstance(text, str) else text)
+            files[form] = wanted[form]
         elif isinstance(text, bytes):
             with raw_out() as stream:
                 stream.write(text)
@@ -62,16 +59,3 @@ def write_out(
         answer({**told, "files": files}, said, as_json=as_json) if STDOUT not in names else say(
             said
         )
-
-
-def _written(path: Path, text: str | bytes) -> str:
-    from respond.adapters.ordinary_file import write_whole
-
-    body = text.encode() if isinstance(text, str) else text
-    try:
-        write_whole(path, lambda file: file.write(body))
-    except OSError as error:
-        raise UsageError(
-            f"{path} cannot be written", why=error.strerror or os.strerror(error.errno or 0)
-        ) from error
-    return str(path)

@@ -43,6 +43,7 @@ def init(
     Writes no secret and overwrites nothing. The journal and the keys never lie in this folder.
     """
     from respond.adapters.clock import SystemClock
+    from respond.cli.new_file import see_that_it_is_free, write_new
     from respond.cli.starter import CONFIG, RUNBOOK, RUNBOOK_NAME
 
     place = Path(folder)
@@ -53,17 +54,9 @@ def init(
         ),
     }
     for path in files:
-        if path.exists() or path.is_symlink():
-            raise UsageError(
-                f"{path} is there already, and init overwrites nothing", do="choose another folder"
-            )
-    try:
-        for path, text in files.items():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with path.open("x", encoding="utf-8") as file:
-                file.write(text)
-    except OSError as error:
-        raise UsageError(f"{place} cannot be written", why=error.strerror or str(error)) from error
+        see_that_it_is_free(path, do="choose another folder")
+    for path, text in files.items():
+        write_new(path, text, folder=True)
     for path in files:
         print_out(str(path))
     go = "" if place.resolve() == Path.cwd() else f"  cd {shlex.quote(folder)}\n"

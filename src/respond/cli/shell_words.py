@@ -12,6 +12,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
+from typer.exceptions import Exit, TyperException
+
 from respond.cli.completing import DIRS, FILES, Cursor, offers_at
 from respond.core.showable import hidden_character, showable
 from respond.errors import RespondError
@@ -20,10 +22,7 @@ from respond.formats.faults import FormatFault, FormatFaults
 if TYPE_CHECKING:
     from respond.wiring.places import Places
 
-__all__ = ["ASKS", "SCRIPTS", "answer_shell", "split_line"]
-
-ASKS: Final = "_RESPOND_COMPLETE"
-"""The variable by which a shell asks; its value is the shell's name."""
+__all__ = ["SCRIPTS", "answer_shell", "split_line"]
 
 _HELP_MAX: Final = 60
 _OFFERED_MAX: Final = 300
@@ -149,10 +148,7 @@ def answer_shell(shell: str, app: Any, line: TypedLine, begin: _Begin) -> list[s
         items = list(_items(app, places, words, line.last))
     except (RespondError, FormatFault, FormatFaults, OSError, ValueError):
         return []
-    except Exception as error:
-        # The library's own complaints of a line that is half typed carry a code.
-        if not hasattr(error, "exit_code"):
-            raise
+    except (TyperException, Exit):  # The library's own complaints of a line that is half typed.
         return []
     sorts = [says.strip("<>") for _, says in items if says in (FILES, DIRS)]
     found = [

@@ -17,8 +17,10 @@ import typer
 
 from respond.adapters.ordinary_file import read_ordinary
 from respond.cli.examples import examples
+from respond.cli.new_file import write_private
 from respond.cli.opening import journal_of, only_open
 from respond.cli.output import result, say, screen_width
+from respond.cli.signing_options import AS, KEY
 from respond.errors import ExitCode, NotReadyError, ParkedError, RefusedByPersonError, UsageError
 from respond.wiring.places import Places
 
@@ -50,8 +52,8 @@ def approve(
     ctx: typer.Context,
     run: str = typer.Argument("", help="Id of the run; the only open one when left out"),
     reason: str = typer.Option("", help="Why, for the log"),
-    key: str = typer.Option("", help="Private key file to sign with; else the agent or ~/.ssh"),
-    as_: str = typer.Option("", "--as", help="Your id in respond.toml, if your login is not in it"),
+    key: str = KEY,
+    as_: str = AS,
     write_request: str = typer.Option("", help="Write a file to decide on another laptop, and end"),
     request: str = typer.Option("", help="Decide what this file asks, without journal or server"),
     out: str = typer.Option("", help="With --request: file for the answer, instead of stdout"),
@@ -76,8 +78,8 @@ def deny(
     ctx: typer.Context,
     run: str = typer.Argument("", help="Id of the run; the only open one when left out"),
     reason: str = typer.Option("", help="Why, for the log"),
-    key: str = typer.Option("", help="Private key file to sign with; else the agent or ~/.ssh"),
-    as_: str = typer.Option("", "--as", help="Your id in respond.toml, if your login is not in it"),
+    key: str = KEY,
+    as_: str = AS,
     request: str = typer.Option("", help="Decide what this file asks, without journal or server"),
     out: str = typer.Option("", help="With --request: file for the answer, instead of stdout"),
 ) -> int:
@@ -334,7 +336,7 @@ def _write_request(places: Places, run: str, name: str) -> ExitCode:
     run = run or only_open(places)
     with journal_of(places, run) as journal:
         asked = _asked(entry_of(places, load_project(places), journal).state(run), journal)
-        _write(name, request_file(asked.state, asked.request, asked.head))
+        write_private(Path(name), request_file(asked.state, asked.request, asked.head).encode())
     result(f"Written: {name}. On the other laptop: respond approve --request {Path(name).name}")
     return ExitCode.DONE
 
@@ -356,7 +358,7 @@ def _decide_file(me: Signatory, name: str, verdict: Verdict, out: str) -> ExitCo
     text = answer_text(read.request, person, verdict)
     answer = answer_file(text, me.sign(text, keys))
     if out:
-        _write(out, answer)
+        write_private(Path(out), answer.encode())
         result(f"Written: {out}. At the journal: respond resume --approval {Path(out).name}")
     else:
         result(answer.rstrip("\n"))
@@ -419,17 +421,3 @@ def _read(name: str) -> bytes:
         return read_ordinary(Path(name), BYTES_MAX + 1)
     except OSError as error:
         raise UsageError(f"{name} cannot be read", why=error.strerror or "") from error
-
-
-def _write(name: str, text: str) -> None:
-    """A new file that only its owner reads; what is there already is left alone.
-
-    Raises:
-        UsageError: It cannot be written, or is there.
-    """
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
-    try:
-        with os.fdopen(os.open(name, flags, 0o600), "w", encoding="utf-8") as file:
-            file.write(text)
-    except OSError as error:
-        raise UsageError(f"{name} cannot be written", why=error.strerror or "") from error

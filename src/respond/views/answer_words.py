@@ -57,11 +57,10 @@ def beside_words(question: Question) -> tuple[Meaning, ...]:
     """The words that show more, and answer nothing."""
     match question:
         case AskStart():
-            rows = len(plan_rows(question.plan))
-            numbers = "1" if rows == 1 else f"1-{rows}"
+            numbers = number_ranges(row.number for row in plan_rows(question.plan))
             return (
                 ("plan", "the whole plan, line by line"),
-                *(((numbers, "everything about that line of the plan"),) if rows else ()),
+                *(((numbers, "everything about that line of the plan"),) if numbers else ()),
                 *((f.word.value, _FOLDS[f.word]) for f in deciding(question.plan).folds),
             )
         case AskConfirm(writes=writes) if writes:
@@ -139,8 +138,7 @@ def _input(question: AskInput) -> Iterator[Meaning]:
     for choice in question.choices:
         yield said(choice), "one of the values that it may have"
     if question.options:
-        count = len(question.options)
-        yield "1" if count == 1 else f"1-{count}", "take that line of the list"
+        yield number_ranges(range(1, len(question.options) + 1)), "take that line of the list"
     if not question.choices:
         example = f", for example: {said(question.example)}" if question.example else ""
         kind = f"a {word(question.kind)}" if question.kind else "a value"

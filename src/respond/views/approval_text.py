@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
 
 from respond.core.approval import Request
 from respond.core.fold import RunState
@@ -13,9 +12,9 @@ from respond.ports import Head
 from respond.views.layout import bullets, labelled, labelled_pairs, said, word, wrap
 from respond.views.plan_text import plan_screen
 from respond.views.style import PLAIN, Style, Tone
-from respond.views.words import day_text, mode_word, seconds_between, state_cells
+from respond.views.words import at_text, day_text, mode_word, seconds_between, state_cells
 
-__all__ = ["approval_screen", "at_text", "writes_asked"]
+__all__ = ["approval_screen", "writes_asked"]
 
 _LONG = 1_000
 _LOST_MAX = 6
@@ -67,15 +66,6 @@ def approval_screen(
     lines += _for_ever(writes, width, style)
     lines += wrap(_signed(request), width)
     return "\n".join(lines) + "\n"
-
-
-def at_text(wall_ms: int) -> str:
-    """``2026-11-23 03:14:07Z`` of a wall clock in milliseconds; a number when it is no time."""
-    try:
-        at = datetime.fromtimestamp(wall_ms / 1000, UTC)
-    except (OverflowError, ValueError, OSError):
-        return f"{wall_ms} ms"
-    return f"{at:%Y-%m-%d %H:%M:%S}Z"
 
 
 def _asked(

@@ -24,13 +24,12 @@ from respond.views.plan_rows import (
     plan_rows,
     row_cells,
     step_title,
+    unseen_in,
 )
 
 __all__ = ["Change", "Deciding", "Fold", "FoldWord", "deciding", "place_of"]
 
 _LONG: Final = 1_000
-_UNSEEN: Final = "UNSEEN"
-"""How a finding begins that says what an action could not look at."""
 
 
 class FoldWord(Enum):
@@ -283,11 +282,10 @@ def _line(step: PlannedStep) -> str:
 
 def _folds(plan: Plan) -> Sequence[Fold]:
     lines = [said(line) for step in plan.steps for line in step.findings]
-    marked = [line for line in lines if line.startswith(_UNSEEN)]
-    unseen = (line.removeprefix(_UNSEEN).lstrip(": ") for line in marked)
+    unseen = filter(None, map(unseen_in, lines))
     left_out = (StepPlan.SKIPPED, StepPlan.ENDS)
     return (
-        Fold(FoldWord.FINDINGS, tuple(line for line in lines if line not in marked)),
+        Fold(FoldWord.FINDINGS, tuple(line for line in lines if not unseen_in(line))),
         Fold(FoldWord.UNSEEN, (*map(said, plan.unseen), *unseen)),
         Fold(FoldWord.SKIPPED, tuple(_line(s) for s in plan.steps if s.state in left_out)),
     )

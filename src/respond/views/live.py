@@ -307,14 +307,13 @@ def _decided(record: Record, content: Content) -> Iterator[ToldOnScreen]:
 
 def _followed_up(who: str, content: recorded.FollowedUp) -> ToldOnScreen:
     line, says = said(content.line), said(content.says)
-    behind = f": {says}" if says else ""
     match content.how:
         case recorded.FollowUp.WORD:
-            return ToldOnScreen("CLOSED", f"{line}, by the word of {who}{behind}")
+            return ToldOnScreen("CLOSED", behind(f"{line}, by the word of {who}", says))
         case recorded.FollowUp.PROVED:
-            return ToldOnScreen("PROVED", f"{line}, tried by {who}{behind}", Tone.GOOD)
+            return ToldOnScreen("PROVED", behind(f"{line}, tried by {who}", says), Tone.GOOD)
         case recorded.FollowUp.ALIVE:
-            return ToldOnScreen("IT GOES ON", f"{line}, tried by {who}{behind}", Tone.DANGER)
+            return ToldOnScreen("IT GOES ON", behind(f"{line}, tried by {who}", says), Tone.DANGER)
 
 
 def _settled(record: Record, content: Settled, says: str) -> ToldOnScreen:

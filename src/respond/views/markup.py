@@ -14,7 +14,7 @@ from typing import Final, TypeAlias
 
 from respond.core.showable import showable
 
-__all__ = ["Element", "Inside", "el", "html_of", "page_of"]
+__all__ = ["Element", "Inside", "el", "html_of", "page_of", "titled_part"]
 
 _TEXT_MAX: Final = 20_000
 _VOID: Final = frozenset({"meta", "br", "hr"})
@@ -60,6 +60,12 @@ def _flat(inside: Iterable[Inside]) -> Iterator[Element | str]:
             yield each
         elif each is not None and not isinstance(each, str):
             yield from _flat(each)
+
+
+def titled_part(name: str, title: str, *inside: Inside) -> Element:
+    """A part of a page under its heading; ``name`` is its place."""
+    heading = el("h2", title, id=f"h-{name}")
+    return el("section", heading, *inside, aria_labelledby=f"h-{name}", class_=f"part {name}")
 
 
 def html_of(element: Element) -> str:

@@ -9,7 +9,7 @@ from typing import Any, Final
 from respond.core.asked import Today
 from respond.core.period import Period, PeriodRun, ProofTimes
 from respond.views.layout import said, word
-from respond.views.markup import Element, el, page_of
+from respond.views.markup import Element, el, page_of, titled_part
 from respond.views.paper_style import COLOURS, PAPER, RULES
 from respond.views.summary import item_lines
 from respond.views.verdict import verdict_of
@@ -54,21 +54,18 @@ def period_page(facts: PeriodFacts) -> str:
             el("h1", "Incident runs and rehearsals"),
             el("p", f"Begun from {since} until {until}."),
             _figures(facts.real),
-            _part("times", "Time to containment", _times(facts)),
-            _part("runs", "Runs", _runs(facts.real, facts.today, "No incident was handled.")),
-            _part("left", "Left open", _left(facts.real)),
-            _part("rehearsals", "Rehearsals", _rehearsals(facts)),
-            _part("unread", "Not in these figures", _lines(facts.unread)) if facts.unread else None,
-            _part("check", "How to check this", _check(facts)),
+            titled_part("times", "Time to containment", _times(facts)),
+            titled_part("runs", "Runs", _runs(facts.real, facts.today, "No incident was handled.")),
+            titled_part("left", "Left open", _left(facts.real)),
+            titled_part("rehearsals", "Rehearsals", _rehearsals(facts)),
+            titled_part("unread", "Not in these figures", _lines(facts.unread))
+            if facts.unread
+            else None,
+            titled_part("check", "How to check this", _check(facts)),
             class_="report",
         ),
         el("footer", el("p", f"Made {day_text(facts.made)} by respond. All times are UTC.")),
     )
-
-
-def _part(name: str, title: str, *inside: Element | Sequence[Element]) -> Element:
-    heading = el("h2", title, id=f"h-{name}")
-    return el("section", heading, *inside, aria_labelledby=f"h-{name}", class_=f"part {name}")
 
 
 def _figures(real: Period) -> Element:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from respond.core.fold import RunState
 from respond.core.plan import OthersAgree, Plan, PlannedStep, PlannedWrite, StepPlan
 from respond.core.runbook import Phase
 from respond.core.script import Effect, Proof
@@ -15,6 +16,7 @@ from respond.views.words import phase_word, state_cells, value_text
 __all__ = [
     "CELL",
     "PlanRow",
+    "agree_sentence",
     "found_lines",
     "known_after",
     "others_needed",
@@ -22,13 +24,16 @@ __all__ = [
     "row_cells",
     "row_pairs",
     "row_remarks",
+    "so_far_sentence",
     "step_title",
+    "unseen_in",
     "write_pairs",
 ]
 
 CELL: Final = 11
 """Columns of a short state, such as what is so now."""
 
+_UNSEEN: Final = "UNSEEN"
 _DETAIL_MAX: Final = 2_000
 _OPTIONAL: Final = frozenset({StepPlan.SKIPPED, StepPlan.ENDS})
 
@@ -93,6 +98,19 @@ def others_needed(plan: Plan) -> tuple[str, ...]:
     )
 
 
+def agree_sentence(agree: Sequence[str]) -> str:
+    """Whether the operator can do all of it alone; ``agree`` is as ``others_needed`` gives it."""
+    return f"Not alone: {'; '.join(agree)}." if agree else "You can do all of this alone."
+
+
+def so_far_sentence(state: RunState) -> str:
+    """What a run has changed already."""
+    count = sum(len(step.done()) + len(step.open()) for step in state.steps.values())
+    if not count:
+        return "Nothing has been changed."
+    return f"{count} {'write was' if count == 1 else 'writes were'} made before."
+
+
 def _who_agrees(approve: OthersAgree) -> str:
     count, roles = approve.count, " and ".join(map(word, approve.roles))
     people = f"{count} {'person' if count == 1 else 'people'}" + (f" with {roles}" if roles else "")
@@ -107,6 +125,14 @@ def step_title(step: PlannedStep) -> str:
 def found_lines(plan: Plan) -> tuple[str, ...]:
     """What is there now, as it was looked at."""
     return tuple(said(step.says) for step in plan.steps if _is_fact(step))
+
+
+def unseen_in(line: str) -> str:
+    """What a finding says could not be looked at, without its mark; empty when it is no such one.
+
+    An action marks it: ``UNSEEN: the audit log: 403``.
+    """
+    return line.removeprefix(_UNSEEN).lstrip(": ") if line.startswith(_UNSEEN) else ""
 
 
 def row_cells(row: PlanRow, number_of: Mapping[str, int]) -> tuple[str, str, str, str, str]:

@@ -25,12 +25,14 @@ from respond.views.layout import (
 )
 from respond.views.plan_rows import (
     PlanRow,
+    agree_sentence,
     found_lines,
     others_needed,
     plan_rows,
     row_cells,
     row_pairs,
     row_remarks,
+    so_far_sentence,
     step_title,
 )
 from respond.views.style import PLAIN, Style, Tone
@@ -72,8 +74,7 @@ def plan_screen(
     lines += facts_lines("Inputs", plan.inputs, width)
     if own:
         lines += labelled("Event", state.old_event, width) if state.old_event else ()
-        others_agree = "; ".join(others_needed(plan))
-        alone = f"Not alone: {others_agree}" if others_agree else "You can do all of this alone."
+        alone = agree_sentence(others_needed(plan))
         lines += labelled("You", f"{word(state.operator)}. {alone}", width)
     if rows:
         lines += ["", *_table(rows, width, style)]
@@ -213,12 +214,7 @@ def _listed(
 
 
 def _last_lines(state: RunState, plan: Plan, head: Head, width: int) -> list[str]:
-    written = sum(len(step.done()) + len(step.open()) for step in state.steps.values())
-    so_far = (
-        f"{written} {'write was' if written == 1 else 'writes were'} made before."
-        if written
-        else "Nothing has been changed."
-    )
+    so_far = so_far_sentence(state)
     if plan.mode == "dry-run":
         so_far = "A dry run: nothing was changed, and nothing will be."
     where = f"journal {head.size} {word(head.hash[:8])}"

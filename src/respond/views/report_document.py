@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Final
 
 from respond.core.course import Course
@@ -20,12 +19,14 @@ from respond.core.plan import short_digest
 from respond.core.runbook import Phase
 from respond.views.exposure_text import QUESTIONS, exposure_paragraph
 from respond.views.layout import said, word
+from respond.views.plan_rows import unseen_in
 from respond.views.report import Decided, Report, ReportedChange
 from respond.views.review_text import review_sections
 from respond.views.style import Tone
 from respond.views.summary import NOTHING_KNOWN, item_lines, item_text
 from respond.views.verdict import RunVerdict
 from respond.views.words import (
+    at_text,
     clock_text,
     day_text,
     exit_text,
@@ -123,7 +124,7 @@ def document_of(made: Report) -> ReportDocument:
         runbook=word(made.runbook),
         title=said(made.title),
         mode=mode_word(made.mode),
-        made=_moment(made.now_ms),
+        made=at_text(made.now_ms),
         verdict=made.verdict,
         figures=tuple(_figures(made)),
         facts=tuple((label, texts) for label, texts in _facts(made) if texts),
@@ -135,10 +136,6 @@ def document_of(made: Report) -> ReportDocument:
         ),
         check=_check(made),
     )
-
-
-def _moment(at_ms: int) -> str:
-    return datetime.fromtimestamp(at_ms / 1000, UTC).strftime("%Y-%m-%d %H:%M:%SZ")
 
 
 # --- what it came to ------------------------------------------------------------------------------
@@ -345,20 +342,15 @@ def _by_whom(made: Report) -> str:
 
 def _evidence(made: Report, *, unseen: bool) -> tuple[Item, ...]:
     """What is to be looked at; or, of that, what says that something could not be seen."""
-    return tuple(i for i in made.outcome.look_at if i.says.startswith("UNSEEN") is unseen)
+    return tuple(i for i in made.outcome.look_at if bool(unseen_in(i.says)) is unseen)
 
 
 def _unknown(made: Report) -> tuple[ReportEntry, ...]:
-    lines = [said(line).removeprefix("UNSEEN").lstrip(": ") for line in made.unseen]
-    lines += [
-        line.removeprefix("UNSEEN").lstrip(": ")
-        for line in item_lines(_evidence(made, unseen=True), named=False)
-    ]
+    lines = [*map(said, made.unseen), *item_lines(_evidence(made, unseen=True), named=False)]
     exposed = made.exposed
     if exposed is not None:
-        lines += map(said, exposed.unknown)
-        lines += [said(line).removeprefix("UNSEEN").lstrip(": ") for line in exposed.unseen]
-    return _plain(dict.fromkeys(lines))
+        lines += map(said, (*exposed.unknown, *exposed.unseen))
+    return _plain(dict.fromkeys(unseen_in(line) or line for line in lines))
 
 
 # --- how to check it ------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from respond.core.course import CourseKind
-from respond.views.markup import Element, el, page_of
+from respond.views.markup import Element, el, page_of, titled_part
 from respond.views.paper_style import COLOURS, PAPER, RULES
 from respond.views.report import Report
 from respond.views.report_document import (
@@ -91,14 +91,9 @@ def _listed(lines: Sequence[str], class_: str | None = None) -> Element | None:
     return el("ul", [el("li", line) for line in lines], class_=class_) if lines else None
 
 
-def _titled(name: str, title: str, *inside: Element | Sequence[Element] | None) -> Element:
-    heading = el("h2", title, id=f"h-{name}")
-    return el("section", heading, *inside, aria_labelledby=f"h-{name}", class_=f"part {name}")
-
-
 def _picture(document: ReportDocument) -> Element:
     course = document.course
-    return _titled(
+    return titled_part(
         "time-line",
         "Time line",
         el("p", timeline_words(course), class_="lead"),
@@ -130,7 +125,7 @@ def _moment(number: int, kind: CourseKind | None, name: str, day: str, text: str
 
 
 def _section(section: ReportSection) -> Element:
-    return _titled(
+    return titled_part(
         section.name,
         section.title,
         el("p", section.lead, class_="lead") if section.lead else None,
@@ -156,7 +151,7 @@ def _facts(document: ReportDocument) -> Element:
         el("div", el("dt", label), [el("dd", text) for text in texts])
         for label, texts in document.facts
     )
-    return _titled("facts", "Facts", el("dl", list(pairs), class_="facts"))
+    return titled_part("facts", "Facts", el("dl", list(pairs), class_="facts"))
 
 
 def _steps(document: ReportDocument) -> Element:
@@ -170,7 +165,7 @@ def _steps(document: ReportDocument) -> Element:
         for number, entry in document.steps
     ]
     head = el("tr", *(el("th", name, scope="col") for name in ("Record", "UTC", "What")))
-    return _titled(
+    return titled_part(
         "steps",
         "Every step, in order",
         el("table", el("thead", head), el("tbody", rows), class_="steps"),
@@ -181,7 +176,7 @@ def _check(check: ReportCheck) -> Element:
     keepers = [
         el("li", f"{who}: ", el("span", anchor, class_="mono")) for who, anchor in check.keepers
     ]
-    return _titled(
+    return titled_part(
         "check",
         "How to check this",
         [el("p", words) for words in check.words],

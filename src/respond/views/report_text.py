@@ -10,7 +10,7 @@ from respond.views.layout import as_screen, bullets, labelled, labelled_pairs, s
 from respond.views.report import Report, ReportedChange
 from respond.views.report_document import ReportSection, document_of
 from respond.views.review_text import review_short
-from respond.views.summary import item_lines
+from respond.views.summary import item_lines, proved_text
 from respond.views.timeline import timeline_words
 from respond.views.words import (
     clock_text,
@@ -18,7 +18,6 @@ from respond.views.words import (
     exit_text,
     head_line,
     mode_word,
-    span_text,
     state_cells,
 )
 
@@ -117,11 +116,7 @@ def _contained(made: Report) -> str:
         return "nothing to contain" if is_known else "not planned yet, and so not contained"
     if not contained.proved_at:
         return f"CONTAINMENT IS NOT PROVED ({len(contained.open)} open)"
-    leak = contained.seconds_from_leak
-    since = f", {span_text(leak)} after the leak" if leak is not None else ""
-    start = span_text(contained.seconds_from_start or 0)
-    by = f", by {word(contained.proved_by)} after the run" if contained.proved_by else ""
-    return f"containment proved {day_text(contained.proved_at)}, {start} after the start{since}{by}"
+    return proved_text(contained)
 
 
 def _some(lines: list[str], most: int, what: str) -> list[str]:

@@ -35,7 +35,7 @@ _STATUS_MIN: Final = 18
 def runs_table(
     runs: Iterable[tuple[RunState, Today]], *, width: int = 80, style: Style = PLAIN
 ) -> str:
-    """One line a run, in the order given; open ones say what they wait for."""
+    """One line a run, of at least one, in the order given; open ones say what they wait for."""
     rows = [
         (
             word(state.id, limit=16),
@@ -46,8 +46,6 @@ def runs_table(
         )
         for state, today in runs
     ]
-    if not rows:
-        return "There are no runs yet. Begin with: respond rehearse compromised-key\n"
     titles = ("run", "runbook", "mode", "began (UTC)", "stands")
     widths = [max(width_of(row[n]) for row in (titles, *rows)) for n in range(4)]
     widths[1] = min(widths[1], 22)

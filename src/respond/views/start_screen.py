@@ -24,7 +24,7 @@ from respond.views.layout import (
     word,
     wrap,
 )
-from respond.views.plan_rows import plan_rows
+from respond.views.plan_rows import agree_sentence, plan_rows, so_far_sentence
 from respond.views.style import PLAIN, Style, Tone
 from respond.views.words import clock_text, head_line, span_text
 
@@ -207,15 +207,10 @@ def _stands(state: RunState, facts: Deciding, head: Head, plan: Plan, width: int
     """Who may start it, how old the event is, and what was done so far."""
     if state.old_event:
         yield from labelled("Event", state.old_event, width, column=_LABEL)
-    agree = "; ".join(facts.agree)
-    alone = f"Not alone: {agree}." if agree else "You can do all of this alone."
+    alone = agree_sentence(facts.agree)
     yield from labelled("You", f"{word(state.operator)}. {alone}", width, column=_LABEL)
-    written = sum(len(step.done()) + len(step.open()) for step in state.steps.values())
-    so_far = "Nothing has been changed."
-    if written:
-        so_far = f"{written} {'write was' if written == 1 else 'writes were'} made before."
     where = f"{short_digest(plan.digest)}, journal {head.size} {word(head.hash[:8])}"
-    yield from labelled("So far", f"{so_far} Plan {where}", width, column=_LABEL)
+    yield from labelled("So far", f"{so_far_sentence(state)} Plan {where}", width, column=_LABEL)
 
 
 def _closing(facts: Deciding, width: int, style: Style) -> Iterator[str]:
@@ -229,10 +224,10 @@ def _choices(
     again = number_ranges(change.number for change in facts.asks)
     start = "start" + (f" (asks again at {again})" if again else "")
     answers = (start, *(word(other) for other in others), "later", "quit")
-    rows = len(plan_rows(plan))
-    numbers = ("1" if rows == 1 else f"1-{rows}",) if rows else ()
+    numbers = number_ranges(row.number for row in plan_rows(plan))
     folds = (f"{fold.word.value} ({fold.count})" for fold in facts.folds)
-    yield from labelled("See", " | ".join(("plan", *numbers, *folds, "?")), width, column=_LABEL)
+    see = filter(None, ("plan", numbers, *folds, "?"))
+    yield from labelled("See", " | ".join(see), width, column=_LABEL)
     first, *more = labelled("Answer", " | ".join(answers), width, column=_LABEL)
     yield style.paint(first, Tone.STRONG)
     yield from (style.paint(line, Tone.STRONG) for line in more)

@@ -33,6 +33,7 @@ __all__ = [
     "containment_lines",
     "item_lines",
     "item_text",
+    "proved_text",
     "summary",
 ]
 
@@ -199,6 +200,11 @@ def containment_lines(contained: Containment, width: int) -> Iterator[str]:
             (f"{said(w)} (type: {said(c)})" if c else said(w) for w, c in lines), width
         )
         return
+    yield from wrap(proved_text(contained), width)
+
+
+def proved_text(contained: Containment) -> str:
+    """When containment was proved, where it is."""
     spans = []
     leak, start = contained.seconds_from_leak, contained.seconds_from_start
     if leak is not None:
@@ -207,8 +213,8 @@ def containment_lines(contained: Containment, width: int) -> Iterator[str]:
         spans.append(f"{span_text(start)} after the start")
     if contained.proved_by:
         spans.append(f"by {word(contained.proved_by)}, after the run")
-    text = f"Containment was proved at {day_text(contained.proved_at)}: {', '.join(spans)}"
-    yield from wrap(text, width)
+    at = f"Containment was proved at {day_text(contained.proved_at)}"
+    return ": ".join(filter(None, (at, ", ".join(spans))))
 
 
 def _broken(state: RunState, outcome: Outcome, width: int, style: Style) -> Iterator[str]:

@@ -11,14 +11,13 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from itertools import pairwise
 from typing import Final
 
 from respond.core.course import Course, CourseKind, CourseMark, CourseWait
 from respond.views.layout import said, word
 from respond.views.markup import Element, el
-from respond.views.words import span_text
+from respond.views.words import at_text, span_text
 
 __all__ = ["TimelineRow", "timeline_rows", "timeline_svg", "timeline_words"]
 
@@ -61,7 +60,7 @@ class TimelineRow:
     @property
     def day(self) -> str:
         """``2026-11-23 03:14:07Z``."""
-        return datetime.fromtimestamp(self.at_s, UTC).strftime("%Y-%m-%d %H:%M:%SZ")
+        return at_text(self.at_s * 1000)
 
 
 def timeline_rows(course: Course) -> tuple[TimelineRow, ...]:

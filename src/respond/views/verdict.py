@@ -159,7 +159,11 @@ def _title(state: RunState, outcome: Outcome, came_to: CameTo) -> str:
 def _at(outcome: Outcome) -> str:
     contained = outcome.containment
     leak = contained.seconds_from_leak
-    since = f", {span_text(leak)} after {day_text(contained.since)} (the leak)" if leak else ""
+    since = (
+        f", {span_text(leak)} after {day_text(contained.since)} (the leak)"
+        if leak is not None
+        else ""
+    )
     by = f", by {word(contained.proved_by)}, after the run" if contained.proved_by else ""
     return f"{day_text(contained.proved_at)}{since}{by}"
 

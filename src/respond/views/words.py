@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Final
 
 from respond.core.fold import RunState
@@ -15,6 +15,7 @@ from respond.views.style import PLAIN, Style, Tone
 
 __all__ = [
     "EXIT_MEANS",
+    "at_text",
     "behind",
     "clock_text",
     "day_text",
@@ -110,6 +111,15 @@ def day_text(at: str) -> str:
     """``2026-11-23 03:14:07Z``."""
     found = _AT.fullmatch(at)
     return f"{at[:10]} {found[1]}Z" if found else word(at)
+
+
+def at_text(wall_ms: float) -> str:
+    """``2026-11-23 03:14:07Z`` of a wall clock in milliseconds; a number when it is no time."""
+    try:
+        at = datetime.fromtimestamp(wall_ms / 1000, UTC)
+    except (OverflowError, ValueError, OSError):
+        return f"{wall_ms} ms"
+    return f"{at:%Y-%m-%d %H:%M:%S}Z"
 
 
 def span_text(seconds: float) -> str:

@@ -14,9 +14,9 @@ from respond.core.script import Effect
 from respond.core.shapes import encode
 from respond.people.answers import Entry
 from respond.server.board import OneRun
-from respond.views.approval_text import at_text, writes_asked
+from respond.views.approval_text import writes_asked
 from respond.views.layout import said, word
-from respond.views.words import clock_text, span_text, state_cells
+from respond.views.words import at_text, clock_text, span_text, state_cells
 
 __all__ = ["ApprovalView", "ChangeView", "VoteView", "approval_view", "tail_of", "votes_of"]
 

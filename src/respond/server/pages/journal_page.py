@@ -11,9 +11,8 @@ from starlette.responses import Response
 from respond.audit.plain_words import plain_sentence
 from respond.server.guard import Visitor
 from respond.server.pages.page_frame import PageFrame
-from respond.views.approval_text import at_text
 from respond.views.layout import said, word
-from respond.views.words import day_text
+from respond.views.words import at_text, day_text
 
 __all__ = ["JournalPage"]
 

@@ -20,11 +20,10 @@ from respond.server.guard import Refused, Visitor, form_of
 from respond.server.pages.list_query import WHICH, ListQuery
 from respond.server.pages.page_frame import PageFrame
 from respond.server.pages.run_facts import since_of
-from respond.views.approval_text import at_text
 from respond.views.layout import said, word
 from respond.views.verdict import verdict_of
 from respond.views.waiting import waiting
-from respond.views.words import day_text, mode_of, mode_word, runbook_of
+from respond.views.words import at_text, day_text, mode_of, mode_word, runbook_of
 
 __all__ = ["ListPage"]
 
