@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import dataclasses
 import signal
+import sqlite3
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import psycopg
 import pytest
 
 from respond.adapters.secrets.redactor import Redactor
+from respond.adapters.store.inbox_moving import move_inbox
 from respond.adapters.store.inbox_postgres import INBOX_RIGHTS, INBOX_TABLES, PostgresInbox
+from respond.adapters.store.inbox_sqlite import SqliteInbox
 from respond.adapters.store.postgres import SCHEMA_NAME, Database, DatabaseConnection
 from respond.adapters.store.repetition import MARK_LIFE_MS
 from respond.errors import ExitCode, InboxUnusableError
@@ -311,3 +315,50 @@ def test_the_engines_role_needs_no_more_than_it_is_given(
             pytest.raises(psycopg.errors.InsufficientPrivilege),
         ):
             db.execute(statement)
+
+
+# --- moving ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.promise("P17")
+def test_an_inbox_in_sqlite_is_brought_over_whole(database: Database, tmp_path: Path) -> None:
+    """What waits waits, what was said is said, and a repetition stays one for as long as before."""
+    clock, path = SettableClock(), tmp_path / "state" / "inbox.db"
+    with SqliteInbox.open(path, clock=clock) as old:
+        first, conflict = delivery("a", their_id="w-1"), delivery("b", their_id="w-1")
+        keep(old, first, [event("1"), event("2", "Two", labels={"a": "b"}), event("3")])
+        keep(old, conflict, [event("4")])
+        keep(old, delivery("c"), [], "it is not JSON")
+        one, two, _ = old.waiting(10)
+        old.settle(one.id, Became.PROPOSED, run="CK-1", why="a hook", stays=("a.type", "A title"))
+        old.settle(two.id, Became.HELD, why="too many")
+        waiting, held, recent = old.waiting(10), old.held(10), old.recent(10)
+    clock.advance(MARK_LIFE_MS / 2_000)
+    with opened(database, clock) as inbox:
+        assert move_inbox(path, inbox) == 3
+        assert [each.event for each in inbox.waiting(10)] == [each.event for each in waiting]
+        assert [each.event for each in inbox.held(10)] == [each.event for each in held]
+        assert inbox.recent(10) == recent
+        assert keep(inbox, delivery("a", their_id="w-1")) == Kept(first.id, Took.DUPLICATE)
+        assert keep(inbox, delivery("b", their_id="w-1")) == Kept(conflict.id, Took.DUPLICATE)
+        with pytest.raises(InboxUnusableError, match="not empty"):
+            move_inbox(path, inbox)
+        clock.advance(MARK_LIFE_MS / 2_000 + 1)
+        keep(inbox, delivery("d"))
+        assert keep(inbox, delivery("c", their_id="w-3"), [event("3")]).result is Took.NEW
+
+
+def test_an_inbox_that_cannot_be_read_is_not_moved_in_part(
+    database: Database, tmp_path: Path
+) -> None:
+    """Broken in the middle, it leaves nothing behind, and moving it begins anew."""
+    path = tmp_path / "state" / "inbox.db"
+    with SqliteInbox.open(path, clock=SettableClock()) as old:
+        keep(old, delivery("a"), [event("1")])
+    db = sqlite3.connect(path)
+    db.execute("ALTER TABLE marks RENAME TO marked")
+    db.close()
+    with opened(database) as inbox:
+        with pytest.raises(InboxUnusableError, match="cannot be read"):
+            move_inbox(path, inbox)
+        assert inbox.recent(10) == []

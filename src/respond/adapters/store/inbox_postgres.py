@@ -50,7 +50,7 @@ if TYPE_CHECKING:
     from respond.adapters.store.postgres import Database, DatabaseConnection
     from respond.ports import Clock
 
-__all__ = ["INBOX_RIGHTS", "INBOX_TABLES", "PostgresInbox"]
+__all__ = ["INBOX_RIGHTS", "INBOX_TABLES", "EventBoxes", "PostgresInbox"]
 
 INBOX_TABLES: Final = """
 CREATE TABLE inbox_deliveries (
@@ -186,7 +186,7 @@ _UNUSABLE: Final = (
 
 
 @dataclass(frozen=True, slots=True)
-class _Boxes:
+class EventBoxes:
     """Seals what is kept. A box opens only in the place that it was made for.
 
     A place is a column and the delivery: its source, its digest, its time.
@@ -195,6 +195,7 @@ class _Boxes:
     key: bytes
 
     def shut(self, column: str, delivery: Delivery, *texts: str) -> bytes:
+        """A box for one column of what this delivery brought."""
         return seal(self.key, json.dumps(texts), place=_place(column, delivery))
 
     def open(self, column: str, delivery: Delivery, box: bytes) -> tuple[str, ...]:
@@ -222,6 +223,9 @@ class PostgresInbox:
     """The ``Inbox`` port over one database. It may be used from several threads.
 
     After an error it connects anew when it is next asked.
+
+    Attributes:
+        boxes: What seals all that came from outside.
     """
 
     def __init__(
@@ -234,7 +238,7 @@ class PostgresInbox:
     ) -> None:
         """Use ``open`` instead."""
         self._pool = pool
-        self._boxes = _Boxes(key)
+        self.boxes = EventBoxes(key)
         self._clock = clock
         self._texts = EventTexts(redactor)
         self._on_delivery = on_delivery
@@ -319,17 +323,17 @@ class PostgresInbox:
     ) -> bool:
         if became is Became.WAITING:
             raise ValueError("an event that is settled does not wait")
-        with self._translated(), self._pool.transaction() as db:
+        with self.transaction() as db:
             row = db.execute(_TO_SETTLE, (event_id, became.value)).fetchone()
             if row is None:
                 return False
             delivery = self._delivery(row)
-            reason = self._boxes.shut("why", delivery, self._texts.line(why))
+            reason = self.boxes.shut("why", delivery, self._texts.line(why))
             if became is Became.HELD:
                 db.execute(_HOLD, (became.value, run, reason, event_id))
                 return True
             # What is settled is known to the journal; here only the line for the page stays.
-            line = self._boxes.shut("line", delivery, *map(self._texts.line, stays))
+            line = self.boxes.shut("line", delivery, *map(self._texts.line, stays))
             db.execute(_SETTLE, (became.value, run, reason, line, event_id))
             return True
 
@@ -355,12 +359,18 @@ class PostgresInbox:
             found.append(Unusable(delivery.source, count, why))
         return found
 
+    @contextmanager
+    def transaction(self) -> Iterator[DatabaseConnection]:
+        """One transaction over its tables."""
+        with self._translated(), self._pool.transaction() as db:
+            yield db
+
     # --- writing --------------------------------------------------------------------------------
 
     def _insert(
         self, db: DatabaseConnection, delivery: Delivery, first: FirstMet, age: int
     ) -> None:
-        shut, line = self._boxes.shut, self._texts.line
+        shut, line = self.boxes.shut, self._texts.line
         kinds, marks = _columns(first.marks)
         db.execute(
             _INSERT,
@@ -422,7 +432,7 @@ class PostgresInbox:
         found = []
         for number, box, *rest in self._read(_OPEN_EVENTS, became.value, limit):
             delivery = self._delivery(rest)
-            (text,) = self._boxes.open("event", delivery, box)
+            (text,) = self.boxes.open("event", delivery, box)
             found.append(KeptEvent(number, delivery, read_event(text)))
         return found
 
@@ -432,14 +442,14 @@ class PostgresInbox:
     def _delivery_and_why(self, row: Sequence[Any]) -> tuple[Delivery, str]:
         name, source, sender, digest, at_ms, weak, line = row
         place = Delivery(name, source, sender, "", digest, at_ms, weak)
-        their_id, why = self._boxes.open("delivery", place, line)
+        their_id, why = self.boxes.open("delivery", place, line)
         return Delivery(name, source, sender, their_id, digest, at_ms, weak), why
 
     def _received(self, row: Sequence[Any]) -> Received:
         event, became, run, line, why, result, *rest = row
         delivery, unusable = self._delivery_and_why(rest)
-        kind, title = self._boxes.open("line", delivery, line) if event else ("", "")
-        (reason,) = self._boxes.open("why", delivery, why) if why else ("",)
+        kind, title = self.boxes.open("line", delivery, line) if event else ("", "")
+        (reason,) = self.boxes.open("why", delivery, why) if why else ("",)
         return Received(
             delivery.id, delivery.source, delivery.sender, kind, title, delivery.at_ms,
             became or result, run or "", reason or unusable, delivery.weak, event or 0,
