@@ -5,6 +5,7 @@ Everything that has to be the same for all who carry runs on hangs on one ``Stor
 
 from __future__ import annotations
 
+import secrets
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -20,10 +21,13 @@ if TYPE_CHECKING:
     from respond.audit.verify import VerifyReport
     from respond.core.events import Actor
     from respond.formats.project.project import Project
-    from respond.ports import Clock, KeyStore
+    from respond.ports import Clock, KeyStore, ServerMemory
     from respond.wiring.places import Places
 
 __all__ = ["FileStore", "LateKeys", "Store", "journal_path", "rehearsal_store", "store_of"]
+
+
+_SESSION_KEY_BYTES = 32
 
 
 class Store(Protocol):
@@ -75,6 +79,14 @@ class Store(Protocol):
         Raises:
             InboxUnusableError: It cannot be used.
         """
+        ...
+
+    def server_memory(self, clock: Clock) -> ServerMemory:
+        """What all servers of this store know alike."""
+        ...
+
+    def session_key(self) -> bytes:
+        """What signs the sessions of its pages, the same at each of its servers."""
         ...
 
     def hold(self, name: str, clock: Clock) -> AbstractContextManager[None]:
@@ -143,6 +155,15 @@ class FileStore:
         from respond.adapters.store.inbox_sqlite import SqliteInbox
 
         return SqliteInbox.open(self.path.with_name("inbox.db"), clock=clock, redactor=redactor)
+
+    def server_memory(self, clock: Clock) -> ServerMemory:
+        from respond.server.own_memory import OwnMemory
+
+        return OwnMemory(clock)
+
+    def session_key(self) -> bytes:
+        # A restart signs everybody off: who has signed off is known to that process alone.
+        return secrets.token_bytes(_SESSION_KEY_BYTES)
 
     def hold(self, name: str, clock: Clock) -> AbstractContextManager[None]:
         from respond.adapters.store.run_lock import RunLocks
