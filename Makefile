@@ -57,7 +57,8 @@ peers:  ## Install what is tested against and runs in node: scimmy, Prism, axe-c
 lock:  ## Resolve the dependencies anew (needs uv)
 	$(COMPILE) --group build -o requirements/run.txt
 	$(COMPILE) --group build --extra server -o requirements/server.txt
-	$(COMPILE) --group dev --extra server -o requirements/test.txt
+	$(COMPILE) --group build --extra server --extra postgres -o requirements/postgres.txt
+	$(COMPILE) --group dev --extra server --extra postgres -o requirements/test.txt
 
 clean:  ## Remove what was made
 	rm -rf $(VENV) site .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis dist

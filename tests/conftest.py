@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import signal
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeVar
@@ -13,6 +13,8 @@ from zlib import crc32
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+from respond.testing.postgres_cluster import PostgresCluster, bin_folder
 
 T = TypeVar("T")
 
@@ -31,6 +33,15 @@ LONG = frozenset(
 # A machine that is busy with other work fails no test: bounds are on what is done, not on time.
 settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("busy")
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresCluster]:
+    """A PostgreSQL of this process's tests alone; each test makes databases of its own in it."""
+    if bin_folder() is None:
+        pytest.skip("PostgreSQL is not installed here")
+    with PostgresCluster.begin() as cluster:
+        yield cluster
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -20,7 +20,6 @@ from respond.adapters.ordinary_file import read_ordinary, write_whole
 from respond.checks.rights import PINNED
 from respond.cli.examples import examples
 from respond.cli.new_file import written
-from respond.cli.opening import RUN_ID
 from respond.cli.output import (
     answer,
     columns,
@@ -34,6 +33,7 @@ from respond.cli.output import (
 from respond.cli.signing_options import AS, KEY
 from respond.errors import ExitCode, NotReadyError, UsageError
 from respond.wiring.places import Places
+from respond.wiring.rehearsed_journal import RUN_ID
 
 if TYPE_CHECKING:
     from typing import BinaryIO
@@ -108,7 +108,8 @@ class _Where:
             FormatFaults: ``respond.toml`` has faults.
         """
         from respond.adapters.secrets.key_stores import FolderKeys
-        from respond.wiring.session import journal_path, open_keys, project_of_journal
+        from respond.wiring.session import open_keys, project_of_journal
+        from respond.wiring.stores import journal_path
 
         if run and not RUN_ID.fullmatch(run):
             raise UsageError(f"{run[:60]!r} is not the id of a run", do="respond runs")

@@ -1,0 +1,225 @@
+"""One PostgreSQL database: how it is reached, what it has to be, and its faults in our words.
+
+What may be believed of a commit hangs on a few settings of the server, which are read back on each
+new connection. Everything lies in one schema, ``respond``, and every statement finds it there.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Generator
+from dataclasses import dataclass, field
+from typing import Any, Final, TypeVar
+
+import psycopg
+from psycopg import conninfo, errors
+from psycopg.waiting import Ready, Wait
+
+from respond.errors import JournalUnusableError
+
+__all__ = ["SCHEMA_NAME", "Database", "DatabaseConnection", "explain", "is_lost"]
+
+SCHEMA_NAME: Final = "respond"
+
+T = TypeVar("T")
+
+_CONNECT_S: Final = 5
+_ANSWER_S: Final = 15.0
+"""Longer than any statement of ours may take, and its wait for a lock before."""
+_SILENT_S: Final = _ANSWER_S + 1
+_LOCK_S: Final = 10
+_OLDEST: Final = 140_000
+"""PostgreSQL 14, the oldest that its makers still mend."""
+
+_SETTINGS: Final = {
+    "search_path": SCHEMA_NAME,
+    "synchronous_commit": "on",
+    "lock_timeout": f"{_LOCK_S}s",
+    "statement_timeout": f"{round(_ANSWER_S)}s",
+    "idle_in_transaction_session_timeout": f"{round(_ANSWER_S)}s",
+    "client_min_messages": "warning",
+    # A machine that is switched off lets go of what it holds within half a minute.
+    "tcp_keepalives_idle": "10",
+    "tcp_keepalives_interval": "5",
+    "tcp_keepalives_count": "3",
+}
+_WANTED: Final = {
+    "synchronous_commit": ("on", "remote_apply"),
+    "fsync": ("on",),
+    "full_page_writes": ("on",),
+    "server_encoding": ("UTF8",),
+    "transaction_read_only": ("off",),
+}
+_WHY: Final = {
+    "server_encoding": "what is written has to come back as the same bytes",
+    "transaction_read_only": "it is a standby, or was made read-only",
+}
+
+
+class DatabaseConnection(psycopg.Connection[tuple[Any, ...]]):
+    """A connection on which nothing waits for ever: a server that is silent is a server that fails.
+
+    The server's own limits do not help when it, or the way to it, has stopped.
+    """
+
+    def wait(
+        self,
+        gen: Generator[Wait, Ready | int, T],
+        interval: float = 0.1,
+        timeout: float | None = None,
+    ) -> T:
+        """Wait for an answer.
+
+        Raises:
+            psycopg.OperationalError: None came in time; the connection is closed then.
+        """
+        end = time.monotonic() + (timeout or _SILENT_S)
+        try:
+            return super().wait(gen, interval, timeout or _SILENT_S)
+        except psycopg.DatabaseError as error:
+            if time.monotonic() < end:
+                raise
+            self.pgconn.finish()
+            msg = f"no answer for {timeout or _SILENT_S:.0f} seconds"
+            raise psycopg.OperationalError(msg) from error
+
+
+@dataclass(slots=True)
+class Database:
+    """Where it is, and how to come in. It may be used from several threads.
+
+    Attributes:
+        url: ``postgresql://USER@HOST/NAME``, without a password.
+        password: Asked at each new connection; empty where the server wants none.
+    """
+
+    url: str
+    password: Callable[[], str] = str
+    _lock: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False)
+    _server: str = field(default="", init=False)
+
+    @property
+    def name(self) -> str:
+        """What messages call it: host and database."""
+        given = conninfo.conninfo_to_dict(self.url)
+        host, base = given.get("host", "this machine"), given.get("dbname", given.get("user", ""))
+        return f"database {base} on {host}"
+
+    @property
+    def place(self) -> str:
+        """The same for everybody who means this database, whoever they come in as."""
+        given = conninfo.conninfo_to_dict(self.url)
+        return f"{given.get('host', '')}:{given.get('port', '5432')}/{given.get('dbname', '')}"
+
+    def connect(self) -> DatabaseConnection:
+        """A new connection in autocommit, to the same server as before; settings are read back.
+
+        Raises:
+            JournalUnusableError: It cannot be reached, or what it commits is not to be relied on.
+            NotReadyError: There is no credential for it.
+        """
+        try:
+            opened = DatabaseConnection.connect(
+                _with_tls(self.url),
+                password=self.password() or None,
+                autocommit=True,
+                connect_timeout=_CONNECT_S,
+                keepalives_idle=10,
+                keepalives_interval=5,
+                keepalives_count=3,
+                tcp_user_timeout=round(_ANSWER_S * 1000),
+                application_name="respond",
+                options=" ".join(f"-c {name}={value}" for name, value in _SETTINGS.items()),
+            )
+        except psycopg.Error as error:
+            raise explain(error, self.name) from error
+        try:
+            self._check(opened)
+        except psycopg.Error as error:
+            opened.close()
+            raise explain(error, self.name) from error
+        except BaseException:
+            opened.close()
+            raise
+        return opened
+
+    def _check(self, opened: DatabaseConnection) -> None:
+        if opened.info.server_version < _OLDEST:
+            self._refuse(
+                f"is PostgreSQL {opened.info.server_version // 10_000}",
+                f"it has to be {_OLDEST // 10_000} or newer",
+                "move it to a newer server",
+            )
+        asked = ", ".join(f"current_setting('{name}')" for name in _WANTED)
+        # Names of settings only, all written above.
+        found = opened.execute(f"SELECT {asked}").fetchone()
+        for (name, wanted), value in zip(_WANTED.items(), found or (), strict=True):
+            if value not in wanted:
+                why = _WHY.get(name, "a commit that it confirms could be lost with the power")
+                self._refuse(f"has {name} = {value}", why, f"set {name} = {wanted[0]} there")
+        query = "SELECT system_identifier FROM pg_control_system()"
+        (server,) = opened.execute(query).fetchone() or ("",)
+        with self._lock:
+            if self._server not in ("", str(server)):
+                self._refuse(
+                    "is another server now", "it has another system identifier than before",
+                    "look where the address leads, and start again",
+                )  # fmt: skip
+            self._server = str(server)
+
+    def _refuse(self, what: str, why: str, do: str) -> None:
+        raise JournalUnusableError(f"the {self.name} {what}", why=why, do=do)
+
+
+def _with_tls(url: str) -> str:
+    """The address; where it names another machine, that machine has to prove that it is it."""
+    given = conninfo.conninfo_to_dict(url)
+    host = str(given.get("host") or "")
+    is_near = not host or host.startswith("/") or host in ("localhost", "127.0.0.1", "::1")
+    if is_near or "sslmode" in given:
+        return url
+    return conninfo.make_conninfo(url, sslmode="verify-full", sslrootcert="system")
+
+
+def is_lost(error: Exception) -> bool:
+    """Whether the connection is gone with it, and another one may work."""
+    return isinstance(error, psycopg.OperationalError | psycopg.InterfaceError)
+
+
+def explain(error: Exception, name: str) -> JournalUnusableError:
+    """What happened to the database, why, and what to do."""
+    why = _sentence(error)
+    resume = "; then `respond resume` carries the run on from what is recorded"
+    if isinstance(error, errors.LockNotAvailable):
+        return JournalUnusableError(
+            f"the {name} is held by another process",
+            why=f"it waited {_LOCK_S} seconds for its turn to write; nothing was recorded",
+            do="look for a stopped `respond` process, end it, and `respond resume`",
+        )
+    if isinstance(error, errors.DiskFull):
+        return JournalUnusableError(f"the {name} has no room", why=why, do=f"make room{resume}")
+    if isinstance(error, errors.UndefinedTable | errors.InvalidSchemaName):
+        return JournalUnusableError(
+            f"the {name} has no tables of respond", why=why, do="respond store init"
+        )
+    if isinstance(error, errors.InsufficientPrivilege):
+        return JournalUnusableError(
+            f"the {name} refuses this user", why=why, do="respond store init gives the rights"
+        )
+    if isinstance(error, errors.InvalidPassword | errors.InvalidAuthorizationSpecification) or (
+        "authentication failed" in why
+    ):
+        return JournalUnusableError(
+            f"the {name} lets nobody in with this credential", why=why, do="respond connect store"
+        )
+    return JournalUnusableError(
+        f"the {name} could not be reached, read or written",
+        why=why,
+        do=f"see that it runs and that this machine reaches it{resume}",
+    )
+
+
+def _sentence(error: Exception) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[0][:300] if lines else type(error).__name__
