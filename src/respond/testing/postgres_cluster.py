@@ -81,7 +81,8 @@ class PostgresCluster:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.stop(remove=True)
+        # What is thrown away need not be written down first.
+        self.stop(signal.SIGQUIT, remove=True)
 
     # --- the server -----------------------------------------------------------------------------
 
