@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from psycopg import sql
 
+from respond.adapters.store.inbox_postgres import INBOX_RIGHTS, INBOX_TABLES
 from respond.adapters.store.postgres import DRILL_NAME, SCHEMA_NAME
 from respond.errors import JournalBrokenError, JournalUnusableError, NotReadyError
 
@@ -241,8 +242,10 @@ def _make_schema(admin: Session, schema: str) -> list[str]:
     for name, table in TABLES.items():
         for statement in table.statements(name):
             admin.execute(statement.encode())
+    admin.execute(INBOX_TABLES.encode())
     admin.execute("INSERT INTO about VALUES (%s)", (VERSION,))
-    return [f"made the schema {schema} with the tables {', '.join(TABLES)}, version {VERSION}"]
+    made = ", ".join((*TABLES, *INBOX_RIGHTS))
+    return [f"made the schema {schema} with the tables {made}, version {VERSION}"]
 
 
 def _check_other_role(admin: Session, role: str) -> None:
@@ -287,7 +290,7 @@ def _give_rights(admin: Session, role: str, schema: str) -> list[str]:
         admin.execute(sql.SQL(right).format(where, who))
     said: dict[str, list[str]] = {}
     for (name,) in rows:
-        rights = TABLES[name].rights if name in TABLES else _ALL
+        rights = TABLES[name].rights if name in TABLES else INBOX_RIGHTS.get(name, _ALL)
         table = sql.Identifier(schema, name)
         admin.execute(sql.SQL("REVOKE ALL ON {} FROM PUBLIC, {}").format(table, who))
         admin.execute(sql.SQL(f"GRANT {rights} ON {{}} TO {{}}").format(table, who))
