@@ -10,7 +10,6 @@ from tests.server.page_kit import Night, provider, served, sessions_of
 from respond.adapters.store.postgres import SCHEMA_NAME, Database
 from respond.adapters.store.server_memory_postgres import (
     MEMORY_RIGHTS,
-    MEMORY_TABLES,
     PostgresMemory,
 )
 from respond.errors import JournalUnusableError
@@ -22,16 +21,8 @@ from respond.testing.settable_clock import SettableClock
 
 
 @pytest.fixture(scope="module")
-def whole(postgres: PostgresCluster) -> str:
-    base = postgres.new_base()
-    with postgres.admin(base) as db:
-        db.execute(f"CREATE SCHEMA {SCHEMA_NAME}")
-        db.execute(f"GRANT USAGE ON SCHEMA {SCHEMA_NAME} TO {ENGINE_ROLE}")
-        db.execute(f"SET search_path TO {SCHEMA_NAME}")
-        db.execute(MEMORY_TABLES)
-        for table, rights in MEMORY_RIGHTS.items():
-            db.execute(f"GRANT {rights} ON {table} TO {ENGINE_ROLE}")
-    return base
+def whole(postgres: PostgresCluster, template: str) -> str:
+    return postgres.new_base(template)
 
 
 @pytest.fixture
