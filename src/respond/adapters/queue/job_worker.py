@@ -1,0 +1,172 @@
+"""Take jobs and do them, with procrastinate: a worker of its, whose signs of life are our lease.
+
+The only module that runs it. What a job does is handed in, and answers for itself: a job is over
+when it returns, and none is ever tried again by itself, since what is due is put there anew.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+import psycopg
+from procrastinate import App, PsycopgConnector
+from procrastinate.exceptions import ProcrastinateException
+from procrastinate.jobs import DeleteJobCondition
+from procrastinate.manager import JobManager
+from procrastinate.worker import Worker
+
+from respond.adapters.queue.jobs import Task
+from respond.adapters.queue.lease import BEAT_S, Lease
+from respond.adapters.queue.taking_over import name_of
+from respond.adapters.store.postgres import explain
+
+if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
+    from respond.adapters.store.postgres import Database
+
+__all__ = ["Do", "JobWorker", "TakenForDeadError"]
+
+Do = Callable[[Mapping[str, Any]], None]
+"""Does what a job is for; it is given what was put there with it."""
+
+_LOOK_S: Final = 1.0
+"""How often it is looked for jobs that came due by time; of all others the database tells."""
+
+_CONNECTIONS_MAX: Final = 4
+_CONNECTION_S: Final = 10.0
+_NEVER_S: Final = 86_400.0
+_BEAT: Final = """
+UPDATE procrastinate_workers SET last_heartbeat = now() WHERE id = %(worker_id)s RETURNING id
+"""
+_FAULTS: Final = (ProcrastinateException, psycopg.Error, TimeoutError)
+
+
+class TakenForDeadError(Exception):
+    """Others have taken this worker's jobs over: it was silent for too long."""
+
+
+class _Signs(JobManager):
+    """Where procrastinate gives its signs of life; what is confirmed of them keeps the lease."""
+
+    def __init__(
+        self,
+        connector: PsycopgConnector,
+        lease: Lease,
+        hold: Callable[[str], AbstractContextManager[object]],
+    ) -> None:
+        super().__init__(connector)
+        self._lease = lease
+        self._hold = hold
+        self._held = contextlib.ExitStack()
+
+    async def register_worker(self) -> int:
+        asked_ms = self._lease.asked()
+        worker = await super().register_worker()
+        self._held.enter_context(self._hold(name_of(worker)))
+        self._lease.confirmed(asked_ms)
+        return worker
+
+    async def update_heartbeat(self, worker_id: int) -> None:
+        """Give a sign of life.
+
+        Raises:
+            TakenForDeadError: Nobody waits for it any more; the worker stops, and begins anew.
+        """
+        asked_ms = self._lease.asked()
+        rows = await self.connector.execute_query_all_async(_BEAT, worker_id=worker_id)
+        if not rows:
+            self._lease.end()
+            raise TakenForDeadError
+        self._lease.confirmed(asked_ms)
+
+    def let_go(self) -> None:
+        self._lease.end()
+        self._held.close()
+
+
+@dataclass(slots=True)
+class JobWorker:
+    """Does jobs of a team's queue.
+
+    Attributes:
+        do: What each task does; it is called in threads.
+        lease: Confirmed as long as the database knows that we live.
+        hold: Holds a name in the database until it is let go of or this process dies.
+        queues: Whose jobs are taken.
+        at_once: How many at the same time.
+    """
+
+    database: Database
+    do: Mapping[Task, Do]
+    lease: Lease
+    hold: Callable[[str], AbstractContextManager[object]]
+    queues: Sequence[str]
+    at_once: int
+    _worker: Worker | None = field(default=None, init=False)
+    _stopped: bool = field(default=False, init=False)
+
+    def run(self) -> None:
+        """Take jobs until ``stop``; or until this worker is taken for dead, or the database lost.
+
+        Returns when all that went on came to its end.
+
+        Raises:
+            JournalUnusableError: The database could not be reached any more.
+        """
+        try:
+            asyncio.run(self._run())
+        except _FAULTS as error:
+            raise explain(error.__cause__ or error, self.database.name) from error
+
+    def stop(self) -> None:
+        """Take no other job. It may be called from any thread."""
+        self._stopped = True
+        if self._worker is not None:
+            self._worker.stop()
+
+    async def _run(self) -> None:
+        connector = PsycopgConnector(
+            conninfo="",
+            kwargs=self.database.way_in,
+            min_size=1,
+            max_size=_CONNECTIONS_MAX,
+            timeout=_CONNECTION_S,
+        )
+        app = App(connector=connector)
+        signs = app.job_manager = _Signs(connector, self.lease, self.hold)
+        for task, do in self.do.items():
+            app.task(name=task.value)(_with_words(do))
+        threads = ThreadPoolExecutor(self.at_once, thread_name_prefix="job")
+        asyncio.get_running_loop().set_default_executor(threads)
+        async with app.open_async():
+            self._worker = Worker(
+                app,
+                queues=self.queues,
+                concurrency=self.at_once,
+                fetch_job_polling_interval=_LOOK_S,
+                abort_job_polling_interval=_NEVER_S,
+                delete_jobs=DeleteJobCondition.ALWAYS,
+                install_signal_handlers=False,
+                update_heartbeat_interval=BEAT_S,
+                # Whoever is dead is found by ``take_over``, which puts their jobs back as well.
+                stalled_worker_timeout=_NEVER_S,
+            )
+            try:
+                if not self._stopped:
+                    await self._worker.run()
+            finally:
+                self._worker = None
+                signs.let_go()
+
+
+def _with_words(do: Do) -> Callable[..., None]:
+    def done(**given: Any) -> None:
+        do(given)
+
+    return done
