@@ -41,7 +41,7 @@ MAY_IMPORT = {
     "adapters": "audit core errors ports senders systems views",
     "server": "adapters audit core engine errors formats intake people ports senders systems views",
     "company": "adapters core engine errors formats ports senders systems",
-    "wiring": "adapters company core engine errors formats intake people ports senders server "
+    "wiring": "adapters audit company core engine errors formats intake people ports senders server "
     "systems views",
     "checks": "adapters audit company core engine errors formats intake people ports senders "
     "systems views wiring",

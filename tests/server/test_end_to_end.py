@@ -88,7 +88,7 @@ def closes_on_the_page(served: Site, ended: RunState) -> None:
     assert f'id="item-{item.name}"' not in after
     assert "a run of its own killed it" in after
     assert value not in after
-    kept = (served.house.path.parent).rglob("*")
+    kept = (served.house.outages.disk).rglob("*")
     assert not any(value.encode() in each.read_bytes() for each in kept if each.is_file())
 
 

@@ -449,7 +449,7 @@ def test_too_little_room_is_not_ready_and_says_how_much_is_needed(
     lines = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
     (line,) = [each for each in lines if each["event"] == "server.not-ready"]
     assert line["why"].endswith(f"fewer than {1 << 60}")
-    assert line["do"].startswith(f"make room in {served.house.path.parent}")
+    assert line["do"].startswith(f"make room in {served.house.outages.disk}")
 
 
 def test_health_says_whether_it_lives_and_is_ready(tmp_path: Path) -> None:

@@ -43,7 +43,7 @@ from respond.core.shapes import encode
 from respond.core.showable import hidden_character
 from respond.formats.approval_file import read_request_file, request_file
 from respond.people.following_up import open_items
-from respond.server.board import Board, checker
+from respond.server.board import Board
 from respond.server.guard import BODY_MAX, HEADERS, Guard, Refused
 from respond.server.sessions import SESSION, Sessions
 from respond.testing.example_run import ExampleRun, example_write
@@ -54,6 +54,7 @@ from respond.views.json_view import state_json
 from respond.views.plan_rows import plan_rows, row_cells
 from respond.views.plan_text import plan_screen
 from respond.views.run_list import run_status
+from respond.wiring.stores import FileStore
 
 INPUTS = "SI-2K4M"
 
@@ -928,7 +929,7 @@ def test_the_journals_state_is_that_of_audit_verify(tmp_path: Path) -> None:
     checks: list[int] = []
     with SqliteJournal.open(path, create=True, keys=keys, clock=clock, actor=ENGINE) as journal:
         journal.checkpoint("heartbeat")
-        verified = checker(path, keys)
+        verified = FileStore(path, keys, tmp_path).verified
 
         def check() -> Any:
             checks.append(clock.now_ms())
@@ -960,7 +961,7 @@ def test_the_journal_page_says_how_far_it_is_vouched_for(tmp_path: Path) -> None
     path = tmp_path / "journal.db"
     keys = MemoryKeys()
     SqliteJournal.open(path, create=True, keys=keys, clock=night.clock, actor=ENGINE).close()
-    night.board = Board(night.journal, night.clock, checker(path, keys))
+    night.board = Board(night.journal, night.clock, FileStore(path, keys, tmp_path).verified)
     with served(night, ISSUER) as at, on(at, "ana") as ana:
         text = ana.get("/audit").text
         head = night.journal.head()

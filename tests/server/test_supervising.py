@@ -208,7 +208,7 @@ def test_after_a_passing_fault_of_the_journal_everything_goes_on(tmp_path: Path)
     with site(tmp_path) as served:
         served.send("pagerduty")
         served.waiting()
-        journal = served.house.path
+        journal = served.house.outages.disk / "journal.db"
         away = journal.rename(journal.with_name("away"))
         assert served.send("alertmanager").status_code == 202  # It is in the inbox.
         served.soon(lambda: served.house.conductor.trouble() or None)
@@ -252,7 +252,7 @@ def test_without_an_inbox_what_people_decided_is_carried_on(tmp_path: Path) -> N
     with site(tmp_path) as served:
         served.send("pagerduty")
         state = served.waiting()
-        inbox = served.house.path.with_name("inbox.db")
+        inbox = served.house.outages.disk / "inbox.db"
         inbox.rename(inbox.with_name("gone"))
         served.soon(lambda: served.house.conductor.trouble() or None)
         assert served.send("grafana").status_code == 503

@@ -108,7 +108,8 @@ class _Where:
             FormatFaults: ``respond.toml`` has faults.
         """
         from respond.adapters.secrets.key_stores import FolderKeys
-        from respond.wiring.session import journal_path, open_keys, project_of_journal
+        from respond.wiring.session import open_keys, project_of_journal
+        from respond.wiring.stores import journal_path
 
         if run and not RUN_ID.fullmatch(run):
             raise UsageError(f"{run[:60]!r} is not the id of a run", do="respond runs")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from respond.cli.examples import examples
-from respond.cli.opening import KeptRun, journal_of, read_run, rehearsal_of
+from respond.cli.opening import KeptRun, journal_of, read_run, rehearsal_of, store_with
 from respond.cli.output import answer, say, screen_width
 from respond.cli.secret_input import ask_hidden, read_secret
 from respond.cli.signing_options import AS, KEY
@@ -182,7 +182,6 @@ def _door(places: Places, kept: KeptRun, as_: str, key: str) -> Iterator[_Door]:
     from functools import partial
 
     from respond.adapters.clock import SystemClock
-    from respond.adapters.store.run_lock import RunLocks
     from respond.cli.voting import Signatory, entry_of
     from respond.company.rehearsal import OPERATOR
     from respond.core.approval import People
@@ -191,7 +190,7 @@ def _door(places: Places, kept: KeptRun, as_: str, key: str) -> Iterator[_Door]:
 
     run = kept.state.id
     folder = rehearsal_of(places, run)
-    lock = partial(RunLocks(folder or places.state / "locks", SystemClock()).hold, run)
+    lock = partial(store_with(places, run).hold, run, SystemClock())
     with journal_of(places, run) as journal:
         if folder is not None and folder.name == run:
             # A rehearsal of one person; those of a server have the project's people.

@@ -13,7 +13,7 @@ from respond.wiring.session import credential_store, os_user
 if TYPE_CHECKING:
     from respond.adapters.secrets.credential_store import CredentialStore
     from respond.adapters.secrets.redactor import Redactor
-    from respond.adapters.store.journal_sqlite import SqliteJournal
+    from respond.adapters.store.journal_chain import ChainJournal
     from respond.formats.project.project import Project
     from respond.ports import Clock, KeyStore
 
@@ -27,7 +27,7 @@ class CredentialKeeper:
     project: Project
     keys: KeyStore
     clock: Clock
-    journal: SqliteJournal
+    journal: ChainJournal
     redactor: Redactor
     store: CredentialStore = field(init=False)
 

@@ -107,13 +107,12 @@ def _lock(held: ExitStack, session: Session, *, is_cancelled: bool) -> None:
         ParkedError: It has it still, and ends it later.
     """
     from respond.adapters.clock import SystemClock
-    from respond.adapters.store.run_lock import RunLocks
     from respond.errors import ParkedError, RunTakenError
 
-    locks, tries = RunLocks(session.locks, session.clock), _PATIENCE if is_cancelled else 1
+    tries = _PATIENCE if is_cancelled else 1
     for left in reversed(range(tries)):
         try:
-            held.enter_context(locks.hold(session.run))
+            held.enter_context(session.hold(session.run, session.clock))
         except RunTakenError as taken:
             if not is_cancelled:
                 raise
@@ -132,13 +131,12 @@ def undo_under_lock(
     session: Session, runbook: Runbook, hand: Stagehand, only: str = ""
 ) -> tuple[ExitCode, Engine]:
     """Undo the run under its lock; raises as ``run_engine``."""
-    from respond.adapters.store.run_lock import RunLocks
     from respond.engine.undo import undo_run
 
     engine = session.engine(runbook)
     hand.attach(session, engine)
     with (
-        RunLocks(session.locks, session.clock).hold(session.run),
+        session.hold(session.run, session.clock),
         _signals(engine.tools.stop, f"respond undo {session.run}"),
     ):
         return undo_run(engine, only=only), engine

@@ -18,13 +18,14 @@ from respond.wiring.places import Places
 
 if TYPE_CHECKING:
     from respond.adapters.store.evidence_folder import EvidenceFolder
-    from respond.adapters.store.journal_sqlite import SqliteJournal
+    from respond.adapters.store.journal_chain import ChainJournal
     from respond.core.asked import Today
     from respond.core.events import Record
     from respond.core.fold import RunState
     from respond.ports import Head
+    from respond.wiring.stores import Store
 
-    _Days = Callable[[SqliteJournal], Today]
+    _Days = Callable[[ChainJournal], Today]
 
 __all__ = [
     "PAGE",
@@ -39,6 +40,7 @@ __all__ = [
     "rehearsal_of",
     "states_between",
     "states_of",
+    "store_with",
 ]
 
 T = TypeVar("T")
@@ -62,32 +64,30 @@ class KeptRun:
 
 
 @contextmanager
-def open_journal(places: Places, run: str = "") -> Iterator[SqliteJournal | None]:
+def open_journal(places: Places, run: str = "") -> Iterator[ChainJournal | None]:
     """The journal that has this run (or the real one), opened; None when there is none yet.
 
     A rehearsal's folder is the place of its journal, also when the file is gone from it. One that
     fell before there was a journal has none.
 
     Raises:
-        JournalUnusableError, JournalBrokenError: As ``SqliteJournal.open``.
+        JournalUnusableError, JournalBrokenError: As ``Store.journal``.
     """
     from respond.adapters.clock import JumpedClock, SystemClock
-    from respond.adapters.secrets.key_stores import FolderKeys
     from respond.adapters.store.journal_keys import known_at, place_of
-    from respond.adapters.store.journal_sqlite import SqliteJournal
     from respond.company.rehearsal import OPERATOR
-    from respond.wiring.session import journal_path, open_keys, os_user, project_of_journal
+    from respond.wiring.session import os_user
+    from respond.wiring.stores import rehearsal_store
 
     folder = rehearsal_of(places, run)
     if folder is not None:
-        clock = JumpedClock()
-        path, keys, actor = folder / "journal.db", FolderKeys(folder / "keys"), OPERATOR
-        has_bytes = path.is_file() and path.stat().st_size > 0
-        if not has_bytes and not known_at(place_of(path), keys):
+        clock, kept = JumpedClock(), rehearsal_store(folder)
+        has_bytes = kept.path.is_file() and kept.path.stat().st_size > 0
+        if not has_bytes and not known_at(place_of(kept.path), kept.keys):
             yield None
             return
         try:
-            opened = SqliteJournal.open(path, keys=keys, clock=clock, create=False, actor=actor)
+            opened = kept.journal(clock=clock, actor=OPERATOR, create=False)
         except JournalUnusableError as error:
             if has_bytes:
                 raise
@@ -98,16 +98,12 @@ def open_journal(places: Places, run: str = "") -> Iterator[SqliteJournal | None
                 clock.goes_on_from(last.mono_ms, last.boot)
             yield opened
         return
-    project = project_of_journal(places)
-    path = journal_path(project, places)
-    if not path.is_file():
+    store = _real_store(places)
+    if not store.is_there():
         yield None
         return
-    store = open_keys(project, places, say)
     try:
-        opened = SqliteJournal.open(
-            path, keys=store, clock=SystemClock(), create=False, actor=os_user()
-        )
+        opened = store.journal(clock=SystemClock(), actor=os_user(), create=False)
     except JournalUnusableError as error:
         why = "; ".join(filter(None, (error.why, places.unfound)))
         raise JournalUnusableError(error.what, why=why, do=error.do) from error
@@ -121,17 +117,25 @@ def evidence_folder(places: Places, run: str, journal: str) -> EvidenceFolder:
     Raises:
         NotReadyError: The key store cannot be read.
     """
-    from respond.adapters.secrets.key_stores import FolderKeys
-    from respond.adapters.store.evidence_folder import EvidenceFolder
-    from respond.wiring.session import journal_path, open_keys, project_of_journal
+    return store_with(places, run).evidence_to_read(journal)
+
+
+def store_with(places: Places, run: str) -> Store:
+    """The store that has this run, or of the real ones where no rehearsal has it."""
+    from respond.wiring.stores import rehearsal_store
 
     folder = rehearsal_of(places, run)
-    if folder is not None:
-        beside = folder / "journal.db"
-        return EvidenceFolder.to_read(beside, journal, FolderKeys(folder / "keys"))
+    return rehearsal_store(folder) if folder is not None else _real_store(places)
+
+
+def _real_store(places: Places) -> Store:
+    from functools import partial
+
+    from respond.wiring.session import open_keys, project_of_journal
+    from respond.wiring.stores import LateKeys, store_of
+
     project = project_of_journal(places)
-    beside = journal_path(project, places)
-    return EvidenceFolder.to_read(beside, journal, open_keys(project, places, say))
+    return store_of(project, places, LateKeys(partial(open_keys, project, places, say)))
 
 
 def rehearsal_of(places: Places, run: str) -> Path | None:
@@ -151,12 +155,12 @@ def rehearsal_of(places: Places, run: str) -> Path | None:
 
 
 @contextmanager
-def journal_of(places: Places, run: str) -> Iterator[SqliteJournal]:
+def journal_of(places: Places, run: str) -> Iterator[ChainJournal]:
     """The journal that a run is in, opened, for a command that writes into it.
 
     Raises:
         UsageError: There is none yet.
-        JournalUnusableError, JournalBrokenError: As ``SqliteJournal.open``.
+        JournalUnusableError, JournalBrokenError: As ``Store.journal``.
     """
     with open_journal(places, run) as journal:
         if journal is None:
@@ -217,7 +221,7 @@ def states_of(
 
     today_in, begin, end = _days(places), (page - 1) * size, page * size
 
-    def of(journal: SqliteJournal, skip: int = 0) -> list[tuple[RunState, Today]]:
+    def of(journal: ChainJournal, skip: int = 0) -> list[tuple[RunState, Today]]:
         now, names = today_in(journal), journal.runs(newest=end + 1)[::-1][skip:]
         if page == 1:
             names += [run for run in journal.unfinished() if run not in names]
@@ -252,7 +256,7 @@ def states_between(
 
     today_in = _days(places)
 
-    def of(journal: SqliteJournal) -> list[tuple[RunState, Today]]:
+    def of(journal: ChainJournal) -> list[tuple[RunState, Today]]:
         now = today_in(journal)
         found: list[tuple[RunState, Today]] = []
         for run in journal.runs(newest=-1):
@@ -271,7 +275,7 @@ def states_between(
     return sorted(found, key=lambda each: each[0].proposed_at, reverse=True), head
 
 
-def _real(places: Places, of: Callable[[SqliteJournal], T], *, needed: bool) -> T | None:
+def _real(places: Places, of: Callable[[ChainJournal], T], *, needed: bool) -> T | None:
     """What is asked of the journal of real runs; None where there is none.
 
     Args:
@@ -288,7 +292,7 @@ def _real(places: Places, of: Callable[[SqliteJournal], T], *, needed: bool) -> 
 
 
 def _rehearsed(
-    places: Places, of: Callable[[SqliteJournal], T], told: Callable[[str], None] = say
+    places: Places, of: Callable[[ChainJournal], T], told: Callable[[str], None] = say
 ) -> Iterator[T]:
     """The same of every rehearsal whose journal can be read; of another, words say why not."""
     from respond.core.fold import IllegalEventError
@@ -312,7 +316,7 @@ def only_open(places: Places) -> str:
         UsageError: There is none, or there are several.
     """
 
-    def of(journal: SqliteJournal) -> list[str]:
+    def of(journal: ChainJournal) -> list[str]:
         return journal.unfinished()
 
     still = _real(places, of, needed=False)

@@ -15,8 +15,8 @@ from respond.cli.opening import (
     only_open,
     open_journal,
     read_run,
-    rehearsal_of,
     states_of,
+    store_with,
 )
 from respond.cli.output import answer, result, say, screen_width
 from respond.cli.reopening import ahead_s, hand_for, missing_for, session_for, staging_for
@@ -259,7 +259,6 @@ def _end_alone(places: Places, kept: KeptRun, reason: str, why: str) -> KeptRun:
         RefusedByPersonError: Another process has the run.
     """
     from respond.adapters.clock import SystemClock
-    from respond.adapters.store.run_lock import RunLocks
     from respond.company.rehearsal import OPERATOR
     from respond.core.events import Actor, Event, Kind, Strength
     from respond.core.fold import verdict
@@ -273,11 +272,9 @@ def _end_alone(places: Places, kept: KeptRun, reason: str, why: str) -> KeptRun:
     cancelled = data_of(Confirmed, decision=Decision.CANCEL, reason=reason)
     ended = data_of(Ended, exit=code, say=f"cancelled; {why}", next="")
     machine = Actor("respond", Strength.MACHINE)
-    by, folder = os_user(), places.state / "locks"
-    if kept.is_rehearsal:
-        by, folder = OPERATOR, rehearsal_of(places, run) or places.rehearsals / run
+    by = OPERATOR if kept.is_rehearsal else os_user()
     with (
-        RunLocks(folder, SystemClock()).hold(run),
+        store_with(places, run).hold(run, SystemClock()),
         open_journal(places, run) as journal,
     ):
         assert journal is not None  # noqa: S101 - the run was read from it

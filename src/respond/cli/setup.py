@@ -180,13 +180,13 @@ def _keeper(places: Places, project: Project) -> CredentialKeeper:
     """Keys and journal. The journal is opened before anything is changed: it takes the record."""
     from respond.adapters.clock import SystemClock
     from respond.adapters.secrets.redactor import Redactor
-    from respond.adapters.store.journal_sqlite import SqliteJournal
     from respond.cli.credential_keeper import CredentialKeeper
-    from respond.wiring.session import journal_path, open_keys, os_user
+    from respond.wiring.session import open_keys, os_user
+    from respond.wiring.stores import store_of
 
     keys, clock = open_keys(project, places, say), SystemClock()
-    path = journal_path(project, places)
-    journal = SqliteJournal.open(path, keys=keys, clock=clock, create=True, actor=os_user())
+    store = store_of(project, places, keys)
+    journal = store.journal(clock=clock, actor=os_user(), create=True)
     return CredentialKeeper(project, keys, clock, journal, Redactor())
 
 

@@ -17,12 +17,9 @@ from respond.core.fold import IllegalEventError, RunState, after, fold
 from respond.ports import Clock, Head, Journal
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from respond.audit.verify import VerifyReport
-    from respond.ports import KeyStore
 
-__all__ = ["Audit", "Board", "OneRun", "Witness", "checker"]
+__all__ = ["Audit", "Board", "OneRun", "Witness"]
 
 _CHECK_EVERY_MS: Final = 60_000
 
@@ -71,7 +68,7 @@ class Board:
     Args:
         journal: What is read.
         clock: For how old a check of the journal is.
-        check: Verifies the journal; see ``checker``. None where that cannot be done.
+        check: Verifies the journal. None where that cannot be done.
     """
 
     def __init__(
@@ -190,16 +187,3 @@ def _witnesses(states: Sequence[RunState]) -> list[Witness]:
         if vote.nonce in anchors
     ]
     return sorted(found, key=lambda witness: witness.at, reverse=True)
-
-
-def checker(path: Path, keys: KeyStore) -> Callable[[], VerifyReport]:
-    """What verifies the journal at a path, with the key and the mark that the key store has."""
-
-    def check() -> VerifyReport:
-        from respond.adapters.store.read_only import outside_evidence  # noqa: PLC0415 - slow
-        from respond.audit.source import verify_file  # noqa: PLC0415 - slow
-
-        public, mark = outside_evidence(path, keys)
-        return verify_file(path, keys=[public] if public is not None else [], mark=mark)
-
-    return check

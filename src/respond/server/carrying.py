@@ -9,13 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol
 
 from respond.adapters.prompt.nobody_there import ServedPrompt
-from respond.adapters.store.run_lock import RunLocks
 from respond.core.approval import Request, Standing, able
 from respond.core.asked import asked_now
 from respond.core.events import Actor, Event, Kind, Strength
@@ -58,9 +57,10 @@ class Carried(Protocol):
 
     run: str
     clock: Clock
-    locks: Path
     prompt: Prompt
     asked: Callable[[LiveRun, Request, tuple[str, ...]], None] | None
+
+    def hold(self, run: str, clock: Clock, /) -> AbstractContextManager[None]: ...
 
     def engine(self, runbook: Runbook) -> Engine: ...
 
@@ -110,7 +110,7 @@ class Carrier:
         session = self.open_session(state, runbook)
         session.asked = self._asked
         try:
-            with RunLocks(session.locks, session.clock).hold(run):
+            with session.hold(run, session.clock):
                 now = self.board.state(run)
                 if now is not None and is_ours(now):  # A terminal may have taken it over.
                     self._advance(session, runbook)

@@ -94,7 +94,7 @@ class MakeKey(Sample):
 
 @action("vault.store", effect=Effect.WRITES, output=type(None), source="test")
 @dataclass(frozen=True)
-class Store(Sample):
+class StoreSample(Sample):
     """Put a secret somewhere."""
 
     value: SecretHandle
@@ -121,5 +121,5 @@ class Tell(Sample):
     message: str
 
 
-_ALL: tuple[Any, ...] = (FindKey, ListSampleKeys, RevokeSampleKey, MakeKey, Store, SampleDo, Tell)
+_ALL: tuple[Any, ...] = (FindKey, ListSampleKeys, RevokeSampleKey, MakeKey, StoreSample, SampleDo, Tell)
 ACTIONS: dict[str, type] = {cls.spec.name: cls for cls in _ALL}

@@ -13,7 +13,6 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from respond.core.approval import People, account
@@ -31,7 +30,6 @@ from respond.wiring.session import (
     chance,
     changed_of,
     credential_store,
-    journal_path,
     load_project,
     load_runbook,
     open_keys,
@@ -39,17 +37,18 @@ from respond.wiring.session import (
     rehearsal_session,
     systems_of,
 )
+from respond.wiring.stores import LateKeys, rehearsal_store, store_of
 
 if TYPE_CHECKING:
     from structlog.typing import FilteringBoundLogger
 
     from respond.adapters.secrets.redactor import Redactor
     from respond.adapters.store.inbox_sqlite import SqliteInbox
-    from respond.adapters.store.journal_sqlite import SqliteJournal
+    from respond.adapters.store.journal_chain import ChainJournal
     from respond.company.rehearsal import Rehearsal, RehearsalClock, StorySecrets
     from respond.formats.project.project import Project, SourceConfig
     from respond.people.answers import Entry
-    from respond.ports import KeyStore, Secrets
+    from respond.ports import Secrets
     from respond.server.board import Board
     from respond.server.conducting import Conductor
     from respond.server.courtesy import Courtesy
@@ -62,6 +61,7 @@ if TYPE_CHECKING:
     from respond.server.workings import Workings
     from respond.wiring.places import Places
     from respond.wiring.session import Session
+    from respond.wiring.stores import Store
 
 __all__ = ["House", "build"]
 
@@ -76,8 +76,7 @@ class House:
     mode: str
     url: str
     clock: Clock
-    journal: SqliteJournal
-    path: Path
+    journal: ChainJournal
     inbox: SqliteInbox
     board: Board
     entry: Entry
@@ -138,7 +137,7 @@ class _Parts:
     project: Project
     url: str
     clock: Clock
-    keys: KeyStore
+    store: Store
     people: People
     redactor: Redactor
     secrets: Secrets
@@ -172,12 +171,10 @@ def build(places: Places, *, at: str = "", url: str = "", verbosity: int = 1) ->
     Raises:
         NotReadyError: No project, a source without a good secret, no key store.
         FormatFaults: Something in ``respond.toml`` or a runbook is wrong.
-        JournalUnusableError, JournalBrokenError: As ``SqliteJournal.open``.
+        JournalUnusableError, JournalBrokenError: As ``Store.journal``.
     """
-    from respond.adapters.store.inbox_sqlite import SqliteInbox
-    from respond.adapters.store.journal_sqlite import SqliteJournal
     from respond.people.answers import Entry
-    from respond.server.board import Board, checker
+    from respond.server.board import Board
     from respond.server.metrics import Metrics
 
     if places.project is None:
@@ -188,23 +185,21 @@ def build(places: Places, *, at: str = "", url: str = "", verbosity: int = 1) ->
         )
     project = load_project(places)
     parts = _parts(places, project, at, project.server.url or url, verbosity)
-    path = places.rehearsals / SERVED / "journal.db" if at else journal_path(project, places)
     actor = Actor("server", Strength.MACHINE)
-    journal = SqliteJournal.open(path, keys=parts.keys, clock=parts.clock, create=True, actor=actor)
-    inbox = SqliteInbox.open(path.with_name("inbox.db"), clock=parts.clock, redactor=parts.redactor)
-    board = Board(journal, parts.clock, checker(path, parts.keys))
+    journal = parts.store.journal(clock=parts.clock, actor=actor, create=True)
+    inbox = parts.store.inbox(clock=parts.clock, redactor=parts.redactor)
+    board = Board(journal, parts.clock, parts.store.verified)
     changed = changed_of(project, parts.runbooks)
     entry = Entry(journal, parts.clock, parts.people, project.person_keys, changed)
     metrics = Metrics()
     conductor = _conductor(parts, journal, inbox, board, entry, metrics)
-    outages = _outages(parts, conductor, journal, inbox, board, path)
+    outages = _outages(parts, conductor, journal, inbox, board)
     house = House(
         project=project,
         mode=parts.mode,
         url=parts.url,
         clock=parts.clock,
         journal=journal,
-        path=path,
         inbox=inbox,
         board=board,
         entry=entry,
@@ -234,21 +229,21 @@ def build(places: Places, *, at: str = "", url: str = "", verbosity: int = 1) ->
 def _parts(places: Places, project: Project, at: str, url: str, verbosity: int) -> _Parts:
     from respond.adapters.clock import SystemClock
     from respond.adapters.log import close_library_loggers, make_logger, open_library_logger
-    from respond.adapters.secrets.key_stores import FolderKeys, MemoryKeys
+    from respond.adapters.secrets.key_stores import MemoryKeys
     from respond.adapters.secrets.redactor import Redactor
 
     redactor, base = Redactor(), SystemClock()
     clock: Clock = base
     rehearsal = jumping = story = None
-    keys: KeyStore
+    store: Store
     if at:
         from respond.company.rehearsal import Rehearsal, RehearsalClock, remember
 
         rehearsal = Rehearsal.start(at=at)
         # Whoever finds one of its runs finds its company too.
         remember(places.rehearsals / SERVED, {"at": at})
-        keys = FolderKeys(places.rehearsals / SERVED / "keys")
-        jumping = RehearsalClock(base, rehearsal.doors, ahead_s=_ahead_s(places, keys, base))
+        store = rehearsal_store(places.rehearsals / SERVED)
+        jumping = RehearsalClock(base, rehearsal.doors, ahead_s=_ahead_s(store, base))
         clock, story = jumping, rehearsal.secrets(MemoryKeys())
         people = _rehearsing_people(project, rehearsal)
     else:
@@ -262,31 +257,28 @@ def _parts(places: Places, project: Project, at: str, url: str, verbosity: int) 
     def tell(text: str) -> None:
         log.warning("keys.waiting", what=text)
 
-    if rehearsal is None:
-        keys = open_keys(project, places, tell)
     # A machine without a keyring has no key store: it is opened only for what lies in it.
-    store = open_keys(project, places, tell) if "keyring" in project.references.values() else keys
+    keys = LateKeys(partial(open_keys, project, places, tell))
+    if rehearsal is None:
+        store = store_of(project, places, keys)
 
     def fresh() -> Secrets:
-        return credential_store(project, store, redactor, clock, tell)
+        return credential_store(project, keys, redactor, clock, tell)
 
     return _Parts(
-        places, project, url, clock, keys, people, redactor, fresh(), fresh, log,
+        places, project, url, clock, store, people, redactor, fresh(), fresh, log,
         rehearsal, jumping, story,
     )  # fmt: skip
 
 
-def _ahead_s(places: Places, keys: KeyStore, clock: Clock) -> float:
+def _ahead_s(store: Store, clock: Clock) -> float:
     """How far a rehearsing server's clock was ahead when its last record was made."""
     from datetime import datetime
 
-    from respond.adapters.store.journal_sqlite import SqliteJournal
-
-    path = places.rehearsals / SERVED / "journal.db"
-    if not path.is_file():
+    if not store.is_there():
         return 0.0
     actor = Actor("server", Strength.MACHINE)
-    with SqliteJournal.open(path, keys=keys, clock=clock, create=False, actor=actor) as journal:
+    with store.journal(clock=clock, actor=actor, create=False) as journal:
         last = datetime.fromisoformat(journal.highest_at()).timestamp()
     return max(0.0, last - clock.now_ms() / 1000)
 
@@ -427,7 +419,7 @@ def _signon(parts: _Parts) -> SignOn | None:
 
 def _conductor(
     parts: _Parts,
-    journal: SqliteJournal,
+    journal: ChainJournal,
     inbox: SqliteInbox,
     board: Board,
     entry: Entry,
@@ -500,22 +492,22 @@ def _conductor(
 
 
 def _looks(parts: _Parts, entry: Entry) -> LaterLooks:
-    from respond.adapters.store.run_lock import RunLocks
     from respond.server.later_looks import LaterLooks
 
-    rehearses = parts.rehearsal is not None
-    folder = parts.places.rehearsals / SERVED if rehearses else parts.places.state / "locks"
-    locks = RunLocks(folder, parts.clock)
-    return LaterLooks(entry, _opener(parts), parts.runbooks, locks.hold)
+    return LaterLooks(
+        entry,
+        _opener(parts),
+        parts.runbooks,
+        lambda run: parts.store.hold(run, parts.clock),
+    )
 
 
 def _outages(
     parts: _Parts,
     conductor: Conductor,
-    journal: SqliteJournal,
+    journal: ChainJournal,
     inbox: SqliteInbox,
     board: Board,
-    path: Path,
 ) -> Outages:
     from respond.server.outages import Outages
 
@@ -527,7 +519,7 @@ def _outages(
         journal=journal,
         inbox=inbox,
         clock=parts.clock,
-        disk=path.parent,
+        disk=parts.store.disk,
         # A chat's buttons are pressed when somebody is asked, and not otherwise.
         senders=[name for name, each in parts.project.sources.items() if not each.brings_clicks],
     )
@@ -536,7 +528,7 @@ def _outages(
 def _workings(
     parts: _Parts,
     conductor: Conductor,
-    journal: SqliteJournal,
+    journal: ChainJournal,
     inbox: SqliteInbox,
     board: Board,
     outages: Outages,
@@ -671,6 +663,7 @@ def _opener(parts: _Parts) -> Callable[[RunState, Runbook], Session]:
             operator=Actor(state.operator, Strength.MACHINE),
             people=parts.people,
             policy=parts.project.policy,
+            store=parts.store,
             page=parts.url,
             clock=parts.jumping,
             secrets=parts.story,

@@ -48,9 +48,11 @@ from respond.wiring.connections import (
     rehearsed_endpoint,
 )
 from respond.wiring.places import Places, read_runbook
+from respond.wiring.stores import LateKeys, rehearsal_store, store_of
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
+    from contextlib import AbstractContextManager
 
     from structlog.typing import FilteringBoundLogger
 
@@ -60,7 +62,7 @@ if TYPE_CHECKING:
     from respond.adapters.secrets.redactor import Redactor
     from respond.adapters.smtp import SmtpServer
     from respond.adapters.store.evidence_folder import EvidenceFolder
-    from respond.adapters.store.journal_sqlite import SqliteJournal
+    from respond.adapters.store.journal_chain import ChainJournal
     from respond.company.crash_points import Moments
     from respond.company.rehearsal import Rehearsal, RehearsalClock, StorySecrets
     from respond.core.approval import People, Request
@@ -70,6 +72,7 @@ if TYPE_CHECKING:
     from respond.engine.engine import Engine
     from respond.engine.run import LiveRun
     from respond.formats.project.project import Project
+    from respond.wiring.stores import Store
 
     LogMaker = Callable[[Redactor, Clock], FilteringBoundLogger]
 
@@ -168,7 +171,8 @@ class Session:
     prompt: Prompt
     progress: Progress
     run: str
-    locks: Path
+    hold: Callable[[str, Clock], AbstractContextManager[None]]
+    """Has the run alone of all processes."""
     lend: Callable[[str], SecretHandle]
     """Holds a value that somebody pasted, for looks of this session; gone with it."""
     closers: list[Callable[[], None]] = field(default_factory=list)
@@ -182,7 +186,6 @@ class Session:
     _telling: list[Future[tuple[str, ...]]] = field(default_factory=list, init=False)
 
     def engine(self, runbook: Runbook) -> Engine:
-        from respond.adapters.store.run_lock import RunLocks
         from respond.engine.engine import Engine, Tools
         from respond.formats.typed_inputs import parse_input
 
@@ -194,7 +197,7 @@ class Session:
             self.prompt,
             self.progress,
             asked=self.asked or self._tell_beside,
-            one_teller=RunLocks(self.locks, self.clock).hold,
+            one_teller=lambda name: self.hold(name, self.clock),
             sign=self.sign,
             typed=lambda declared, text, now_s: parse_input(declared, text, now_s=now_s),
             evidence=self.evidence,
@@ -237,6 +240,7 @@ class Served:
     Attributes:
         operator: What began it, such as ``hook/pd-prod``.
         people: Everybody who can be asked; in a server's rehearsal too.
+        store: Where its runs lie.
         page: Address under which the server shows runs.
         clock: A rehearsal's clock, which jumps; one for all runs of the server.
         secrets: Credentials of the simulated company; one for all runs of the server.
@@ -245,6 +249,7 @@ class Served:
     operator: Actor
     people: People
     policy: Policy
+    store: Store
     page: str = ""
     clock: RehearsalClock | None = None
     secrets: StorySecrets | None = None
@@ -282,11 +287,10 @@ def rehearsal_session(
         folder: Name of the journal's folder, where it is not the run's own.
     """
     from respond.adapters.clock import SystemClock
-    from respond.adapters.secrets.key_stores import FolderKeys, MemoryKeys
+    from respond.adapters.secrets.key_stores import MemoryKeys
     from respond.adapters.secrets.redactor import Redactor
     from respond.adapters.secrets.ssh import proof_of
     from respond.adapters.smtp import SmtpServer
-    from respond.adapters.store.evidence_folder import EvidenceFolder
     from respond.adapters.store.journal_sqlite import SqliteJournal
     from respond.company.rehearsal import OPERATOR, RehearsalClock
     from respond.core.policy import TwoPeople
@@ -295,18 +299,19 @@ def rehearsal_session(
     clock = RehearsalClock(SystemClock(), rehearsal.doors, ahead_s=ahead_s)
     if served is not None and served.clock is not None:
         clock = served.clock
-    kept_in = places.rehearsals / (SERVED if served is not None else folder or run)
+    store: Store = (
+        served.store if served is not None else rehearsal_store(places.rehearsals / (folder or run))
+    )
     keys: KeyStore
     evidence: EvidenceFolder | None = None
+    journal: ChainJournal
     if dry_run:
         keys = MemoryKeys()
-        journal, evidence = SqliteJournal.in_memory(keys, clock, OPERATOR), None
+        journal = SqliteJournal.in_memory(keys, clock, OPERATOR)
     else:
-        keys = FolderKeys(kept_in / "keys")
-        journal = SqliteJournal.open(
-            kept_in / "journal.db", keys=keys, clock=clock, create=True, actor=OPERATOR
-        )
-        evidence = EvidenceFolder.to_write(kept_in / "journal.db", journal.id, keys)
+        keys = store.keys
+        journal = store.journal(clock=clock, actor=OPERATOR, create=True)
+        evidence = store.evidence_to_write(journal.id)
     redactor = Redactor()
     made = progress(clock)
     connections = rehearsal.connections()
@@ -366,7 +371,7 @@ def rehearsal_session(
     )
     sign = None
     if alone and not dry_run:
-        line, sign = rehearsed_key(kept_in)
+        line, sign = rehearsed_key(places.rehearsals / (folder or run))
         proofs = {OPERATOR.id: proof_of(line)}
         policy = replace(site.policy, two_people=TwoPeople.DESTRUCTIVE, approver="admin")
         site = replace(site, alone=alone, policy=policy, proofs=proofs)
@@ -389,7 +394,7 @@ def rehearsal_session(
         prompt=prompt(clock, site),
         progress=made,
         run=run,
-        locks=kept_in,
+        hold=store.hold,
         closers=[journal.close, lines.close, *_closers(evidence)],
         evidence=evidence,
         sign=sign,
@@ -466,6 +471,7 @@ def project_of_journal(places: Places) -> Project:
     """
     import tomllib
 
+    from respond.adapters.secrets.key_stores import MemoryKeys
     from respond.formats.faults import FormatFault, FormatFaults
     from respond.formats.project.project import JournalConfig, Project
     from respond.formats.project.project_file import BYTES_MAX
@@ -483,14 +489,9 @@ def project_of_journal(places: Places) -> Project:
             keys = "file" if (places.state / "keys").is_dir() else "keyring"
             given = JournalConfig(keys=keys)
         project = Project(journal=given)
-        if not journal_path(project, places).is_file():
+        if not store_of(project, places, MemoryKeys()).is_there():
             raise
         return project
-
-
-def journal_path(project: Project, places: Places) -> Path:
-    """``[journal] path``, or the state folder."""
-    return Path(project.journal.path) if project.journal.path else places.journal
 
 
 def load_project(places: Places) -> Project:
@@ -535,7 +536,6 @@ def real_session(
     from respond.adapters.clock import SystemClock
     from respond.adapters.secrets.key_stores import MemoryKeys
     from respond.adapters.secrets.redactor import Redactor
-    from respond.adapters.store.evidence_folder import EvidenceFolder
     from respond.adapters.store.journal_sqlite import SqliteJournal
     from respond.adapters.store.kept_names import keep_names
     from respond.engine.proposing import new_run_id
@@ -549,23 +549,22 @@ def real_session(
     project = load_project(places)
     clock, redactor, operator = SystemClock(), Redactor(), operator_of(project)
     made_progress = progress(clock)
-    store = _LateKeys(lambda: open_keys(project, places, made_progress.say))
-    keys: KeyStore = MemoryKeys() if dry_run else store
+    keys = LateKeys(lambda: open_keys(project, places, made_progress.say))
+    store = served.store if served is not None else store_of(project, places, keys)
     evidence: EvidenceFolder | None = None
+    journal: ChainJournal
     if dry_run:
-        journal = SqliteJournal.in_memory(keys, clock, operator)
+        journal = SqliteJournal.in_memory(MemoryKeys(), clock, operator)
+    elif new_journal:
+        journal = store.fresh(clock=clock, actor=operator)
     else:
-        path = journal_path(project, places)
-        journal = (
-            SqliteJournal.fresh(path, keys=keys, clock=clock, actor=operator, reason="asked for")
-            if new_journal
-            else SqliteJournal.open(path, keys=keys, clock=clock, create=True, actor=operator)
-        )
-        evidence = EvidenceFolder.to_write(path, journal.id, keys)
+        journal = store.journal(clock=clock, actor=operator, create=True)
+    if not dry_run:
+        evidence = store.evidence_to_write(journal.id)
     if not run:
         run = new_run_id(runbook.name, lambda name: any(journal.records(name)), chance())
     configs = project.connections
-    secrets = credential_store(project, store, redactor, clock, made_progress.say)
+    secrets = credential_store(project, keys, redactor, clock, made_progress.say)
     own = _OwnDigests(secrets, journal)
 
     def keep(name: str, value: str) -> None:
@@ -627,7 +626,7 @@ def real_session(
         prompt=prompt(clock, site),
         progress=made_progress,
         run=run,
-        locks=places.state / "locks",
+        hold=store.hold,
         closers=[journal.close, lines.close, *_closers(evidence)],
         evidence=evidence,
         sign=signer(project, key, made_progress.tell),
@@ -706,7 +705,7 @@ def _lines(
     servers: Mapping[str, SmtpServer],
     programs: Mapping[str, ProgramLine],
     *,
-    journal: SqliteJournal,
+    journal: ChainJournal,
     redactor: Redactor,
     clock: Clock,
     progress: Progress,
@@ -816,33 +815,6 @@ def credentials_folder() -> Path | None:
     """Where the service manager puts credentials, if it started us (systemd's LoadCredential)."""
     given = os.environ.get("CREDENTIALS_DIRECTORY", "")
     return Path(given) if given else None
-
-
-class _LateKeys:
-    """A key store that is opened when it is first needed: a keyring costs time and may ask."""
-
-    def __init__(self, make: Callable[[], KeyStore]) -> None:
-        self._make = make
-        self._made: KeyStore | None = None
-
-    @property
-    def _keys(self) -> KeyStore:
-        if self._made is None:
-            self._made = self._make()
-        return self._made
-
-    @property
-    def says(self) -> str:
-        return self._keys.says
-
-    def get(self, name: str) -> bytes | None:
-        return self._keys.get(name)
-
-    def set(self, name: str, value: bytes) -> None:
-        self._keys.set(name, value)
-
-    def delete(self, name: str) -> None:
-        self._keys.delete(name)
 
 
 class _OwnDigests:

@@ -19,7 +19,7 @@ from respond.checks.rights import actions_of, makes_secrets
 from respond.formats.project.project import ConnectionConfig, Project, SourceConfig
 from respond.systems import DIRECTORY, channels
 from respond.systems.vendor import Reaches, Trouble
-from respond.wiring.session import journal_path
+from respond.wiring.stores import journal_path
 
 if TYPE_CHECKING:
     from respond.adapters.secrets.redactor import Redactor
