@@ -41,8 +41,8 @@ MAY_IMPORT = {
     "adapters": "audit core errors ports senders systems views",
     "server": "adapters audit core engine errors formats intake people ports senders systems views",
     "company": "adapters core engine errors formats ports senders systems",
-    "wiring": "adapters audit company core engine errors formats intake people ports senders server "
-    "systems views",
+    "wiring": "adapters audit company core engine errors formats intake people ports senders "
+    "server systems views",
     "checks": "adapters audit company core engine errors formats intake people ports senders "
     "systems views wiring",
     "cli": "adapters audit checks company core engine errors formats intake people ports "

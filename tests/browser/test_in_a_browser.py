@@ -15,6 +15,7 @@ from tests.server.page_kit import RUN, Night, Served, decided, plan_of, provider
 from respond.core.events import Actor, Kind, Strength
 from respond.core.fold import RunStatus
 from respond.server.outages import Outage
+from respond.testing.example_run import ExampleRun, example_plan
 from respond.views.deciding import deciding
 
 pytestmark = pytest.mark.skipif(not chromium_path(), reason="there is no chromium here")
@@ -289,7 +290,7 @@ def test_a_run_that_ends_says_so_and_is_followed_no_more(
 PATHS = (
     "/", f"/runs/{RUN}", "/runs/SI-2K4M", "/runs/CK-TA5K", "/runs/CK-R8NN", "/runs/CK-9XKP",
     "/runs/CK-9XKP/report", "/audit", "/runs/CK-N0PE", "/?which=all", "/start", "/runs/CK-A7NE",
-    "/runs/CK-KEEP",
+    "/runs/CK-KEEP", "/rehearsals/CK-PR4C",
 )  # fmt: skip
 
 UNNAMED = """
@@ -333,7 +334,14 @@ def _all_of_it(night: Night) -> None:
     night.task("CK-KEEP", keep=True, words=["cannot"])
     night.came(RUN, weak=True)
     night.came("", "held", title="", why="too many", event=7)
+    night.put(rehearsed(), "CK-PR4C")
     night.outages.append(Outage("the journal cannot be written", "make room"))
+
+
+def rehearsed() -> ExampleRun:
+    """A rehearsal that is over."""
+    made = ExampleRun(example_plan(mode="rehearsal")).propose().look()
+    return made.start().contain().recover().finish()
 
 
 @pytest.mark.parametrize("width", [360, 1280])

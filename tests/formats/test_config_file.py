@@ -316,6 +316,48 @@ def test_the_journal_may_lie_anywhere_but_in_the_project(tmp_path: Path) -> None
         project(f'[journal]\npath = "{tmp_path}/link/j.db"\n', inside)
 
 
+def test_a_database_of_the_team_is_named_and_never_with_a_password() -> None:
+    """Its credentials have names like all others; a password in the file is told, and not shown."""
+    url = "postgresql://respond@db.example.com/respond"
+    named = project(f'[store]\nurl = "{url}"\n')
+    assert named.store.url == url
+    assert named.references == {"store": "keyring", "store-key": "keyring"}
+    without = project(f'[store]\nurl = "{url}"\ncredential = "none"\n')
+    assert without.references == {"store-key": "keyring"}
+    assert project("[store]\n").references == {}
+
+
+@pytest.mark.parametrize(
+    ("url", "says"),
+    [
+        ("postgresql://respond:hunter2@db.example.com/respond", "a password has no place"),
+        ("postgresql://respond@db.example.com/r?password=hunter2", "a password has no place"),
+        ("postgresql://respond@db.example.com", "names no database"),
+        ("mysql://respond@db.example.com/respond", "'url'"),
+        ("postgresql://[db/respond", "this is no address"),
+    ],
+)
+def test_an_address_of_a_database_that_cannot_be_is_refused(url: str, says: str) -> None:
+    """Each says what is wrong, and none repeats what may be a secret."""
+    with pytest.raises(FormatFaults) as caught:
+        project(f'[store]\nurl = "{url}"\n')
+    assert says in str(caught.value)
+    assert "hunter2" not in str(caught.value)
+
+
+def test_the_databases_credentials_are_nobody_elses() -> None:
+    """A connection of that name would be opened with the database's password."""
+    store = '[store]\nurl = "postgresql://a@b/c"\n'
+    with pytest.raises(FormatFaults, match="taken by the database"):
+        project(store + '[connections.store]\nsystem = "slack"\n')
+
+
+def test_a_journal_lies_in_one_place() -> None:
+    """A database and a file are two, and which one a run is in would be a guess."""
+    with pytest.raises(FormatFaults, match="the journal is in the database"):
+        project('[store]\nurl = "postgresql://a@b/c"\n[journal]\npath = "/var/j.db"\n')
+
+
 def test_an_id_in_an_ids_place_is_no_secret() -> None:
     """An account may be numbered with 32 hexadecimal digits; elsewhere they are an API key."""
     number = "0123456789abcdef" * 2
@@ -341,7 +383,8 @@ def test_a_key_that_never_had_an_effect_is_named_as_such(text: str) -> None:
 
 
 READERS = {
-    "policy": "policy", "journal": "journal", "directory": "project", "notify": "notify",
+    "policy": "policy", "journal": "journal", "store": "store",
+    "directory": "project", "notify": "notify",
     "server": "(?:server|own)", "server.oidc": "(?:oidc|config)",
     "connections.NAME": "", "person": "", "sources.NAME": "", "hooks": "",
     "links": "links", "review": "(?:review|policy)", "rights.NAME": "", "accepted": "risk",
@@ -386,7 +429,7 @@ def test_every_key_is_documented_with_its_default(table: str) -> None:
 def test_the_defaults_of_the_table_are_those_of_the_code() -> None:
     """Writing every default out changes nothing."""
     text = ""
-    for table in ("policy", "journal", "notify", "server", "review"):
+    for table in ("policy", "journal", "store", "notify", "server", "review"):
         lines = [f"{name} = {key.default}" for name, key in TABLES[table].items()]
         text += f"[{table}]\n" + "\n".join(lines) + "\n"
     assert project(text) == Project()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import atexit
 import copy
+import io
 import re
 import socket
 import subprocess
@@ -23,7 +24,10 @@ import uvicorn
 from starlette.applications import Starlette
 
 from respond import systems
+from respond.adapters.command import Ran
+from respond.adapters.log import make_logger
 from respond.adapters.secrets.key_stores import MemoryKeys
+from respond.adapters.secrets.redactor import Redactor
 from respond.adapters.store.journal_sqlite import SqliteJournal
 from respond.adapters.store.sealing import describe_secret
 from respond.core.approval import Moment, People, Request, account
@@ -44,6 +48,7 @@ from respond.server.later_looks import LaterLooks
 from respond.server.outages import Outage
 from respond.server.pages.all_pages import pages
 from respond.server.pages.page_frame import PageSettings
+from respond.server.playing import Player, Plays, SeenRehearsal
 from respond.server.sessions import SESSION, Sessions
 from respond.server.signon import SignOn, SignOnSettings
 from respond.server.workings import Workings
@@ -96,6 +101,9 @@ steps:
 """
 
 
+TITLES = {"sample-inputs": "A runbook that has to be told something"}
+
+
 def subject_of(person: str) -> str:
     """The ``sub`` of a person at the identity provider."""
     return f"sub-{person}"
@@ -112,6 +120,7 @@ class Night:
     let_gone: list[tuple[int, str]] = field(default_factory=list)
     tried: list[str] = field(default_factory=list)
     outages: list[Outage] = field(default_factory=list)
+    rehearses: Player | None = None
     check: Callable[[], Any] | None = None
     issuer: str = "https://id.example.com"
 
@@ -138,6 +147,22 @@ class Night:
             raise NotReadyError("there is no system here")
 
         return LaterLooks(self.entry, nowhere, load_runbook, nullcontext)
+
+    def player(self, plays: Plays, **others: Any) -> Player:
+        """Plays rehearsals of these pages; those of them that there are, are runs of the night."""
+
+        def read(run: str) -> SeenRehearsal | None:
+            one = self.board.run(run)
+            if one is None:
+                return None
+            return SeenRehearsal(one, self.board.head(), self.entry.today())
+
+        def lately() -> list[str]:
+            return [each.id for each in self.board.runs() if each.proposed.mode == "rehearsal"]
+
+        log = make_logger(Redactor(), self.clock, io.StringIO())
+        known = {"room": lambda: 1 << 30, "lately": lately, "read": read, **others}
+        return Player(lambda: TITLES, plays, clock=self.clock, log=log, **known)
 
     def state(self, run: str = RUN) -> RunState:
         found = self.board.state(run)
@@ -297,6 +322,10 @@ def runbook_named(name: str) -> Runbook:
     return load(text, name=f"{name}.yaml", actions=systems.load())
 
 
+def _nowhere(*_: object) -> Ran:
+    raise FileNotFoundError(2, "there is no such program")
+
+
 # --- the server ---------------------------------------------------------------------------------
 
 
@@ -320,21 +349,22 @@ def workings_of(night: Night, mode: str, load_runbook: Callable[[str], Runbook])
         mode=mode,
         engine="respond test",
     )
+    practice = Practice(
+        journal=night.journal,
+        clock=night.clock,
+        site=site,
+        titles=lambda: TITLES,
+        load_runbook=load_runbook,
+        states=night.board.runs,
+        describe=describe_secret,
+        chance=lambda: bytes(range(64)),
+    )
     return Workings(
         recent=lambda: tuple(night.received),
         held=lambda: sum(each.result == "held" for each in night.received),
         let_go=lambda event, who: night.let_gone.append((event, who)),
         again=night.tried.append,
-        practice=Practice(
-            journal=night.journal,
-            clock=night.clock,
-            site=site,
-            titles=lambda: {"sample-inputs": "A runbook that has to be told something"},
-            load_runbook=load_runbook,
-            states=night.board.runs,
-            describe=describe_secret,
-            chance=lambda: bytes(range(64)),
-        ),
+        rehearses=practice if mode == "rehearsal" else night.rehearses or night.player(_nowhere),
         outages=lambda: tuple(night.outages),
         looks=night.looks(load_runbook),
     )

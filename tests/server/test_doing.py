@@ -192,17 +192,8 @@ def test_letting_one_go_is_offered_only_where_its_button_stands(
     assert "let one go now" in ana.get("/").text
 
 
-@pytest.mark.promise("P13")
-def test_a_real_server_starts_no_rehearsal(night: Night, ana: Browserish) -> None:
-    """What it begins would reach real systems: it says where one rehearses."""
-    before = night.journal.head()
-    assert "respond rehearse RUNBOOK" in ana.get("/start").text
-    assert ana.post("/start", {"runbook": "sample-inputs"}).status_code == 409
-    assert night.journal.head() == before
-
-
-def test_only_a_server_for_drills_starts_a_rehearsal(night: Night) -> None:
-    """As the operator's own, carried on by the server; what it has to know is asked on its page."""
+def test_a_server_for_drills_starts_a_rehearsal_as_a_run_of_its_own(night: Night) -> None:
+    """Of its operator, carried on by the server; what it has to know is asked on its page."""
     with served(night, ISSUER, mode="rehearsal") as at, on(at, "kim") as kim:
         assert kim.post("/start", {"runbook": "sample-inputs"}).status_code == 303
     (event,) = runs_of((Kind.PROPOSED,), night)

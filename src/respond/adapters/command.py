@@ -45,10 +45,14 @@ _ALWAYS: Final = ("PATH", "HOME", "LANG")
 _PATH: Final = "/usr/local/bin:/usr/bin:/bin"
 _PIECE: Final = 64 * 1024
 _QUIET_S: Final = 3
+_LOOK_EVERY_S: Final = 0.2
 
 
 class TookTooLongError(Exception):
-    """The program did not end in time and was killed, with everything that it had started."""
+    """The program did not end in time, or before it was stopped.
+
+    It was killed, with everything that it had started.
+    """
 
 
 @contextlib.contextmanager
@@ -143,8 +147,14 @@ def run(
     timeout_s: float,
     clock: Clock,
     output_bytes_max: int = _OUTPUT_BYTES_MAX,
+    hears: Callable[[bytes], None] = lambda _: None,
+    is_stopped: Callable[[], bool] = lambda: False,
 ) -> Ran:
     """Run it to its end and give what it said. Output beyond the limit is read and dropped.
+
+    Args:
+        hears: Gets what it complains of, piece by piece, while it goes on.
+        is_stopped: Asked a few times a second; then it is killed, as when its time is over.
 
     Raises:
         OSError: It could not be started; nothing happened.
@@ -164,14 +174,18 @@ def run(
         until_ms = clock.mono_ms() + int(timeout_s * 1000)
 
         def left_s() -> float:
-            return (until_ms - clock.mono_ms()) / 1000
+            return 0 if is_stopped() else (until_ms - clock.mono_ms()) / 1000
 
-        output, complaint = _talk(process, stdin, left_s, output_bytes_max)
-        try:
-            status = process.wait(max(left_s(), 0))
-        except subprocess.TimeoutExpired:
-            raise TookTooLongError from None
-        return Ran(status, bytes(output.kept), bytes(complaint.kept), output.whole)
+        output, complaint = _Kept(output_bytes_max), _Kept(output_bytes_max, hears)
+        _talk(process, stdin, left_s, output, complaint)
+        while True:
+            try:
+                status = process.wait(min(max(left_s(), 0), _LOOK_EVERY_S))
+            except subprocess.TimeoutExpired:
+                if left_s() <= 0:
+                    raise TookTooLongError from None
+            else:
+                return Ran(status, bytes(output.kept), bytes(complaint.kept), output.whole)
 
 
 @dataclass(slots=True, repr=False, eq=False)
@@ -318,14 +332,16 @@ def _words(call: Call) -> tuple[list[str], Any, bool]:
 
 
 class _Kept:
-    """The beginning of a stream; the rest is read and forgotten."""
+    """The beginning of a stream; the rest is read, heard and forgotten."""
 
-    def __init__(self, bytes_max: int) -> None:
+    def __init__(self, bytes_max: int, hears: Callable[[bytes], None] = lambda _: None) -> None:
         self.kept = bytearray()
         self.whole = True
         self._bytes_max = bytes_max
+        self._hears = hears
 
     def add(self, piece: bytes) -> None:
+        self._hears(piece)
         room = self._bytes_max - len(self.kept)
         self.kept += piece[:room]
         self.whole = self.whole and len(piece) <= room
@@ -335,14 +351,14 @@ def _talk(
     process: subprocess.Popen[bytes],
     stdin: bytes,
     left_s: Callable[[], float],
-    bytes_max: int,
-) -> tuple[_Kept, _Kept]:
+    output: _Kept,
+    complaint: _Kept,
+) -> None:
     """Write its input and read its output, both at once so that neither side waits for ever."""
     if not (process.stdin and process.stdout and process.stderr):
         raise AssertionError
-    pipes = (process.stdin, process.stdout, process.stderr)
-    to_it, output, complaint = (pipe.fileno() for pipe in pipes)
-    kept = {output: _Kept(bytes_max), complaint: _Kept(bytes_max)}
+    to_it = process.stdin.fileno()
+    kept = {process.stdout.fileno(): output, process.stderr.fileno(): complaint}
     waiting = memoryview(stdin)
     with selectors.DefaultSelector() as selector:
         os.set_blocking(to_it, False)
@@ -350,9 +366,9 @@ def _talk(
         for pipe in kept:
             selector.register(pipe, selectors.EVENT_READ)
         while selector.get_map():
-            ready = selector.select(max(left_s(), 0))
+            ready = selector.select(min(max(left_s(), 0), _LOOK_EVERY_S))
             # A program that never stops talking is ready at every look.
-            if not ready or left_s() <= 0:
+            if left_s() <= 0:
                 raise TookTooLongError
             for key, _ in ready:
                 if key.fd == to_it:
@@ -365,7 +381,6 @@ def _talk(
                     kept[key.fd].add(piece)
                 else:
                     selector.unregister(key.fd)
-    return kept[output], kept[complaint]
 
 
 def _give(pipe: int, waiting: memoryview) -> memoryview:

@@ -20,7 +20,6 @@ from respond.adapters.ordinary_file import read_ordinary, write_whole
 from respond.checks.rights import PINNED
 from respond.cli.examples import examples
 from respond.cli.new_file import written
-from respond.cli.opening import RUN_ID
 from respond.cli.output import (
     answer,
     columns,
@@ -34,6 +33,7 @@ from respond.cli.output import (
 from respond.cli.signing_options import AS, KEY
 from respond.errors import ExitCode, NotReadyError, UsageError
 from respond.wiring.places import Places
+from respond.wiring.rehearsed_journal import RUN_ID
 
 if TYPE_CHECKING:
     from typing import BinaryIO

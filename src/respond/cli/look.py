@@ -94,8 +94,8 @@ def show(
     as_json: bool = typer.Option(False, "--json", help="As JSON"),
 ) -> int:
     """Show a runbook: its questions and its steps in words. Of a run: the file of its plan."""
-    from respond.cli.opening import RUN_ID
     from respond.views.runbooks import runbook_json, runbook_text
+    from respond.wiring.rehearsed_journal import RUN_ID
     from respond.wiring.session import load_runbook
 
     if RUN_ID.fullmatch(runbook) and runbook.isupper():

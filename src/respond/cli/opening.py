@@ -5,7 +5,6 @@ Real runs are in one journal; each rehearsal has its own beside it. A command fi
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 from respond.cli.output import say
 from respond.errors import JournalBrokenError, JournalUnusableError, NotReadyError, UsageError
 from respond.wiring.places import Places
+from respond.wiring.rehearsed_journal import RUN_ID, open_rehearsal
 
 if TYPE_CHECKING:
     from respond.adapters.store.evidence_folder import EvidenceFolder
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 
 __all__ = [
     "PAGE",
-    "RUN_ID",
     "KeptRun",
     "company_of",
     "evidence_folder",
@@ -46,7 +45,6 @@ __all__ = [
 T = TypeVar("T")
 PAGE: Final = 50
 """Runs on one page of ``respond runs``."""
-RUN_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,40}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,36 +65,16 @@ class KeptRun:
 def open_journal(places: Places, run: str = "") -> Iterator[ChainJournal | None]:
     """The journal that has this run (or the real one), opened; None when there is none yet.
 
-    A rehearsal's folder is the place of its journal, also when the file is gone from it. One that
-    fell before there was a journal has none.
-
     Raises:
         JournalUnusableError, JournalBrokenError: As ``Store.journal``.
     """
-    from respond.adapters.clock import JumpedClock, SystemClock
-    from respond.adapters.store.journal_keys import known_at, place_of
-    from respond.company.rehearsal import OPERATOR
+    from respond.adapters.clock import SystemClock
     from respond.wiring.session import os_user
-    from respond.wiring.stores import rehearsal_store
 
     folder = rehearsal_of(places, run)
     if folder is not None:
-        clock, kept = JumpedClock(), rehearsal_store(folder)
-        has_bytes = kept.path.is_file() and kept.path.stat().st_size > 0
-        if not has_bytes and not known_at(place_of(kept.path), kept.keys):
-            yield None
-            return
-        try:
-            opened = kept.journal(clock=clock, actor=OPERATOR, create=False)
-        except JournalUnusableError as error:
-            if has_bytes:
-                raise
-            do = "put the file back, or practise anew: respond rehearse RUNBOOK"
-            raise JournalUnusableError(error.what, why=error.why, do=do) from error
-        with opened:
-            for last in opened.records(since=opened.head().size - 1):
-                clock.goes_on_from(last.mono_ms, last.boot)
-            yield opened
+        with open_rehearsal(folder) as rehearsed:
+            yield rehearsed
         return
     store = _real_store(places)
     if not store.is_there():

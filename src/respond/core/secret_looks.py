@@ -42,6 +42,7 @@ _LOOKS: Final[tuple[tuple[str, str], ...]] = (
     (r"eyJ[A-Za-z0-9_-]{16,400}\.eyJ[A-Za-z0-9_-]{16}", "a signed token (JWT)"),
     (r"(?i)\bbearer\s{1,4}[A-Za-z0-9._~+/-]{20,}", "a bearer token"),
     (r"[a-z0-9]://[^/\s:@]{1,100}:[^/\s:@]{1,200}@", "a password in an address"),
+    (r"[?&](?i:password|passwd|pwd)=[^&\s]+", "a password in an address"),
 )
 
 

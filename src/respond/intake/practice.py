@@ -1,7 +1,7 @@
 """Propose a rehearsal because somebody wants one who is signed on, as an event would propose a run.
 
-Only where the server's systems are the simulated company's: who practises reaches nothing real.
-What the runbook has to be told is asked on the run's own page.
+Only a server for drills has this: its systems are the simulated company's, and who practises
+reaches nothing real. What the runbook has to be told is asked on the run's own page.
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ from respond.core.recorded import Proposed, data_of
 from respond.core.runbook import Runbook
 from respond.engine.proposing import GivenInputs, new_run_id, propose
 from respond.engine.setting import Site
-from respond.errors import UsageError
 from respond.ports import Clock, Journal
 
 __all__ = ["Practice"]
@@ -43,24 +42,13 @@ class Practice:
     describe: Any
     chance: Callable[[], bytes]
 
-    @property
-    def is_open(self) -> bool:
-        """Whether this server rehearses at all."""
-        return self.site.mode == "rehearsal"
-
     def start(self, name: str, who: Actor) -> str:
         """Propose a run of a runbook; gives its id.
 
         Raises:
-            UsageError: This server works on real systems, or there is no such runbook.
+            UsageError: There is no such runbook.
             FormatFaults: The runbook cannot be read.
         """
-        if not self.is_open:
-            raise UsageError(
-                "no rehearsal is started here",
-                why="this server works on the real systems",
-                do="on a terminal: respond rehearse RUNBOOK; or a server for drills: see drill.md",
-            )
         runbook = self.load_runbook(name)
         taken = {state.id for state in self.states()}
         return propose(

@@ -9,6 +9,7 @@ from respond.intake.practice import Practice
 from respond.ports import Received
 from respond.server.later_looks import LaterLooks
 from respond.server.outages import Outage
+from respond.server.playing import Player
 
 __all__ = ["Workings"]
 
@@ -22,7 +23,8 @@ class Workings:
         held: How many events wait until fewer runs are proposed.
         let_go: Lets a held event become a run: its number, and who says so.
         again: Tries a run now that waits for a system.
-        practice: Starts rehearsals.
+        rehearses: Starts rehearsals: as runs of this server where that is one for drills, beside
+            it where it works on real systems.
         outages: What does not work now.
         looks: Looks once more at what a run that is over could not prove.
     """
@@ -31,6 +33,6 @@ class Workings:
     held: Callable[[], int]
     let_go: Callable[[int, str], None]
     again: Callable[[str], None]
-    practice: Practice
+    rehearses: Practice | Player
     outages: Callable[[], tuple[Outage, ...]]
     looks: LaterLooks

@@ -121,5 +121,13 @@ class Tell(Sample):
     message: str
 
 
-_ALL: tuple[Any, ...] = (FindKey, ListSampleKeys, RevokeSampleKey, MakeKey, StoreSample, SampleDo, Tell)
+_ALL: tuple[Any, ...] = (
+    FindKey,
+    ListSampleKeys,
+    RevokeSampleKey,
+    MakeKey,
+    StoreSample,
+    SampleDo,
+    Tell,
+)
 ACTIONS: dict[str, type] = {cls.spec.name: cls for cls in _ALL}

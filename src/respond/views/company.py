@@ -8,7 +8,7 @@ from typing import Any, Final
 from respond.core.showable import showable
 from respond.views.layout import bullets, labelled
 
-__all__ = ["changes", "counts_text", "diff_text"]
+__all__ = ["change_text", "changes", "counted", "counts_text", "diff_text"]
 
 _PLACE_MAX: Final = 100
 _STATE_MAX: Final = 60
@@ -52,11 +52,12 @@ def diff_text(before: Mapping[str, Any], after: Mapping[str, Any], *, width: int
     found = changes(before, after)
     if not found:
         return "THE SIMULATED COMPANY   nothing in it changed"
-    lines = [_line(*change) for change in found]
+    lines = [change_text(*change) for change in found]
     return "\n".join(("THE SIMULATED COMPANY", *bullets(lines, width)))
 
 
-def _line(place: str, was: str, now: str) -> str:
+def change_text(place: str, was: str, now: str) -> str:
+    """One of ``changes``: what is new or gone, or from what to what."""
     where = showable(place.replace(" / ", ", "), limit=_PLACE_MAX)
     if "-" in (was, now):
         return f"{where}: {'new' if was == '-' else 'gone'}"
@@ -65,10 +66,14 @@ def _line(place: str, was: str, now: str) -> str:
 
 def counts_text(counts: Mapping[str, Mapping[str, int]], *, width: int = 80) -> str:
     """What each simulator counted."""
+    return "\n".join(labelled("COUNTED", "; ".join(counted(counts)), width, column=14))
+
+
+def counted(counts: Mapping[str, Mapping[str, int]]) -> list[str]:
+    """What each simulator counted, a system each."""
     parts = [
         f"{system} {c['reads']} reads, {c['writes']} writes, {c['effects']} effects"
         for system, c in counts.items()
         if any(c.values())
     ]
-    told = "; ".join(parts) or "nothing was asked"
-    return "\n".join(labelled("COUNTED", told, width, column=14))
+    return parts or ["nothing was asked"]

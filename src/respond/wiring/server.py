@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from respond.adapters.store.journal_chain import ChainJournal
     from respond.company.rehearsal import Rehearsal, RehearsalClock, StorySecrets
     from respond.formats.project.project import Project, SourceConfig
+    from respond.intake.practice import Practice
     from respond.people.answers import Entry
     from respond.ports import Secrets
     from respond.server.board import Board
@@ -55,6 +56,7 @@ if TYPE_CHECKING:
     from respond.server.later_looks import LaterLooks
     from respond.server.metrics import Metrics
     from respond.server.outages import Outages
+    from respond.server.playing import Player
     from respond.server.receiving import Receiver
     from respond.server.signon import SignOn
     from respond.server.supervising import Supervisor
@@ -534,36 +536,54 @@ def _workings(
     outages: Outages,
     entry: Entry,
 ) -> Workings:
-    from respond.adapters.store.sealing import describe_secret
-    from respond.intake.practice import Practice
     from respond.server.workings import Workings
-    from respond.wiring.places import title_of
 
     def let_go(event: int, who: str) -> None:
         conductor.intake.let_go(event, who)
         conductor.news()
-
-    def titles() -> dict[str, str]:
-        return {name: title_of(found)[0] for name, found in parts.places.runbooks().items()}
 
     return Workings(
         recent=lambda: inbox.recent(50),
         held=inbox.count_held,
         let_go=let_go,
         again=conductor.again,
-        practice=Practice(
-            journal=journal,
-            clock=parts.clock,
-            site=conductor.intake.site,
-            titles=titles,
-            load_runbook=parts.runbooks,
-            states=board.runs,
-            describe=describe_secret,
-            chance=chance,
-        ),
+        rehearses=_practice(parts, conductor, journal, board)
+        if parts.rehearsal is not None
+        else _player(parts, entry),
         outages=outages.all,
         looks=_looks(parts, entry),
     )
+
+
+def _titles(places: Places) -> dict[str, str]:
+    from respond.wiring.places import title_of
+
+    return {name: title_of(found)[0] for name, found in places.runbooks().items()}
+
+
+def _practice(parts: _Parts, conductor: Conductor, journal: ChainJournal, board: Board) -> Practice:
+    from respond.adapters.store.sealing import describe_secret
+    from respond.intake.practice import Practice
+
+    return Practice(
+        journal=journal,
+        clock=parts.clock,
+        site=conductor.intake.site,
+        titles=partial(_titles, parts.places),
+        load_runbook=parts.runbooks,
+        states=board.runs,
+        describe=describe_secret,
+        chance=chance,
+    )
+
+
+def _player(parts: _Parts, entry: Entry) -> Player:
+    from respond.wiring.beside_server import player_of
+
+    titles = partial(_titles, parts.places)
+    player = player_of(parts.places, titles, entry.people, parts.clock, parts.log)
+    parts.closers.append(player.close)
+    return player
 
 
 def _warn(parts: _Parts, runbooks: Mapping[str, Runbook]) -> None:

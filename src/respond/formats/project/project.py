@@ -27,6 +27,8 @@ __all__ = [
     "KEYRING",
     "NOWHERE",
     "OIDC",
+    "STORE",
+    "STORE_KEY",
     "ConnectionConfig",
     "Credential",
     "HookConfig",
@@ -37,6 +39,7 @@ __all__ = [
     "Project",
     "ServerConfig",
     "SourceConfig",
+    "StoreConfig",
     "Where",
 ]
 
@@ -53,6 +56,12 @@ NOWHERE: Final = "none"
 
 OIDC: Final = "oidc"
 """Name of the credential with which the page's sign-on is asked for."""
+
+STORE: Final = "store"
+"""Name of the credential of the database that several machines share."""
+
+STORE_KEY: Final = "store-key"
+"""Name of the key that seals the secrets in it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +128,21 @@ class JournalConfig:
 
     path: str = ""
     keys: str = "keyring"
+
+
+@dataclass(frozen=True, slots=True)
+class StoreConfig:
+    """``[store]``: a database that several machines share. Without an address there is none.
+
+    Attributes:
+        url: ``postgresql://USER@HOST/DATABASE``, never with a password.
+        credential: Where its password is kept.
+        key: Where the key is kept that seals the secrets in it.
+    """
+
+    url: str = ""
+    credential: Credential = KEYRING
+    key: Credential = KEYRING
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,6 +286,7 @@ class Project:
     policy: Policy = field(default_factory=Policy)
     persons: tuple[PersonConfig, ...] = ()
     journal: JournalConfig = field(default_factory=JournalConfig)
+    store: StoreConfig = field(default_factory=StoreConfig)
     notify: NotifyConfig = field(default_factory=NotifyConfig)
     directories: tuple[str, ...] = ()
     links: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
@@ -286,6 +311,10 @@ class Project:
             named.update(source.references)
         if self.server.oidc is not None and self.server.oidc.secret != NOWHERE:
             named[OIDC] = self.server.oidc.secret
+        if self.store.url:
+            named[STORE_KEY] = self.store.key
+            if self.store.credential != NOWHERE:
+                named[STORE] = self.store.credential
         return named
 
     @property

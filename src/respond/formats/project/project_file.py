@@ -15,6 +15,7 @@ from collections.abc import Iterable, Mapping
 from datetime import date
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import parse_qs, urlsplit
 
 from respond.core.policy import Chat, Confirm, Policy, TwoPeople
 from respond.core.review_policy import AcceptedRisk, AttestedFact, ReviewPolicy, Rights
@@ -31,6 +32,7 @@ from respond.formats.project.project import (
     NotifyConfig,
     PersonConfig,
     Project,
+    StoreConfig,
     Where,
 )
 from respond.formats.project.server_tables import (
@@ -70,6 +72,7 @@ def parse_project(data: bytes, *, name: str, folder: Path | None = None) -> Proj
         policy=_policy(given),
         persons=_persons(given, faults),
         journal=_journal(given, folder, faults),
+        store=_store(given, faults),
         notify=NotifyConfig(**given.get("notify", {})),
         directories=tuple(given.get("directory", {}).get("connections", ())),
         links=_links(given, faults),
@@ -248,6 +251,28 @@ def _journal(given: Mapping[str, Any], folder: Path | None, faults: Faults) -> J
             faults.at(("journal", "path"), what)
         values["path"] = str(path)
     return JournalConfig(**values)
+
+
+def _store(given: Mapping[str, Any], faults: Faults) -> StoreConfig:
+    values = given.get("store", {})
+    if values.get("url"):
+        at, way = ("store", "url"), "'url' is postgresql://USER@HOST/DATABASE"
+        try:
+            place = urlsplit(values["url"])
+            said = (place.password, *parse_qs(place.query).get("password", ()))
+        except ValueError:
+            faults.at(at, "this is no address", way)
+            return StoreConfig()
+        if any(said):
+            what = "a password has no place in the address"
+            faults.at(at, what, "take it out, and replace it: it has been in a file; then: "
+                      "respond connect store")  # fmt: skip
+        if not place.path.strip("/"):
+            faults.at(at, "the address names no database", way)
+        if given.get("journal", {}).get("path"):
+            faults.at(("journal", "path"), "the journal is in the database that [store] names",
+                      "take 'path' out")  # fmt: skip
+    return StoreConfig(**values)
 
 
 def _popped(values: dict[str, Any], keys: Iterable[str]) -> dict[str, str]:

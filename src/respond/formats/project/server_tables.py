@@ -15,6 +15,8 @@ from respond.formats.faults import Faults, Path, did_you_mean
 from respond.formats.fitting import Fitted
 from respond.formats.project.project import (
     OIDC,
+    STORE,
+    STORE_KEY,
     HookConfig,
     OidcConfig,
     Project,
@@ -78,6 +80,11 @@ def check_server(project: Project, faults: Faults) -> None:
     if OIDC in project.connections and project.server.oidc is not None:
         what = f"the name '{OIDC}' is taken by the page's sign-on"
         faults.at(("connections", OIDC), what, "each has credentials of its own")
+    for name in {STORE, STORE_KEY} & {*project.connections, *project.sources}:
+        if project.store.url:
+            table = "connections" if name in project.connections else "sources"
+            what = f"the name '{name}' is taken by the database of [store]"
+            faults.at((table, name), what, "each has credentials of its own")
     for name, source in project.sources.items():
         if source.connection and source.connection not in project.connections:
             what = f"there is no connection '{showable(source.connection)}'"

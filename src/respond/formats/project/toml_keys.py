@@ -133,6 +133,15 @@ TABLES: Final[Mapping[str, Table]] = {
         "keys": Keyword(OneOf(("keyring", "file")), "Where the signing key is. file is for "
             "servers, and verify says so.", '"keyring"'),
     },
+    "store": {
+        "url": Keyword(TextLike("a PostgreSQL address, postgresql://USER@HOST/DATABASE",
+            r"postgres(ql)?://\S+"), "Database that holds journal and inbox for several machines, "
+            "without a password. Empty: they lie in files of this machine.", '""'),
+        "credential": Keyword(CredentialPlace(may_lack=True), "Where its password is kept, as "
+            "store; none where the server asks for none.", '"keyring"'),
+        "key": Keyword(CredentialPlace(), "Where the key is kept that seals every secret in the "
+            "database, as store-key. It never lies in the database.", '"keyring"'),
+    },
     "directory": {
         "connections": Keyword(Listed(PLAIN_NAME, is_set=True), "Connections of what signs people "
             "in; the one that signs them in comes first. None: a person acts there.", "[]"),
@@ -255,6 +264,7 @@ PROJECT: Final[Table] = {
     "policy": Keyword(RecordOf(TABLES["policy"])),
     "person": Keyword(Listed(RecordOf(TABLES["person"]))),
     "journal": Keyword(RecordOf(TABLES["journal"])),
+    "store": Keyword(RecordOf(TABLES["store"])),
     "directory": Keyword(RecordOf(TABLES["directory"])),
     "notify": Keyword(RecordOf(TABLES["notify"])),
     "sources": Keyword(MapOf(RecordOf(TABLES["sources.NAME"]), PLAIN_NAME.pattern, "source")),

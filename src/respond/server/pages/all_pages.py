@@ -7,7 +7,7 @@ somebody may answer is said there. What all pages share, and whom a run is hidde
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -27,11 +27,13 @@ from respond.server.pages.journal_page import JournalPage
 from respond.server.pages.left_open_answers import LeftOpenAnswers
 from respond.server.pages.list_page import ListPage
 from respond.server.pages.page_frame import PageFrame, PageSettings
+from respond.server.pages.play_page import PlayPage
 from respond.server.pages.run_answers import RunAnswers
 from respond.server.pages.run_page import RunPage
 from respond.server.pages.run_report import ReportPage
 from respond.server.pages.sign_on_page import BEGIN, SignOnPage
 from respond.server.pages.start_page import StartPage
+from respond.server.playing import Player
 from respond.server.signon import CALLBACK, SignOn
 from respond.server.workings import Workings
 
@@ -66,13 +68,12 @@ def pages(
     answers = RunAnswers(frame, run)
     left_open = LeftOpenAnswers(frame, run, workings.looks)
     journal, runs = JournalPage(frame), ListPage(frame)
-    door, begin = SignOnPage(frame), StartPage(frame)
+    door = SignOnPage(frame)
     seen, heard = frame.seen, frame.heard
     routes: list[BaseRoute] = [
         Route("/", seen(runs.home)),
         Route("/held", seen(runs.let_go), methods=["POST"]),
-        Route("/start", seen(begin.start), methods=["POST"]),
-        Route("/start", seen(begin.offer)),
+        *_rehearsing(frame),
         Route("/events", heard(runs.home_events)),
         Route("/audit", seen(journal.audit)),
         Route("/runs/{run}", seen(run.run)),
@@ -111,6 +112,20 @@ def pages(
         },
     )
     return [Mount("/", app=app)]
+
+
+def _rehearsing(frame: PageFrame) -> Iterator[BaseRoute]:
+    """Where a rehearsal is begun; what came of it is a run of this server, or has a page here."""
+    rehearses = frame.workings.rehearses
+    begin: StartPage | PlayPage
+    if isinstance(rehearses, Player):
+        begin = played = PlayPage(frame, rehearses)
+        yield Route("/start/events", frame.heard(played.events))
+        yield Route("/rehearsals/{run}", frame.seen(played.one))
+    else:
+        begin = StartPage(frame, rehearses)
+    yield Route("/start", frame.seen(begin.start), methods=["POST"])
+    yield Route("/start", frame.seen(begin.offer))
 
 
 class _ErrorPages:

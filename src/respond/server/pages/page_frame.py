@@ -38,7 +38,8 @@ class PageSettings:
 
     Attributes:
         url: Address as people reach it, without a slash at its end.
-        mode: ``real`` or ``rehearsal``; it stands at the head of every page.
+        mode: ``real`` or ``rehearsal``; it stands at the head of every page, but for those that
+            show nothing else than rehearsals.
         session_key: At least 32 random bytes, the same for as long as sessions shall live.
         company: Whose page this is, or empty.
     """
@@ -118,7 +119,6 @@ class PageFrame:
                 "path": request.url.path,
                 "here": request.url.path,
                 "outages": self._outages(request),
-                "practises": self.workings.practice.is_open,
                 **values,
             },
             status=status,

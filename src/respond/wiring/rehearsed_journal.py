@@ -1,0 +1,62 @@
+"""Open the journals of rehearsals: each has a folder of its own below the state folder."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from respond.errors import JournalUnusableError
+
+if TYPE_CHECKING:
+    from respond.adapters.store.journal_chain import ChainJournal
+
+__all__ = ["RUN_ID", "newest_rehearsals", "open_rehearsal"]
+
+RUN_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,40}")
+
+
+@contextmanager
+def open_rehearsal(folder: Path) -> Iterator[ChainJournal | None]:
+    """The journal in a rehearsal's folder; None where it fell before there was one.
+
+    A rehearsal's folder is the place of its journal, also when the file is gone from it.
+
+    Raises:
+        JournalUnusableError, JournalBrokenError: As ``Store.journal``.
+    """
+    from respond.adapters.clock import JumpedClock
+    from respond.adapters.store.journal_keys import known_at, place_of
+    from respond.company.rehearsal import OPERATOR
+    from respond.wiring.stores import rehearsal_store
+
+    clock, kept = JumpedClock(), rehearsal_store(folder)
+    has_bytes = kept.path.is_file() and kept.path.stat().st_size > 0
+    if not has_bytes and not known_at(place_of(kept.path), kept.keys):
+        yield None
+        return
+    try:
+        opened = kept.journal(clock=clock, actor=OPERATOR, create=False)
+    except JournalUnusableError as error:
+        if has_bytes:
+            raise
+        do = "put the file back, or practise anew: respond rehearse RUNBOOK"
+        raise JournalUnusableError(error.what, why=error.why, do=do) from error
+    with opened:
+        for last in opened.records(since=opened.head().size - 1):
+            clock.goes_on_from(last.mono_ms, last.boot)
+        yield opened
+
+
+def newest_rehearsals(folder: Path, count: int) -> list[str]:
+    """The rehearsals that were begun last, each with a journal of its own, the newest first."""
+    begun: dict[str, float] = {}
+    for each in folder.iterdir() if folder.is_dir() else ():
+        try:
+            if RUN_ID.fullmatch(each.name) and (each / "journal.db").is_file():
+                begun[each.name] = (each / "rehearsal.json").stat().st_mtime
+        except OSError:
+            continue  # Somebody removes it just now.
+    return sorted(begun, key=begun.__getitem__, reverse=True)[:count]
