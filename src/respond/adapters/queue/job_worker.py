@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 import psycopg
 from procrastinate import App, PsycopgConnector
-from procrastinate.exceptions import ProcrastinateException
-from procrastinate.jobs import DeleteJobCondition
+from procrastinate.exceptions import ConnectorException, ProcrastinateException
+from procrastinate.jobs import DeleteJobCondition, Status
+from procrastinate.jobs import Job as ProcrastinateJob
 from procrastinate.manager import JobManager
 from procrastinate.worker import Worker
 
@@ -44,6 +45,10 @@ _NEVER_S: Final = 86_400.0
 _BEAT: Final = """
 UPDATE procrastinate_workers SET last_heartbeat = now() WHERE id = %(worker_id)s RETURNING id
 """
+_DONE: Final = """
+SELECT procrastinate_finish_job_v1(id, %(status)s, true) FROM procrastinate_jobs
+WHERE id = %(id)s AND status = 'doing' AND worker_id = %(worker)s
+"""
 _FAULTS: Final = (ProcrastinateException, psycopg.Error, TimeoutError)
 
 
@@ -64,10 +69,11 @@ class _Signs(JobManager):
         self._lease = lease
         self._hold = hold
         self._held = contextlib.ExitStack()
+        self._worker = 0
 
     async def register_worker(self) -> int:
         asked_ms = self._lease.asked()
-        worker = await super().register_worker()
+        self._worker = worker = await super().register_worker()
         self._held.enter_context(self._hold(name_of(worker)))
         self._lease.confirmed(asked_ms)
         return worker
@@ -84,6 +90,23 @@ class _Signs(JobManager):
             self._lease.end()
             raise TakenForDeadError
         self._lease.confirmed(asked_ms)
+
+    async def fetch_job(
+        self, queues: Iterable[str] | None, worker_id: int
+    ) -> ProcrastinateJob | None:
+        """Take a job; raises as ``update_heartbeat``."""
+        try:
+            return await super().fetch_job(queues, worker_id)
+        except ConnectorException as error:
+            if not isinstance(error.__cause__, psycopg.errors.ForeignKeyViolation):
+                raise
+            self._lease.end()
+            raise TakenForDeadError from error
+
+    async def finish_job(self, job: ProcrastinateJob, status: Status, delete_job: bool) -> None:  # noqa: FBT001 - theirs
+        """Take a job away that is done; one that others took over by now is theirs."""
+        given = {"id": job.id, "status": status.value, "worker": self._worker}
+        await self.connector.execute_query_async(_DONE, **given)
 
     def let_go(self) -> None:
         self._lease.end()
@@ -119,16 +142,21 @@ class JobWorker:
         Raises:
             JournalUnusableError: The database could not be reached any more.
         """
+        self.database.connect().close()  # What is wrong with it is said in its own words.
         try:
             asyncio.run(self._run())
+        except TakenForDeadError:
+            return
         except _FAULTS as error:
-            raise explain(error.__cause__ or error, self.database.name) from error
+            cause = error.__cause__
+            known = cause if isinstance(cause, Exception) else error
+            raise explain(known, self.database.name) from error
 
     def stop(self) -> None:
         """Take no other job. It may be called from any thread."""
         self._stopped = True
         if self._worker is not None:
-            self._worker.stop()
+            self._worker.stop()  # type: ignore[no-untyped-call]  # not typed there
 
     async def _run(self) -> None:
         connector = PsycopgConnector(
@@ -137,6 +165,7 @@ class JobWorker:
             min_size=1,
             max_size=_CONNECTIONS_MAX,
             timeout=_CONNECTION_S,
+            configure=_each_for_itself,
         )
         app = App(connector=connector)
         signs = app.job_manager = _Signs(connector, self.lease, self.hold)
@@ -147,7 +176,7 @@ class JobWorker:
         async with app.open_async():
             self._worker = Worker(
                 app,
-                queues=self.queues,
+                queues=list(self.queues),
                 concurrency=self.at_once,
                 fetch_job_polling_interval=_LOOK_S,
                 abort_job_polling_interval=_NEVER_S,
@@ -159,10 +188,15 @@ class JobWorker:
             )
             try:
                 if not self._stopped:
-                    await self._worker.run()
+                    await self._worker.run()  # type: ignore[no-untyped-call]  # the same
             finally:
                 self._worker = None
                 signs.let_go()
+
+
+async def _each_for_itself(connection: psycopg.AsyncConnection[Any]) -> None:
+    """No statement waits in a transaction for this process to go on."""
+    await connection.set_autocommit(True)
 
 
 def _with_words(do: Do) -> Callable[..., None]:

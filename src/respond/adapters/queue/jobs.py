@@ -29,7 +29,6 @@ __all__ = [
     "EVERYBODY",
     "Job",
     "Task",
-    "aside",
     "grant",
     "install",
     "is_installed",
