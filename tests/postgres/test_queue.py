@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 from respond.adapters.clock import SystemClock
-from respond.adapters.queue import jobs
+from respond.adapters.queue import team_jobs as jobs
 from respond.adapters.queue.job_worker import JobWorker
-from respond.adapters.queue.jobs import EVERYBODY, Job, Task
+from respond.adapters.queue.team_jobs import EVERYBODY, TeamJob, Task
 from respond.adapters.queue.lease import Lease
 from respond.adapters.queue.team_queue import TeamQueue
 from respond.adapters.store.journal_chain import ChainRow
@@ -64,8 +64,8 @@ class Hand:
         soon(lambda: len(self.done) >= count)
 
 
-def soon(found: Callable[[], object]) -> None:
-    end = time.monotonic() + LIMIT_S
+def soon(found: Callable[[], object], limit_s: float = LIMIT_S) -> None:
+    end = time.monotonic() + limit_s
     while not found():
         assert time.monotonic() < end
         threading.Event().wait(0.005)
@@ -112,17 +112,24 @@ def row(kind: Kind, data: str = "{}") -> ChainRow:
     return ChainRow(1, body, b"", b"", kind.value, RUN, "", "")
 
 
+def base_of(database: Database) -> str:
+    return database.url.partition("@/")[2].partition("?")[0]
+
+
 def age(postgres: PostgresCluster, database: Database, seconds: int) -> None:
     """Let the last sign of life of every worker be so long ago."""
-    with postgres.admin(database.url.partition("@/")[2].partition("?")[0]) as admin:
+    with postgres.admin(base_of(database)) as admin:
         admin.execute(f"SET search_path = {SCHEMA_NAME}")
-        earlier = "last_heartbeat - make_interval(secs => %s)"
-        admin.execute(f"UPDATE procrastinate_workers SET last_heartbeat = {earlier}", (seconds,))
+        admin.execute(
+            "UPDATE procrastinate_workers"
+            " SET last_heartbeat = last_heartbeat - make_interval(secs => %s)",
+            (seconds,),
+        )
 
 
 def test_a_job_is_done_and_gone(database: Database, queue: TeamQueue) -> None:
     """It gets what was put there with it; nothing of it stays, nor of who did it."""
-    queue.put(Job(Task.ADVANCE, RUN, {"tried": 2}))
+    queue.put(TeamJob(Task.ADVANCE, RUN, {"tried": 2}))
     with hand(database) as worker:
         worker.until(1)
         assert worker.lease.holds()
@@ -134,37 +141,39 @@ def test_a_job_is_done_and_gone(database: Database, queue: TeamQueue) -> None:
 
 def test_one_job_of_a_name_waits_and_is_put_forward(queue: TeamQueue) -> None:
     """What is due now is not kept waiting by what was due later, and nothing piles up."""
-    queue.put(Job(Task.ADVANCE, RUN), in_s=3600)
+    queue.put(TeamJob(Task.ADVANCE, RUN), in_s=3600)
     assert queue.backlog().waiting == 0
-    queue.put(Job(Task.ADVANCE, RUN), in_s=7200)
-    queue.put(Job(Task.ADVANCE, RUN))
-    queue.put(Job(Task.ADVANCE, RUN), in_s=60)
+    queue.put(TeamJob(Task.ADVANCE, RUN), in_s=7200)
+    queue.put(TeamJob(Task.ADVANCE, RUN))
+    queue.put(TeamJob(Task.ADVANCE, RUN), in_s=60)
     assert queue.names() == {f"advance {RUN}"}
     found = queue.backlog()
     assert (found.waiting, found.aside) == (1, 0)
 
 
-def test_workers_are_told_of_what_is_put_there_and_put_forward(queue: TeamQueue) -> None:
+def test_workers_are_told_of_what_is_put_there_and_put_forward(
+    postgres: PostgresCluster, queue: TeamQueue
+) -> None:
     """None waits for the next time that it looks."""
-    with queue.database.connect() as listens:
+    with postgres.admin(base_of(queue.database)) as listens:
         listens.execute(f'LISTEN "procrastinate_queue_v1#{EVERYBODY}"')
-        queue.put(Job(Task.ADVANCE, RUN), in_s=3600)
-        queue.put(Job(Task.ADVANCE, RUN))
-        queue.put(Job(Task.ADVANCE, RUN))
+        queue.put(TeamJob(Task.ADVANCE, RUN), in_s=3600)
+        queue.put(TeamJob(Task.ADVANCE, RUN))
+        queue.put(TeamJob(Task.ADVANCE, RUN))
         told = [each.payload for each in listens.notifies(timeout=0.2)]
     assert len(told) == 2
 
 
 def test_a_job_begins_after_what_made_it_due_is_there(database: Database, queue: TeamQueue) -> None:
     """Also one that waited before: it is held until the commit, and gone with a rollback."""
-    queue.put(Job(Task.ADVANCE, RUN))
+    queue.put(TeamJob(Task.ADVANCE, RUN))
     with database.connect() as other:
         with other.transaction(force_rollback=True):
-            jobs.put(other, Job(Task.ADVANCE, "CK-BBBB"))
+            jobs.put(other, TeamJob(Task.ADVANCE, "CK-BBBB"))
         with other.transaction(), hand(database) as worker:
-            jobs.put(other, Job(Task.ADVANCE, RUN))
+            jobs.put(other, TeamJob(Task.ADVANCE, RUN))
             soon(worker.lease.holds)
-            queue.put(Job(Task.TAKE_IN))
+            queue.put(TeamJob(Task.TAKE_IN))
             worker.until(1)
             assert worker.done == [("take-in", {"about": ""})]
     with hand(database) as worker:
@@ -181,11 +190,11 @@ def test_of_a_run_one_job_goes_on_at_a_time(database: Database, queue: TeamQueue
             first.set()
             assert over.wait(LIMIT_S)
 
-    queue.put(Job(Task.ADVANCE, RUN))
+    queue.put(TeamJob(Task.ADVANCE, RUN))
     with hand(database, act) as worker, hand(database, act) as second:
         assert first.wait(LIMIT_S)
-        queue.put(Job(Task.ADVANCE, RUN))
-        queue.put(Job(Task.ADVANCE, "CK-BBBB"))
+        queue.put(TeamJob(Task.ADVANCE, RUN))
+        queue.put(TeamJob(Task.ADVANCE, "CK-BBBB"))
         soon(lambda: queue.names() == {f"advance {RUN}"})
         assert len(worker.done) + len(second.done) == 2
         over.set()
@@ -229,9 +238,9 @@ def test_only_those_take_what_is_put_aside_who_can_do_it(
 ) -> None:
     """Another job about the same, put there meanwhile, goes with it; `doctor` sees it wait."""
     there = f"{jobs.ASIDE}0123456789abcdef"
-    queue.put(Job(Task.ADVANCE, RUN), queue=there)
-    queue.put(Job(Task.ADVANCE, RUN))
-    queue.put(Job(Task.TAKE_IN))
+    queue.put(TeamJob(Task.ADVANCE, RUN), queue=there)
+    queue.put(TeamJob(Task.ADVANCE, RUN))
+    queue.put(TeamJob(Task.TAKE_IN))
     with hand(database) as worker:
         soon(lambda: queue.names() == {f"advance {RUN}"})
         assert [name for name, _ in worker.done] == ["take-in"]
@@ -251,14 +260,14 @@ def test_others_go_on_with_what_the_dead_were_doing(
         began.set()
         assert over.wait(LIMIT_S)
 
-    queue.put(Job(Task.ADVANCE, RUN, {"tried": 1}))
-    with hand(database, act) as zombie:
+    queue.put(TeamJob(Task.ADVANCE, RUN, {"tried": 1}))
+    with hand(database, act, at_once=1) as zombie:
         assert began.wait(LIMIT_S)
         assert queue.take_over(ended.append) == []
         age(postgres, database, 4)
         assert queue.take_over(ended.append) == [f"advance {RUN}"]
         assert [name.partition(" ")[0] for name in ended] == ["worker"]
-        soon(lambda: not zombie.lease.holds())
+        soon(lambda: not zombie.lease.holds(), LIMIT_S / 2)
         with hand(database) as other:
             other.until(1)
             assert other.done == [("advance", {"about": RUN, "tried": 1})]
@@ -277,10 +286,10 @@ def test_what_waits_for_a_dead_workers_job_takes_its_place(
         began.set()
         assert over.wait(LIMIT_S)
 
-    queue.put(Job(Task.ADVANCE, RUN))
+    queue.put(TeamJob(Task.ADVANCE, RUN))
     with hand(database, act):
         assert began.wait(LIMIT_S)
-        queue.put(Job(Task.ADVANCE, RUN), in_s=3600)
+        queue.put(TeamJob(Task.ADVANCE, RUN), in_s=3600)
         age(postgres, database, 4)
         queue.take_over(lambda _: None)
         assert queue.backlog().waiting == 1
@@ -297,11 +306,11 @@ def test_a_worker_that_is_told_to_stop_ends_what_it_does(
         began.set()
         assert over.wait(LIMIT_S)
 
-    queue.put(Job(Task.ADVANCE, RUN))
+    queue.put(TeamJob(Task.ADVANCE, RUN))
     with hand(database, act) as worker:
         assert began.wait(LIMIT_S)
         worker.worker.stop()
-        queue.put(Job(Task.TAKE_IN))
+        queue.put(TeamJob(Task.TAKE_IN))
         over.set()
     assert queue.names() == {"take-in"}
     assert queue.take_over(lambda _: None) == []

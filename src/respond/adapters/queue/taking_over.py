@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
-from respond.adapters.queue.jobs import Job, Task, put
+from respond.adapters.queue.team_jobs import TeamJob, Task, put
 from respond.adapters.queue.lease import STALLED_S
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def take_over(connection: Connection, end: Callable[[str], object]) -> list[str]
         connection.execute(_DEAD, given)
         for number, task, args in connection.execute(_LEFT, given).fetchall():
             more = {name: value for name, value in args.items() if name != "about"}
-            job = Job(Task(task), args["about"], more)
+            job = TeamJob(Task(task), args["about"], more)
             # Not procrastinate's retry: another job of the same name may wait by now.
             connection.execute(_DROP, {"id": number})
             put(connection, job)

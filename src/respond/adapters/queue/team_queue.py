@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import psycopg
 
-from respond.adapters.queue.jobs import ASIDE, Job, put
+from respond.adapters.queue.team_jobs import ASIDE, TeamJob, put
 from respond.adapters.queue.taking_over import take_over
 from respond.adapters.store.postgres import explain
 
@@ -60,7 +60,7 @@ class TeamQueue:
     _lock: threading.Lock = field(default_factory=threading.Lock, init=False)
     _db: DatabaseConnection | None = field(default=None, init=False)
 
-    def put(self, job: Job, *, in_s: float | None = None, queue: str = "") -> None:
+    def put(self, job: TeamJob, *, in_s: float | None = None, queue: str = "") -> None:
         """As ``jobs.put``, in a transaction of its own.
 
         Raises:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 __all__ = [
     "ASIDE",
     "EVERYBODY",
-    "Job",
+    "TeamJob",
     "Task",
     "grant",
     "install",
@@ -61,7 +61,7 @@ _INBOX: Final = "inbox"
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
+class TeamJob:
     """One thing to do.
 
     Attributes:
@@ -108,7 +108,7 @@ FROM put WHERE waited AND scheduled_at IS NULL
 
 def put(
     connection: Connection,
-    job: Job,
+    job: TeamJob,
     *,
     in_s: float | None = None,
     queue: str = "",
@@ -150,7 +150,7 @@ def on_record(connection: Connection, row: ChainRow) -> None:
     Whether a server carries the run on is not known here: a job that finds nothing due ends.
     """
     for task in _due(row):
-        put(connection, Job(task, row.run))
+        put(connection, TeamJob(task, row.run))
 
 
 def _due(row: ChainRow) -> tuple[Task, ...]:
@@ -173,7 +173,7 @@ def _data(row: ChainRow) -> Mapping[str, Any]:
 
 def on_delivery(connection: Connection) -> None:
     """Put the job there that takes in what a delivery brought, in its transaction."""
-    put(connection, Job(Task.TAKE_IN))
+    put(connection, TeamJob(Task.TAKE_IN))
 
 
 # --- the tables -----------------------------------------------------------------------------------
