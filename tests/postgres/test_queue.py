@@ -14,8 +14,8 @@ import pytest
 from respond.adapters.clock import SystemClock
 from respond.adapters.queue import team_jobs as jobs
 from respond.adapters.queue.job_worker import JobWorker
-from respond.adapters.queue.team_jobs import EVERYBODY, TeamJob, Task
 from respond.adapters.queue.lease import Lease
+from respond.adapters.queue.team_jobs import EVERYBODY, Task, TeamJob
 from respond.adapters.queue.team_queue import TeamQueue
 from respond.adapters.store.journal_chain import ChainRow
 from respond.adapters.store.postgres import SCHEMA_NAME, Database

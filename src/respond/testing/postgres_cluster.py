@@ -81,7 +81,7 @@ class PostgresCluster:
         return self
 
     def __exit__(self, *_: object) -> None:
-        # Nobody needs what is in it: a checkpoint can take half a minute on a busy disk.
+        # What is thrown away need not be written down first.
         self.stop(signal.SIGQUIT, remove=True)
 
     # --- the server -----------------------------------------------------------------------------

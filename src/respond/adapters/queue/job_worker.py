@@ -21,9 +21,9 @@ from procrastinate.jobs import Job as ProcrastinateJob
 from procrastinate.manager import JobManager
 from procrastinate.worker import Worker
 
-from respond.adapters.queue.team_jobs import Task
 from respond.adapters.queue.lease import BEAT_S, Lease
 from respond.adapters.queue.taking_over import name_of
+from respond.adapters.queue.team_jobs import Task
 from respond.adapters.store.postgres import explain
 
 if TYPE_CHECKING:

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
-from respond.adapters.queue.team_jobs import TeamJob, Task, put
 from respond.adapters.queue.lease import STALLED_S
+from respond.adapters.queue.team_jobs import Task, TeamJob, put
 
 if TYPE_CHECKING:
     import psycopg

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 __all__ = [
     "ASIDE",
     "EVERYBODY",
-    "TeamJob",
     "Task",
+    "TeamJob",
     "grant",
     "install",
     "is_installed",

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import psycopg
 
-from respond.adapters.queue.team_jobs import ASIDE, TeamJob, put
 from respond.adapters.queue.taking_over import take_over
+from respond.adapters.queue.team_jobs import ASIDE, TeamJob, put
 from respond.adapters.store.postgres import explain
 
 if TYPE_CHECKING:
