@@ -2,6 +2,9 @@
 
 The only module that runs it. What a job does is handed in, and answers for itself: a job is over
 when it returns, and none is ever tried again by itself, since what is due is put there anew.
+
+procrastinate is imported when a worker runs, and not before: something that it needs starts a
+program while it is imported, to find out about the machine.
 """
 
 from __future__ import annotations
@@ -11,15 +14,9 @@ import contextlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import psycopg
-from procrastinate import App, PsycopgConnector
-from procrastinate.exceptions import ConnectorException, ProcrastinateException
-from procrastinate.jobs import DeleteJobCondition, Status
-from procrastinate.jobs import Job as ProcrastinateJob
-from procrastinate.manager import JobManager
-from procrastinate.worker import Worker
 
 from respond.adapters.queue.lease import BEAT_S, Lease
 from respond.adapters.queue.taking_over import name_of
@@ -28,6 +25,10 @@ from respond.adapters.store.postgres import explain
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
+
+    from procrastinate.jobs import Job, Status
+    from procrastinate.manager import JobManager
+    from procrastinate.worker import Worker
 
     from respond.adapters.store.postgres import Database
 
@@ -49,34 +50,39 @@ _DONE: Final = """
 SELECT procrastinate_finish_job_v1(id, %(status)s, true) FROM procrastinate_jobs
 WHERE id = %(id)s AND status = 'doing' AND worker_id = %(worker)s
 """
-_FAULTS: Final = (ProcrastinateException, psycopg.Error, TimeoutError)
 
 
 class TakenForDeadError(Exception):
     """Others have taken this worker's jobs over: it was silent for too long."""
 
 
-class _Signs(JobManager):
-    """Where procrastinate gives its signs of life; what is confirmed of them keeps the lease."""
+class _Signs:
+    """procrastinate's own manager of jobs, whose signs of life keep the lease when confirmed.
+
+    Everything else goes on to that one.
+    """
 
     def __init__(
         self,
-        connector: PsycopgConnector,
+        manager: JobManager,
         lease: Lease,
         hold: Callable[[str], AbstractContextManager[object]],
     ) -> None:
-        super().__init__(connector)
+        self._manager = manager
         self._lease = lease
         self._hold = hold
         self._held = contextlib.ExitStack()
         self._worker = 0
 
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._manager, name)
+
     async def register_worker(self) -> int:
         asked_ms = self._lease.asked()
-        self._worker = worker = await super().register_worker()
-        self._held.enter_context(self._hold(name_of(worker)))
+        self._worker = await self._manager.register_worker()
+        self._held.enter_context(self._hold(name_of(self._worker)))
         self._lease.confirmed(asked_ms)
-        return worker
+        return self._worker
 
     async def update_heartbeat(self, worker_id: int) -> None:
         """Give a sign of life.
@@ -85,28 +91,28 @@ class _Signs(JobManager):
             TakenForDeadError: Nobody waits for it any more; the worker stops, and begins anew.
         """
         asked_ms = self._lease.asked()
-        rows = await self.connector.execute_query_all_async(_BEAT, worker_id=worker_id)
+        rows = await self._manager.connector.execute_query_all_async(_BEAT, worker_id=worker_id)
         if not rows:
             self._lease.end()
             raise TakenForDeadError
         self._lease.confirmed(asked_ms)
 
-    async def fetch_job(
-        self, queues: Iterable[str] | None, worker_id: int
-    ) -> ProcrastinateJob | None:
+    async def fetch_job(self, queues: Iterable[str] | None, worker_id: int) -> Job | None:
         """Take a job; raises as ``update_heartbeat``."""
+        from procrastinate.exceptions import ConnectorException  # noqa: PLC0415 - see above
+
         try:
-            return await super().fetch_job(queues, worker_id)
+            return await self._manager.fetch_job(queues, worker_id)
         except ConnectorException as error:
             if not isinstance(error.__cause__, psycopg.errors.ForeignKeyViolation):
                 raise
             self._lease.end()
             raise TakenForDeadError from error
 
-    async def finish_job(self, job: ProcrastinateJob, status: Status, delete_job: bool) -> None:  # noqa: FBT001 - theirs
+    async def finish_job(self, job: Job, status: Status, delete_job: bool) -> None:  # noqa: FBT001 - theirs
         """Take a job away that is done; one that others took over by now is theirs."""
         given = {"id": job.id, "status": status.value, "worker": self._worker}
-        await self.connector.execute_query_async(_DONE, **given)
+        await self._manager.connector.execute_query_async(_DONE, **given)
 
     def let_go(self) -> None:
         self._lease.end()
@@ -142,12 +148,14 @@ class JobWorker:
         Raises:
             JournalUnusableError: The database could not be reached any more.
         """
+        from procrastinate.exceptions import ProcrastinateException  # noqa: PLC0415 - see above
+
         self.database.connect().close()  # What is wrong with it is said in its own words.
         try:
             asyncio.run(self._run())
         except TakenForDeadError:
             return
-        except _FAULTS as error:
+        except (ProcrastinateException, psycopg.Error, TimeoutError) as error:
             cause = error.__cause__
             known = cause if isinstance(cause, Exception) else error
             raise explain(known, self.database.name) from error
@@ -159,6 +167,10 @@ class JobWorker:
             self._worker.stop()  # type: ignore[no-untyped-call]  # not typed there
 
     async def _run(self) -> None:
+        from procrastinate import App, PsycopgConnector  # noqa: PLC0415 - see above
+        from procrastinate.jobs import DeleteJobCondition  # noqa: PLC0415 - the same
+        from procrastinate.worker import Worker  # noqa: PLC0415 - the same
+
         connector = PsycopgConnector(
             conninfo="",
             kwargs=self.database.way_in,
@@ -168,7 +180,8 @@ class JobWorker:
             configure=_each_for_itself,
         )
         app = App(connector=connector)
-        signs = app.job_manager = _Signs(connector, self.lease, self.hold)
+        signs = _Signs(app.job_manager, self.lease, self.hold)
+        app.job_manager = cast("JobManager", signs)
         for task, do in self.do.items():
             app.task(name=task.value)(_with_words(do))
         threads = ThreadPoolExecutor(self.at_once, thread_name_prefix="job")
@@ -188,7 +201,7 @@ class JobWorker:
             )
             try:
                 if not self._stopped:
-                    await self._worker.run()  # type: ignore[no-untyped-call]  # the same
+                    await self._worker.run()  # type: ignore[no-untyped-call]  # as above
             finally:
                 self._worker = None
                 signs.let_go()
