@@ -260,6 +260,8 @@ def _print_help(command: Any, words: list[str], places: Places) -> None:
 
 
 _YOUNG_OBJECTS = 100_000
+_INTERRUPTED = 130
+"""What the command line library makes of a Ctrl-C, without a word."""
 """How many objects are made before circles of them that nobody holds are looked for.
 
 Imports and a runbook make tens of thousands that stay: at the usual 700, a tenth of the processor
@@ -323,6 +325,8 @@ def _run(words: list[str]) -> int:
         return int(ExitCode.DONE)
     command, name, words = _straight_to(command, words, places)
     result = command.main(args=words, prog_name=name, standalone_mode=False, obj=places)
+    if result == _INTERRUPTED:
+        raise KeyboardInterrupt
     return int(result or 0)
 
 
