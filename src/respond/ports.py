@@ -426,6 +426,8 @@ class ServerMemory(Protocol):
         """Let nobody else at any of the servers be in a block of the same name meanwhile."""
         ...
 
+    def close(self) -> None: ...
+
 
 class Inbox(Protocol):
     """What came in, until the journal says what became of it. What ``keep`` returns is durable.
