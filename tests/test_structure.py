@@ -305,6 +305,19 @@ def test_importing_the_package_loads_nothing_heavy() -> None:
         assert not top & heavy, name
 
 
+def test_records_are_made_the_quick_way() -> None:
+    """In the rooms whose records every command begins with: there are hundreds of them."""
+    for path in FILES:
+        if room(path) in {"core", "engine", "formats", "systems", "views"}:
+            made = {
+                alias.name
+                for node in nodes(path, ast.ImportFrom)
+                if node.module == "dataclasses"
+                for alias in node.names
+            }
+            assert "dataclass" not in made or path.name == "quick_dataclasses.py", path
+
+
 # --- one home for each vendor -------------------------------------------------------------------
 
 OUR_WORDS = {"command", "directory", "email", "http", "people", "sinks"}
