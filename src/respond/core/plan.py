@@ -10,12 +10,13 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import Enum
 from functools import cached_property
 from itertools import pairwise
 from typing import Any, Final
 
+from respond.core.quick_dataclasses import dataclass
 from respond.core.runbook import Phase
 from respond.core.script import (
     Auth,
@@ -130,14 +131,17 @@ class PlannedWrite:
         return frozenset((self.subject, *self.also))
 
 
+_LEAVES: Final = frozenset({type(None), bool, int, str})
+
+
 def _plain(value: Any) -> Any:
     """A handle's identity without its digest: the value behind it may not exist yet."""
     # By exact type first: this runs for every value of every write.
     kind = type(value)
-    if kind is str or value is None or kind is bool or kind is int:
+    if kind in _LEAVES:
         return value
     if kind is dict:
-        return {str(k): _plain(v) for k, v in value.items()}
+        return {str(k): v if type(v) in _LEAVES else _plain(v) for k, v in value.items()}
     match value:
         case SecretHandle(name=name):
             return {"secret": name}
