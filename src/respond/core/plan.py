@@ -315,6 +315,21 @@ class Plan:
     @property
     def canonical(self) -> dict[str, Any]:
         """What the digest covers: all that decides what will be written, no mere words."""
+        return {**self._head, "steps": [_bound(step) for step in self.steps]}
+
+    @property
+    def digest(self) -> str:
+        """That of ``canonical``, a step after the other: a large plan is not held once more."""
+        head, tail = _FIXED.encode({**self._head, "steps": []}).rsplit("[]", 1)
+        digest = hashlib.sha256(f"{head}[".encode("utf-8", "surrogatepass"))
+        for n, step in enumerate(self.steps):
+            text = f"{',' if n else ''}{_FIXED.encode(_bound(step))}"
+            digest.update(text.encode("utf-8", "surrogatepass"))
+        digest.update(f"]{tail}".encode())
+        return digest.hexdigest()
+
+    @property
+    def _head(self) -> dict[str, Any]:
         return {
             "v": 1,
             "runbook": self.runbook,
@@ -325,26 +340,7 @@ class Plan:
             "policy": _plain(dict(self.policy)),
             # Plans of before bound none, and keep their digest.
             **({"connections": _plain(self.bound)} if self.bound else {}),
-            "steps": [
-                {
-                    "address": step.address,
-                    "action": step.action,
-                    "effect": step.effect.value,
-                    "state": step.state.value,
-                    "arguments": _plain(dict(step.arguments)),
-                    "limit": step.limit,
-                    "writes": [
-                        {"key": write.key, "hands": write.hands, "undo": write.undo}
-                        for write in step.writes
-                    ],
-                }
-                for step in self.steps
-            ],
         }
-
-    @property
-    def digest(self) -> str:
-        return digest_of(self.canonical)
 
     @property
     def does_anything(self) -> bool:
@@ -390,6 +386,18 @@ class Plan:
             for name in {step.address, step.group} - {""}:
                 found.setdefault(name, []).append(step)
         return {name: tuple(steps) for name, steps in found.items()}
+
+
+def _bound(step: PlannedStep) -> dict[str, Any]:
+    return {
+        "address": step.address,
+        "action": step.action,
+        "effect": step.effect.value,
+        "state": step.state.value,
+        "arguments": _plain(dict(step.arguments)),
+        "limit": step.limit,
+        "writes": [{"key": w.key, "hands": w.hands, "undo": w.undo} for w in step.writes],
+    }
 
 
 def moved(was: Mapping[str, Mapping[str, str]], now: Mapping[str, Mapping[str, str]]) -> list[str]:
