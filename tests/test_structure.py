@@ -223,6 +223,37 @@ def _is_text(node: ast.Expr) -> bool:
     return isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
 
 
+@pytest.mark.promise("P20")
+def test_nothing_that_goes_somewhere_is_made_without_a_way() -> None:
+    """Except to this very machine: rehearsals, and what tests import."""
+    made = {"Endpoint", "SmtpServer", "SignOnSettings"}
+    without: list[str] = []
+    for path in FILES:
+        for node in nodes(path, ast.Call) if room(path) != "testing" else ():
+            if getattr(node.func, "id", "") in made:
+                given = {each.arg: each.value for each in node.keywords}
+                here = getattr(given.get("loopback_ok"), "value", None) is True
+                if "way" not in given and not here:
+                    without.append(f"{path.name}:{ast.unparse(node.func)}")
+    assert without == ["server.py:SignOnSettings"], "the rehearsal's own identity provider"
+
+
+@pytest.mark.promise("P26")
+def test_no_plug_in_is_looked_for() -> None:
+    """What is not in the source does not exist: no entry points, no scan of folders for code.
+
+    The one scan is of the examples inside of the package, for ``respond actions check``.
+    """
+    looks = {"entry_points", "iter_entry_points", "iter_modules", "walk_packages", "run_path"}
+    for path in FILES:
+        if path.name == "exchanges.py":
+            continue
+        for node in nodes(path, ast.Attribute, ast.Name):
+            name = node.attr if isinstance(node, ast.Attribute) else node.id
+            assert name not in looks, f"{path.name}: {name}"
+            assert not (isinstance(node, ast.Name) and name in {"eval", "exec"}), path.name
+
+
 def test_httpx_is_imported_in_one_adapter() -> None:
     """So that a successor can replace it there."""
     users = {p.name for p in FILES if any(n.split(".")[0] == "httpx" for n in imports(p))}

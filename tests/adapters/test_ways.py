@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import asyncio
 import json
 import socket
@@ -14,7 +13,6 @@ from typing import Any
 import pytest
 from tests.adapters.test_smtp import STARTTLS, MailServer, send
 
-import respond
 from respond.adapters.http.transport import Endpoint, HttpTransport
 from respond.adapters.secrets.redactor import Redactor
 from respond.adapters.sockets import InwardError, outward
@@ -324,27 +322,6 @@ client_id = "page"
         (str(tmp_path / "company.pem"), "http://proxy.example.com:3128")
     }
     assert mail.ehlo == "example.com"
-
-
-@pytest.mark.promise("P20")
-@pytest.mark.long
-def test_nothing_that_goes_somewhere_is_made_without_a_way() -> None:
-    """Except to this very machine: rehearsals, and what tests import."""
-    made = {"Endpoint", "SmtpServer", "SignOnSettings"}
-    without: list[str] = []
-    for path in Path(respond.__file__).parent.rglob("*.py"):
-        if "testing" in path.parts:
-            continue
-        for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.Call) and getattr(node.func, "id", "") in made:
-                given = {each.arg for each in node.keywords}
-                here = any(
-                    each.arg == "loopback_ok" and getattr(each.value, "value", None) is True
-                    for each in node.keywords
-                )
-                if "way" not in given and not here:
-                    without.append(f"{path.name}:{ast.unparse(node.func)}")
-    assert without == ["server.py:SignOnSettings"], "the rehearsal's own identity provider"
 
 
 # --- inside ---------------------------------------------------------------------------------------

@@ -3,7 +3,7 @@
 A moment lies before and after each append, each intent and each request. The verdict is in
 ``respond.testing.crashing``: the same company with each effect once, or exit 5 with the reason.
 
-CI takes one moment in thirty, others on the next day; ``--every-point`` (``make campaign``) takes
+CI takes one moment in eighty, others on the next day; ``--every-point`` (``make campaign``) takes
 them all.
 """
 
@@ -20,7 +20,7 @@ from respond.testing.crashing import HANDS, RUNBOOKS, crash_and_resume, undistur
 
 SEED = 20261123
 DOUBLES = 30
-"""Double crashes for each runbook and hands, one in fifteen a day; all are some 15,000."""
+"""Double crashes for each runbook and hands, one in thirty a day; all are some 15,000."""
 
 pytestmark = [pytest.mark.campaign("C2"), pytest.mark.promise("P2", "P3")]
 every_runbook = pytest.mark.parametrize("name", RUNBOOKS)
@@ -42,7 +42,7 @@ def test_a_run_that_is_killed_anywhere_ends_as_if_it_was_not(
     count = len(base.moments[0])
     wrong: list[str] = []
     stopped = 0
-    kills = todays(range(count), 30)
+    kills = todays(range(count), 80)
     for kill in kills:
         ran = crash_and_resume(tmp_path / str(kill), name, HANDS[hands], [kill])
         stopped += ran.code is ExitCode.UNKNOWN
@@ -70,7 +70,7 @@ def test_a_resume_that_is_killed_ends_as_if_it_was_not(
     count = len(base.moments[0])
     chance = random.Random(f"{SEED} {name} {hands}")  # noqa: S311 - a sample, no secret
     firsts = [chance.randrange(count) for _ in range(DOUBLES)]
-    points = todays([[first, chance.randrange(max(1, count - first))] for first in firsts], 15)
+    points = todays([[first, chance.randrange(max(1, count - first))] for first in firsts], 30)
     wrong: list[str] = []
     for n, kills in enumerate(points):
         ran = crash_and_resume(tmp_path / str(n), name, HANDS[hands], kills)

@@ -218,7 +218,7 @@ def moments(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
 
 
 @pytest.mark.long
-@pytest.mark.share(2)
+@pytest.mark.share(4)
 @pytest.mark.promise("P3")
 @pytest.mark.parametrize(
     "moment", ["before planned", "after planned", "after intent revoke", "before observed revoke"]

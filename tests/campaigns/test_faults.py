@@ -75,7 +75,7 @@ def test_one_broken_answer_is_recovered_from_or_named(
 ) -> None:
     """Whatever breaks once, nothing happens twice, and success is said only of what was seen."""
     base = undisturbed(name, "routes shown")
-    faults = todays([fault_of(name, s, kind) for s in SYSTEMS[name] for kind in KINDS], 12)
+    faults = todays([fault_of(name, s, kind) for s in SYSTEMS[name] for kind in KINDS], 24)
     wrong = [
         fault
         for n, each in enumerate(faults)
@@ -85,6 +85,7 @@ def test_one_broken_answer_is_recovered_from_or_named(
     assert wrong == []
 
 
+@pytest.mark.share(2)
 @every_runbook
 @pytest.mark.parametrize("kind", HOLDS)
 def test_an_answer_that_never_comes_is_looked_at(
@@ -108,11 +109,12 @@ def test_a_system_that_stays_broken_ends_in_words_and_never_in_success(
     faults = [fault_of(name, chance.choice(SYSTEMS[name]), kind, "xall") for kind in kinds]
     aimed = [fault for fault in faults if not fault.startswith("customerio:") or "@" in fault]
     wrong = [
-        strike(tmp_path / str(n), name, fault, base) for n, fault in enumerate(todays(aimed, 6))
+        strike(tmp_path / str(n), name, fault, base) for n, fault in enumerate(todays(aimed, 12))
     ]
     assert [fault for fault in wrong if fault] == []
 
 
+@pytest.mark.share(2)
 @pytest.mark.parametrize("kind", [k for k in MAIL_KINDS if not k.startswith("timeout")])
 def test_mail_that_breaks_is_not_sent_twice(kind: str, tmp_path: Path) -> None:
     """With chat down the notice goes by mail; a mail of which nobody knows is left to a person."""

@@ -291,6 +291,7 @@ def _hidden(secret: str) -> str:
     return base64.b64encode(f"token={secret};".encode()).decode()
 
 
+@pytest.mark.share(2)
 @pytest.mark.promise("P22")
 @pytest.mark.parametrize("name", RUNBOOKS)
 @pytest.mark.parametrize("routes", ["hidden", "shown"])
@@ -364,22 +365,40 @@ def requests_with(folder: Path, name: str, overrides: dict[str, str]) -> list[tu
     ("field_name", "harmless"), [("key", "no-such-key"), ("used_by", "billing")]
 )
 def test_an_attack_in_an_input_changes_no_request(
-    field_name: str, harmless: str, attack: str, tmp_path: Path
+    field_name: str,
+    harmless: str,
+    attack: str,
+    usual: Callable[[dict[str, str]], list[Any]],
+    tmp_path: Path,
 ) -> None:
     """No request but those of a harmless text, or a refusal before the first step.
 
     How far a plan that ends early has looked ahead is chance: a whole run has all of it.
     """
     rest = {"leaked": "", "used_by": "billing"} if field_name == "key" else {}
-    base = requests_with(tmp_path / "base", "compromised-key", {**rest, field_name: harmless})
-    whole = requests_with(tmp_path / "whole", "compromised-key", {})
+    base, whole = usual({**rest, field_name: harmless}), usual({})
     try:
-        tried = requests_with(tmp_path / "x", "compromised-key", {**rest, field_name: attack})
+        tried = requests_with(tmp_path, "compromised-key", {**rest, field_name: attack})
     except UsageError:
         return
     assert {r for r in tried if r[0] != "exit"} <= {*base, *whole}
     assert _changes(tried) == _changes(base)
     assert tried[-1] == base[-1]
+
+
+@pytest.fixture(scope="module")
+def usual(tmp_path_factory: pytest.TempPathFactory) -> Callable[[dict[str, str]], list[Any]]:
+    """The requests of a run with these inputs; each is run once."""
+    known: dict[str, list[Any]] = {}
+
+    def requests(given: dict[str, str]) -> list[Any]:
+        name = json.dumps(given)
+        if name not in known:
+            folder = tmp_path_factory.mktemp("usual")
+            known[name] = requests_with(folder, "compromised-key", given)
+        return known[name]
+
+    return requests
 
 
 def _changes(heard: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:

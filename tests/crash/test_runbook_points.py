@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import errno
 import json
+import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -98,11 +100,14 @@ def resumed(stage: Stage, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> dict[
     return {"code": code, "out": out, "err": err, "said": json.loads(out) if out else {}}
 
 
-def undisturbed(stage: Stage, name: str) -> tuple[int, Counter[tuple[str, str]]]:
+@cache
+def undisturbed(name: str) -> tuple[int, Counter[tuple[str, str]]]:
     """How many points a whole run has, and what it does to the company."""
-    (result,) = shim.run_forked(SCRIPT, [shim.Case(stage.argv(name))])
-    assert result.returncode == 0, result.stderr[-2000:]
-    return len(result.points), stage.tally()
+    with serve(default_company()) as server, tempfile.TemporaryDirectory() as folder:
+        stage = Stage(server, Path(folder))
+        (result,) = shim.run_forked(SCRIPT, [shim.Case(stage.argv(name))])
+        assert result.returncode == 0, result.stderr[-2000:]
+        return len(result.points), stage.tally()
 
 
 @every_runbook
@@ -117,8 +122,8 @@ def test_killed_at_any_write_or_sync_the_resumed_run_does_each_thing_once(
     record_property: Callable[[str, object], None],
 ) -> None:
     """Also with half of the write on the disk."""
-    total, base = undisturbed(staged(), name)
-    points = todays(range(1, total + 1), total // 4)
+    total, base = undisturbed(name)
+    points = todays(range(1, total + 1), total // 3)
     stages = [staged() for _ in points]
     cases = [
         shim.Case(stage.argv(name), kill_at=at, torn=at % 2 == 0)
@@ -168,8 +173,8 @@ def test_a_disk_that_fails_at_any_point_stops_the_run_before_its_next_effect(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     """Exit 7 or 8 in words; with the disk in order again, the run is carried to its end."""
-    total, base = undisturbed(staged(), name)
-    points = todays(range(1, total + 1), total // 3)
+    total, base = undisturbed(name)
+    points = todays(range(1, total + 1), total // 2)
     stages = [staged() for _ in points]
     cases = [
         shim.Case(stage.argv(name), fail_at=at, errno=number)

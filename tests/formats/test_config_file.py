@@ -6,6 +6,7 @@ import sys
 import time
 import tomllib
 from dataclasses import fields
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -393,16 +394,21 @@ READERS = {
 FIELDS = {"with": "inputs", "request": "", "SYSTEM": "get", "connections": "directories"}
 
 
-@pytest.mark.parametrize("table", TABLES)
-def test_every_documented_key_has_a_reader(table: str) -> None:
-    """Somebody beyond the reader of the file asks for it: a setting without effect is a trap."""
-    source = ROOT / "src" / "respond"
-    text = "\n".join(
+@cache
+def _readers() -> str:
+    """Every source text that could ask for a setting."""
+    return "\n".join(
         path.read_text(encoding="utf-8")
-        for path in source.rglob("*.py")
+        for path in (ROOT / "src" / "respond").rglob("*.py")
         if path.parent.name not in {"testing", "company"}
         and path.name not in {"project_file.py", "toml_keys.py", "server_tables.py"}
     )
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_every_documented_key_has_a_reader(table: str) -> None:
+    """Somebody beyond the reader of the file asks for it: a setting without effect is a trap."""
+    text = _readers()
     holder = rf"\b{READERS[table]}" if READERS[table] else r"\w\)?"
     for key, word in TABLES[table].items():
         name = FIELDS.get(key, f"{key}_s" if isinstance(word.kind, Span) else key)

@@ -4,6 +4,7 @@ import datetime as dt
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -512,6 +513,27 @@ def test_the_digest_covers_what_is_called() -> None:
 
     assert digest(OTHERS["called"]) != digest(OTHERS["called"] + b"# more\n")
     assert digest(OTHERS["called"]) == digest(OTHERS["called"])
+
+
+@pytest.mark.promise("P10")
+def test_what_was_read_is_read_anew_once_anything_of_it_has_changed() -> None:
+    """Its bytes or its name, what it calls, the actions, and who could approve."""
+    data = b"runbook: s\ntitle: S\nsteps: [{id: o, runbook: called, with: {key: a}}]\n"
+    usual: dict[str, Any] = {"name": "s.yaml", "actions": ACTIONS, "find": find}
+    first = load(data, **usual)
+
+    assert load(bytes(bytearray(data)), **usual) is first
+    assert load(data + b"# more\n", **usual).digest != first.digest
+    assert load(data, **{**usual, "name": "x/s.yaml"}).file != first.file
+    assert load(data, **{**usual, "actions": dict(ACTIONS)}) is not first
+    for missing in (lambda _: None, None):
+        with pytest.raises(FormatFaults, match="there is no runbook 'called'"):
+            load(data, **{**usual, "find": missing})
+    asks = b"action: vault.make_key, with: {like: x, sink: x}, approve: {by: approver, count: 2}"
+    asking = data.replace(b"runbook: called, with: {key: a}", asks)
+    assert load(asking, **usual, persons=PERSONS).digest != first.digest
+    with pytest.raises(FormatFaults, match="approver"):
+        load(asking, **usual, persons=PERSONS[1:])
 
 
 # --- the cause, and nothing that follows from it -------------------------------------------------

@@ -92,6 +92,7 @@ def test_every_action_that_writes_is_here() -> None:
     assert {name for name in writing if name.partition(".")[0] not in OWN} == here
 
 
+@pytest.mark.share(2)
 @each(CASES)
 @pytest.mark.promise("P5")
 def test_a_look_writes_nothing(office: Any, case: WriteCase, vendor: VendorWrites) -> None:
@@ -105,6 +106,7 @@ def test_a_look_writes_nothing(office: Any, case: WriteCase, vendor: VendorWrite
     assert office.writes() == 0
 
 
+@pytest.mark.share(2)
 @each(CASES)
 @pytest.mark.promise("P2")
 def test_run_twice_it_writes_once(office: Any, case: WriteCase, vendor: VendorWrites) -> None:
@@ -119,7 +121,7 @@ def test_run_twice_it_writes_once(office: Any, case: WriteCase, vendor: VendorWr
     assert vendor.state(office) == before
 
 
-@pytest.mark.share(6)
+@pytest.mark.share(8)
 @each_with("timeout-after", "cut-after", "500-after", "html-after")
 @pytest.mark.promise("P2")
 def test_an_answer_that_is_lost_after_the_effect(
@@ -147,7 +149,7 @@ def test_an_answer_that_is_lost_after_the_effect(
     assert case.moves or vendor.state(office) == after
 
 
-@pytest.mark.share(6)
+@pytest.mark.share(12)
 @each_with("timeout-before", "cut-before", "500", "503", "html")
 @pytest.mark.promise("P2")
 def test_an_answer_that_is_lost_before_the_effect(
@@ -189,6 +191,7 @@ def _slowed(office: Any, vendor: VendorWrites, how: str) -> Slow:
     return slow
 
 
+@pytest.mark.share(6)
 @too_often
 def test_a_write_that_comes_too_often_is_to_come_again(
     office: Any, case: WriteCase, vendor: VendorWrites, how: str
@@ -240,6 +243,7 @@ def test_what_cannot_be_seen_is_not_written(office: Any, case: WriteCase, fault:
     assert office.writes() == 0
 
 
+@pytest.mark.share(4)
 @each(CASES)
 @pytest.mark.promise("P6")
 @pytest.mark.usefixtures("vendor")
@@ -261,6 +265,7 @@ def _about(case: WriteCase, names: Iterable[str]) -> str:
     return next((name for name in names if name in given), "")
 
 
+@pytest.mark.share(2)
 @each(case for case in CASES if _about(case, VENDORS[case.system].nobody))
 def test_what_is_gone_is_named(office: Any, case: WriteCase, vendor: VendorWrites) -> None:
     """That is no success; only for what was to end it is."""
@@ -275,6 +280,7 @@ def test_what_is_gone_is_named(office: Any, case: WriteCase, vendor: VendorWrite
     assert office.sent == []
 
 
+@pytest.mark.share(2)
 @each(case for case in CASES if case.back)
 @pytest.mark.promise("P12")
 def test_the_way_back_leads_back_and_is_gone_once(

@@ -7,6 +7,7 @@ import io
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping
+from functools import cache
 from typing import Any
 
 import pytest
@@ -178,7 +179,12 @@ def questions(attack: str, run: ExampleRun) -> Iterator[Question]:
     )
 
 
-def every_view(attack: str) -> Iterator[tuple[str, str]]:
+@cache
+def every_view(attack: str) -> tuple[tuple[str, str], ...]:
+    return tuple(_views(attack))
+
+
+def _views(attack: str) -> Iterator[tuple[str, str]]:
     run = bad_run(attack)
     state = run.state
     head = Head("j-5d1e", 1284, "ab" * 32)

@@ -77,8 +77,7 @@ class Stage:
     def __enter__(self) -> Self:
         self.server = serve(default_company(guess_routes=self.routes, clock=self.company_clock))
         self.rehearsal = Rehearsal.start(at=self.server.base_url, directories=self.directories)
-        load = load_runbook if self.project is not None else _shipped
-        self.runbook = load(self.places, self.name)
+        self.runbook = load_runbook(self.places, self.name)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -206,13 +205,3 @@ class Stage:
     def company(self) -> Any:
         """The company's state, as it is shown at the end of a rehearsal."""
         return self.rehearsal.doors.get("state")
-
-
-_SHIPPED: dict[str, Runbook] = {}
-
-
-def _shipped(places: Places, name: str) -> Runbook:
-    """A runbook of the package, read once: campaigns put the same one on hundreds of stages."""
-    if name not in _SHIPPED:
-        _SHIPPED[name] = load_runbook(places, name)
-    return _SHIPPED[name]

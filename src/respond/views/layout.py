@@ -102,14 +102,14 @@ def wrap(text: str, width: int) -> list[str]:
     """``text`` in lines of at most ``width`` columns, broken at spaces where there are any."""
     width = max(width, _NARROW_MIN)
     lines: list[str] = []
-    line = ""
+    line, used = "", 0
     for piece in (part for word_ in text.split() for part in _parts(word_, width)):
-        longer = f"{line} {piece}" if line else piece
-        if line and width_of(longer) > width:
+        more = width_of(piece)
+        if line and used + 1 + more > width:
             lines.append(line)
-            line = piece
+            line, used = piece, more
         else:
-            line = longer
+            line, used = (f"{line} {piece}", used + 1 + more) if line else (piece, more)
     return [*lines, line] if line or not lines else lines
 
 
@@ -118,12 +118,14 @@ def _parts(text: str, width: int) -> Iterable[str]:
     if width_of(text) <= width:
         yield text
         return
-    piece = ""
+    piece, used = "", 0
     for character in text:
-        if width_of(piece + character) > width:
+        more = _columns(character)
+        if used + more > width:
             yield piece
-            piece = ""
+            piece, used = "", 0
         piece += character
+        used += more
     yield piece
 
 

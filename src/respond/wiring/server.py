@@ -9,8 +9,7 @@ from __future__ import annotations
 import dataclasses
 import secrets
 import sys
-import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -99,38 +98,6 @@ class House:
             close()
 
 
-class _Runbooks:
-    """Runbooks by name, read and checked anew only when one of the files has changed.
-
-    Reading one takes longer than most looks, and a server takes each run up many times. Every file
-    counts, for a runbook may be part of another.
-    """
-
-    def __init__(self, places: Places) -> None:
-        self._places = places
-        self._lock = threading.Lock()
-        self._stamp: tuple[tuple[str, int, int], ...] = ()
-        self._read: dict[str, Runbook] = {}
-
-    def __call__(self, name: str) -> Runbook:
-        """Read one; raises as ``load_runbook``."""
-        with self._lock:
-            stamp = tuple(self._stamps())
-            if stamp != self._stamp:
-                self._stamp, self._read = stamp, {}
-            if name not in self._read:
-                self._read[name] = load_runbook(self._places, name)
-            return self._read[name]
-
-    def _stamps(self) -> Iterator[tuple[str, int, int]]:
-        for found in self._places.runbooks().values():
-            try:
-                status = found.path.stat()
-            except OSError:
-                continue  # Gone between two looks: the list itself differs next time.
-            yield str(found.path), status.st_mtime_ns, status.st_size
-
-
 @dataclass(slots=True)
 class _Parts:
     """What the parts of a house share while it is put together."""
@@ -150,13 +117,13 @@ class _Parts:
     story: StorySecrets | None
     closers: list[Callable[[], None]] = field(default_factory=list)
     courtesy: Courtesy = field(init=False)
-    runbooks: _Runbooks = field(init=False)
+    runbooks: Callable[[str], Runbook] = field(init=False)
 
     def __post_init__(self) -> None:
         from respond.server.courtesy import Courtesy
 
         self.courtesy = Courtesy()
-        self.runbooks = _Runbooks(self.places)
+        self.runbooks = partial(load_runbook, self.places)
 
     @property
     def mode(self) -> str:

@@ -49,6 +49,8 @@ Find: TypeAlias = Callable[[str], "tuple[str, bytes] | None"]
 """Gives another runbook by its name: its file and its bytes, or None."""
 
 _CALLS_MAX: Final = 8
+_KEPT_MAX: Final = 64
+"""Runbooks that stay as they were read; one takes some 200 kB."""
 _LISTS: Final = ("steps", "on_failure", "on_cancel", "always")
 
 
@@ -79,11 +81,49 @@ def read(
 ) -> RunbookRead:
     """Do what ``load`` does, and give what ``respond.formats.runbook.check`` needs.
 
+    What was read is not read again in this process, as long as its bytes, those of the runbooks
+    that it calls and everything else that it was read with are the same.
+
     Raises:
         FormatFault, FormatFaults: As ``respond.formats.runbook.runbook_file.load``.
     """
-    loading = _Loading(actions, find, persons, Expressions())
-    return _File(data, name, loading).read()
+    key = (data, name, bool(persons))
+    kept = _kept.get(key)
+    if kept is None or not kept.holds(actions, persons, find):
+        loading = _Loading(actions, find, persons, Expressions())
+        made = _File(data, name, loading).read()
+        kept = _Kept(made, actions, persons, loading.found if find is not None else None)
+        if len(_kept) >= _KEPT_MAX:
+            _kept.clear()
+        _kept[key] = kept
+    return kept.made
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """A runbook as it was read, and what it was read with.
+
+    Attributes:
+        found: What there was behind each name that it asked for; None: there was nobody to ask.
+    """
+
+    made: RunbookRead
+    actions: Mapping[str, type]
+    persons: tuple[PersonRecord, ...]
+    found: Mapping[str, tuple[str, bytes] | None] | None
+
+    def holds(
+        self, actions: Mapping[str, type], persons: tuple[PersonRecord, ...], find: Find | None
+    ) -> bool:
+        """Whether reading it again would come to the same."""
+        if self.actions is not actions or self.persons != persons:
+            return False
+        if find is None or self.found is None:
+            return find is None and self.found is None
+        return all(find(name) == found for name, found in self.found.items())
+
+
+_kept: Final[dict[tuple[bytes, str, bool], _Kept]] = {}
 
 
 @dataclass(slots=True)
@@ -96,6 +136,13 @@ class _Loading:
     expressions: Expressions
     open: list[str] = field(default_factory=list)
     loaded: dict[str, Runbook | None] = field(default_factory=dict)
+    found: dict[str, tuple[str, bytes] | None] = field(default_factory=dict)
+
+    def look(self, name: str) -> tuple[str, bytes] | None:
+        """Another runbook: its file and its bytes; None where there is none."""
+        if name not in self.found:
+            self.found[name] = self.find(name) if self.find is not None else None
+        return self.found[name]
 
 
 class _File:
@@ -215,8 +262,7 @@ class _File:
     # --- other runbooks -------------------------------------------------------------------------
 
     def _exists(self, name: str) -> bool:
-        find = self._loading.find
-        return find is None or find(name) is not None
+        return self._loading.find is None or self._loading.look(name) is not None
 
     def _call(self, name: str, given: Given) -> Runbook | None:
         """Load a runbook that a step calls; None, with a fault, when that cannot be."""
@@ -226,7 +272,7 @@ class _File:
             self._faults.add(given.mark, f"the runbook calls itself: {chain}", path=given.path)
             return None
         if name not in loading.loaded:
-            found = loading.find(name) if loading.find else None
+            found = loading.look(name)
             if found is None:
                 self._faults.add(given.mark, f"there is no runbook '{name}'", path=given.path)
                 return None
