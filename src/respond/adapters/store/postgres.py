@@ -137,20 +137,8 @@ class Database:
             JournalUnusableError: It cannot be reached, or what it commits is not to be relied on.
             NotReadyError: There is no credential for it.
         """
-        settings = {**_SETTINGS, "search_path": self.schema}
         try:
-            opened = DatabaseConnection.connect(
-                _with_tls(self.url),
-                password=self.password() or None,
-                autocommit=True,
-                connect_timeout=_CONNECT_S,
-                keepalives_idle=10,
-                keepalives_interval=5,
-                keepalives_count=3,
-                tcp_user_timeout=round(_ANSWER_S * 1000),
-                application_name=process_name(),
-                options=" ".join(f"-c {name}={value}" for name, value in settings.items()),
-            )
+            opened = DatabaseConnection.connect(**self.way_in(), autocommit=True)
         except psycopg.Error as error:
             raise explain(error, self.name) from error
         try:
@@ -162,6 +150,25 @@ class Database:
             opened.close()
             raise
         return opened
+
+    def way_in(self) -> dict[str, Any]:
+        """What a connection is opened with, its credential asked now.
+
+        Raises:
+            NotReadyError: There is no credential for it.
+        """
+        settings = {**_SETTINGS, "search_path": self.schema}
+        return {
+            **conninfo.conninfo_to_dict(_with_tls(self.url)),
+            "password": self.password() or None,
+            "connect_timeout": _CONNECT_S,
+            "keepalives_idle": 10,
+            "keepalives_interval": 5,
+            "keepalives_count": 3,
+            "tcp_user_timeout": round(_ANSWER_S * 1000),
+            "application_name": process_name(),
+            "options": " ".join(f"-c {name}={value}" for name, value in settings.items()),
+        }
 
     def _check(self, opened: DatabaseConnection) -> None:
         if opened.info.server_version < _OLDEST:
