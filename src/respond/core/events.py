@@ -11,9 +11,11 @@ of ``data`` for each.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import Enum
 from typing import Any, Self
+
+from respond.core.quick_dataclasses import dataclass
 
 __all__ = ["Actor", "Event", "Kind", "KnownWord", "Record", "Strength"]
 
@@ -28,6 +30,9 @@ class KnownWord(Enum):
 
 class Kind(Enum):
     """The kinds of event; the values are what stands in the journal."""
+
+    # There is one of each, and tables have them as keys: theirs would hash the name each time.
+    __hash__ = object.__hash__
 
     OPENED = "opened"
     PROPOSED = "proposed"

@@ -7,9 +7,11 @@ lowers the care of a run, which is ``respond.core.policy``.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import date
 from typing import Final
+
+from respond.core.quick_dataclasses import dataclass
 
 __all__ = ["FACTS", "SHARED", "AcceptedRisk", "AttestedFact", "ReviewPolicy", "Rights"]
 

@@ -23,9 +23,10 @@ expression but does not guard (it ends in an error when evaluated, never in a va
 import enum
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any, Final, assert_never
 
+from respond.core.quick_dataclasses import dataclass
 from respond.core.shapes import (
     AnyJson,
     Boolean,

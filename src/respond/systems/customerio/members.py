@@ -11,9 +11,10 @@ has no roles here, and nothing is done to them that would have to be put back.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Final
 
+from respond.core.quick_dataclasses import dataclass
 from respond.core.script import (
     Becomes,
     Done,
@@ -367,7 +368,7 @@ class FoundMember:
     admins: int
     only_admin: bool
     is_operator: bool
-    look_back: Timestamp = Timestamp("")  # noqa: RUF009 - a constant, and no call at all
+    look_back: Timestamp = Timestamp("")
 
 
 def _known_id(row: MemberRow) -> MemberId:
@@ -488,7 +489,7 @@ class RemoveMember:
     """
 
     email: str
-    member: MemberId = MemberId("")  # noqa: RUF009 - a constant, and no call at all
+    member: MemberId = MemberId("")
 
     def run(self, me: Me) -> Script[RemovedMember]:
         wanted = member_number(self.member) if self.member else ""
@@ -603,7 +604,7 @@ class AddMember:
 
     email: str
     roles: MemberRoles
-    replaces: MemberId = MemberId("")  # noqa: RUF009 - a constant, and no call at all
+    replaces: MemberId = MemberId("")
 
     def run(self, me: Me) -> Script[AddedMember]:
         local, _, host = self.email.partition("@")
@@ -721,7 +722,7 @@ class SetMemberRole:
     """
 
     email: str
-    member: MemberId = MemberId("")  # noqa: RUF009 - a constant, and no call at all
+    member: MemberId = MemberId("")
     account_role: str = MEMBER
     roles: MemberRoles | None = None
 

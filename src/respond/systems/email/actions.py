@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final
 
+from respond.core.quick_dataclasses import dataclass
 from respond.core.script import (
     STEERS,
     Done,

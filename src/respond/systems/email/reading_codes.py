@@ -6,10 +6,11 @@ nobody here sees.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import UTC, datetime
 from typing import Final
 
+from respond.core.quick_dataclasses import dataclass
 from respond.core.review_policy import FACTS
 from respond.core.script import (
     STEERS,

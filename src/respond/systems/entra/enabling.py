@@ -7,9 +7,10 @@ sessions are ended as well. Both show in the user, some minutes later.
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Final
 
+from respond.core.quick_dataclasses import dataclass
 from respond.core.script import (
     Api,
     Done,

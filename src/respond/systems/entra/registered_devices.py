@@ -7,9 +7,10 @@ switches Windows devices alone; the others a person switches in the console, and
 from __future__ import annotations
 
 from collections.abc import Generator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Final
 
+from respond.core.quick_dataclasses import dataclass
 from respond.core.script import (
     Api,
     Done,

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Final, NewType
 
+from respond.core.quick_dataclasses import dataclass
 from respond.core.script import (
     Api,
     Becomes,

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Generator
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Any, Final
 
+from respond.core.quick_dataclasses import dataclass
 from respond.core.script import (
     STEERS,
     Api,

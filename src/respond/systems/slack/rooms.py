@@ -8,9 +8,10 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Callable, Generator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Final, TypeVar
 
+from respond.core.quick_dataclasses import dataclass
 from respond.core.script import (
     STEERS,
     Api,
