@@ -252,8 +252,7 @@ def test_no_plug_in_is_looked_for() -> None:
             name = node.attr if isinstance(node, ast.Attribute) else node.id
             assert name not in looks, f"{path.name}: {name}"
             runs = isinstance(node, ast.Name) and name in {"eval", "exec"}
-            # It writes out functions of our own records, as the standard library's does.
-            assert not runs or path.name == "quick_dataclasses.py", path.name
+            assert not runs, path.name
 
 
 def test_httpx_is_imported_in_one_adapter() -> None:
@@ -336,19 +335,6 @@ def test_importing_the_package_loads_nothing_heavy() -> None:
     for name in ("cli/main.py", "wiring/places.py", "errors.py", "__init__.py"):
         top = {n.partition(".")[0] for n in imports(SOURCE / name, late=False)}
         assert not top & heavy, name
-
-
-def test_records_are_made_the_quick_way() -> None:
-    """In the rooms whose records every command begins with: there are hundreds of them."""
-    for path in FILES:
-        if room(path) in {"core", "engine", "formats", "systems", "views"}:
-            made = {
-                alias.name
-                for node in nodes(path, ast.ImportFrom)
-                if node.module == "dataclasses"
-                for alias in node.names
-            }
-            assert "dataclass" not in made or path.name == "quick_dataclasses.py", path
 
 
 # --- one home for each vendor -------------------------------------------------------------------

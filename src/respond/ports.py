@@ -15,7 +15,6 @@ from typing import Any, Final, Protocol
 from respond.core.events import Actor, Event, Record
 from respond.core.incoming import Delivery, Incoming
 from respond.core.questions import Answer, Question
-from respond.core.quick_dataclasses import dataclass
 from respond.core.script import Call, Person, Reply
 from respond.core.values import SecretHandle
 

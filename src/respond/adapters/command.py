@@ -16,11 +16,10 @@ import signal
 import subprocess
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
 from respond.adapters.secrets.redactor import Redactor
-from respond.core.quick_dataclasses import dataclass
 from respond.core.script import Call, Reply
 from respond.core.showable import showable
 from respond.core.values import SecretHandle

@@ -14,7 +14,7 @@ import secrets as random
 import smtplib
 import ssl
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import formatdate
@@ -26,7 +26,6 @@ from respond.adapters.secrets.redactor import Redactor
 from respond.adapters.sockets import tls_context, tunnel
 from respond.adapters.way import DIRECT, WayThere
 from respond.core.addresses import is_email
-from respond.core.quick_dataclasses import dataclass
 from respond.core.script import Call, DrawnSecret, Reply
 from respond.core.showable import hidden_character, showable, showable_host
 from respond.errors import NoAnswerError, NotReadyError, RefusedBySystemError

@@ -12,14 +12,13 @@ once; a request that has run out is dead, whatever a clock says later (P16).
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Any, Final
 
 from respond.core.events import Actor, Strength
 from respond.core.plan import digest_of
 from respond.core.policy import Chat
-from respond.core.quick_dataclasses import dataclass
 from respond.core.read_back import read
 from respond.core.script import PersonRecord
 from respond.core.shapes import encode

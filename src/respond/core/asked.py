@@ -7,7 +7,7 @@ and what a yes to a plan binds beside its writes. No I/O.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 from itertools import zip_longest
 
 from respond.core.approval import (
@@ -24,7 +24,6 @@ from respond.core.approval import (
 from respond.core.fold import RunState, RunStatus, is_undo
 from respond.core.plan import moved
 from respond.core.policy import Policy
-from respond.core.quick_dataclasses import dataclass
 from respond.core.runbook import Runbook
 
 __all__ = ["Today", "asked_now", "changed_since", "why_anew"]

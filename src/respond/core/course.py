@@ -8,6 +8,7 @@ is parked until people say something; otherwise to the systems, the tool's own w
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import Enum
 from typing import Final
@@ -16,7 +17,6 @@ from respond.core import recorded
 from respond.core.events import Kind, Record, Strength
 from respond.core.fold import RunState
 from respond.core.outcome import Containment
-from respond.core.quick_dataclasses import dataclass
 from respond.core.recorded import Content, WriteStatus, content_of
 from respond.core.runbook import Phase
 

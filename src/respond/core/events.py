@@ -11,11 +11,9 @@ of ``data`` for each.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, Self
-
-from respond.core.quick_dataclasses import dataclass
 
 __all__ = ["Actor", "Event", "Kind", "KnownWord", "Record", "Strength"]
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeVar
 
 from respond.core.exposure import ExposedPlace, TakenData
 from respond.core.fold import RunState
 from respond.core.outcome import Containment
-from respond.core.quick_dataclasses import dataclass
 
 __all__ = ["Exposed", "exposed_of"]
 

@@ -6,7 +6,7 @@ the steps of a run say together. Words are the system's; nothing here judges any
 
 from __future__ import annotations
 
-from respond.core.quick_dataclasses import dataclass
+from dataclasses import dataclass
 
 __all__ = ["ExposedPlace", "Exposure", "TakenData"]
 

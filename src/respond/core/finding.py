@@ -7,10 +7,9 @@ list of a conclusion), ``line_of`` says it in one, with its command, so that it 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from enum import Enum
 from typing import TypeAlias
-
-from respond.core.quick_dataclasses import dataclass
 
 __all__ = ["Finding", "Found", "Severity", "line_of", "lines_of", "structured"]
 

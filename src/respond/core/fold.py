@@ -7,7 +7,7 @@ page all come through ``fold``, so they cannot disagree. No I/O, no clock.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, Final
 
@@ -18,7 +18,6 @@ from respond.core.growing import grown, replace
 from respond.core.kept_answer import KeptAnswer
 from respond.core.plan import Plan
 from respond.core.questions import Decision
-from respond.core.quick_dataclasses import dataclass
 from respond.core.recorded import (
     As,
     Conclusion,

@@ -7,11 +7,9 @@ proposal, and chooses no runbook, host, recipient or mode (P13).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
-
-from respond.core.quick_dataclasses import dataclass
 
 __all__ = ["Delivery", "Incoming", "Means"]
 

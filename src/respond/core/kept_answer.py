@@ -9,13 +9,12 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any, Final
 from urllib.parse import quote, urlencode
 
-from respond.core.quick_dataclasses import dataclass
 from respond.core.script import Call, Evidence, Reply
 from respond.core.secret_looks import looks_secret
 from respond.core.shapes import encode

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import Enum
 from typing import Final
@@ -28,7 +28,6 @@ from respond.core.fold import (
 )
 from respond.core.item_names import item_id, short_names
 from respond.core.plan import PlannedStep, StepPlan
-from respond.core.quick_dataclasses import dataclass
 from respond.core.recorded import FollowedUp, FollowUp
 from respond.core.runbook import Phase
 from respond.core.script import Effect, Proof

@@ -7,11 +7,11 @@ proposed. Rehearsals are counted apart: they say that people practise, and nothi
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from statistics import median
 
 from respond.core.fold import RunState, RunStatus
 from respond.core.outcome import Item, Outcome, outcome_of
-from respond.core.quick_dataclasses import dataclass
 
 __all__ = ["Period", "PeriodRun", "ProofTimes", "period_of"]
 

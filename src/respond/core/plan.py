@@ -10,13 +10,12 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from enum import Enum
 from functools import cached_property
 from itertools import pairwise
 from typing import Any, Final
 
-from respond.core.quick_dataclasses import dataclass
 from respond.core.runbook import Phase
 from respond.core.script import (
     Auth,

@@ -8,11 +8,10 @@ write less care down, so there is none to check for (P12).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
-from respond.core.quick_dataclasses import dataclass
 from respond.core.runbook import ActionStep, Approval
 from respond.core.script import Effect
 from respond.core.shapes import encode

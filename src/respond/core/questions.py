@@ -6,12 +6,11 @@ One prompt port asks them all, so that the count of questions can be tested (P15
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
 
 from respond.core.events import Actor, KnownWord
 from respond.core.plan import PlannedWrite
-from respond.core.quick_dataclasses import dataclass
 from respond.core.runbook import ChooseStep, InputKind, Runbook, all_steps
 
 __all__ = [

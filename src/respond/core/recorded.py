@@ -8,7 +8,7 @@ Fields that are said to be "of its record" are not in the JSON: the fold takes t
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, Final
 
@@ -20,7 +20,6 @@ from respond.core.incoming import Means
 from respond.core.kept_answer import KeptAnswer
 from respond.core.plan import Plan, PlannedWrite, plan_from
 from respond.core.questions import Decision
-from respond.core.quick_dataclasses import dataclass
 from respond.core.read_back import data_of, read
 from respond.core.review import ReviewEnd
 from respond.core.script import Undo

@@ -10,11 +10,11 @@ What was not looked at this time is not gone: its findings of before are carried
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import date
 from enum import Enum
 
 from respond.core.finding import Finding, Severity
-from respond.core.quick_dataclasses import dataclass
 from respond.core.review_policy import AcceptedRisk
 
 __all__ = ["ReviewEnd", "ReviewMark", "Stands", "compared", "reaches", "worst"]

@@ -7,11 +7,9 @@ lowers the care of a run, which is ``respond.core.policy``.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Final
-
-from respond.core.quick_dataclasses import dataclass
 
 __all__ = ["FACTS", "SHARED", "AcceptedRisk", "AttestedFact", "ReviewPolicy", "Rights"]
 

@@ -8,10 +8,9 @@ shapes of what they refer to.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeAlias
 
-from respond.core.quick_dataclasses import dataclass
 from respond.core.runbook_head import TIMES, Input, InputKind, Phase
 from respond.core.script import WrittenAction
 from respond.core.shapes import Shape

@@ -9,14 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import field
+from dataclasses import dataclass, field
 from enum import Enum
 from types import MappingProxyType
 from typing import Any, ClassVar, Final, Generic, Protocol, TypeAlias, TypeVar, cast
 
 from respond.core.exposure import Exposure
 from respond.core.finding import Found
-from respond.core.quick_dataclasses import dataclass
 from respond.core.review_policy import ReviewPolicy
 from respond.core.shapes import decode
 from respond.core.values import DrawnSecret, Json, OwnCredential, SecretHandle

@@ -10,11 +10,11 @@ import dataclasses
 import types
 import typing
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from enum import Enum
 from functools import cache
 from typing import Any, TypeAlias
 
-from respond.core.quick_dataclasses import dataclass
 from respond.core.values import DrawnSecret, Late, OwnCredential, SecretHandle, ShapeError
 
 __all__ = [

@@ -5,9 +5,8 @@ Nothing here opens a secret; ``adapters/`` does that, at the last moment.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import NoReturn, TypeAlias
-
-from respond.core.quick_dataclasses import dataclass
 
 __all__ = [
     "DigestOf",

@@ -7,10 +7,10 @@ stands open until somebody did it, or said no.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from respond.core.fold import RunState, StepState, WriteState, WriteStatus, is_undo
-from respond.core.quick_dataclasses import dataclass
 
 __all__ = ["WayBack", "cannot_be_undone", "follows", "undoable", "writes_done"]
 

@@ -12,12 +12,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import field, is_dataclass
+from dataclasses import dataclass, field, is_dataclass
 from functools import partial
 from typing import Any, Generic, TypeAlias, TypeVar
 
 from respond.core.plan import write_key
-from respond.core.quick_dataclasses import dataclass
 from respond.core.script import (
     Again,
     Becomes,

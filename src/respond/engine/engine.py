@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 from respond.core.approval import Request
@@ -26,7 +27,6 @@ from respond.core.questions import (
     Question,
     other_orders,
 )
-from respond.core.quick_dataclasses import dataclass
 from respond.core.recorded import AskKind, AsksFor, Confirmed, ConfirmScope, Ended, Planned, data_of
 from respond.core.review import ReviewEnd
 from respond.core.runbook import Input, InputKind

@@ -7,11 +7,11 @@ while the run went on is named. A set that was typed in is counted and not read 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from respond.core.fold import RunState
 from respond.core.plan import StepPlan
-from respond.core.quick_dataclasses import dataclass
 from respond.core.recorded import Conclusion
 from respond.core.runbook import ActionStep, BlockStep, all_steps
 from respond.core.script import Done, Effect

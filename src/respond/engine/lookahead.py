@@ -9,14 +9,13 @@ from __future__ import annotations
 from collections.abc import Generator, Iterable, Iterator, Mapping
 from concurrent.futures import Future, wait
 from contextlib import suppress
-from dataclasses import field
+from dataclasses import dataclass, field
 from functools import partial
 from threading import Event
 from typing import Any, Final, Self, TypeAlias
 
 from respond.core.background import in_background
 from respond.core.fold import RunState
-from respond.core.quick_dataclasses import dataclass
 from respond.core.runbook import (
     ActionStep,
     AssertStep,

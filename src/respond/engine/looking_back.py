@@ -7,9 +7,8 @@ changed meanwhile, or at what was not proved.
 from __future__ import annotations
 
 import contextlib
-from dataclasses import field
+from dataclasses import dataclass, field
 
-from respond.core.quick_dataclasses import dataclass
 from respond.core.runbook import ActionStep, AssertStep, Step, WaitStep
 from respond.core.shapes import ShapeError
 from respond.core.values import Late, Value

@@ -8,7 +8,7 @@ are found in the journal.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import fields, replace
+from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from typing import Any
 
@@ -31,7 +31,6 @@ from respond.core.fold import RunState, RunStatus
 from respond.core.incoming import Means
 from respond.core.plan import OthersAgree, Plan, PlannedStep, PlannedWrite, StepPlan, digest_of
 from respond.core.questions import AskAgain, Decision
-from respond.core.quick_dataclasses import dataclass
 from respond.core.recorded import (
     AskKind,
     AsksFor,

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Any
 
 from respond.core.events import Event, Kind
-from respond.core.quick_dataclasses import dataclass
 from respond.core.recorded import Proposed, data_of
 from respond.core.runbook import InputKind, Runbook
 from respond.core.shapes import encode

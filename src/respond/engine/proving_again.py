@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Final
 
 from respond.core.finding import lines_of
@@ -15,7 +16,6 @@ from respond.core.fold import RunStatus
 from respond.core.item_names import item_id
 from respond.core.outcome import Item, Known, LookedAgain, can_be_seen, outcome_of
 from respond.core.plan import moved
-from respond.core.quick_dataclasses import dataclass
 from respond.core.recorded import FollowUp
 from respond.core.script import Done, NotYet, WrittenAction
 from respond.core.shapes import ShapeError, encode

@@ -11,7 +11,7 @@ import secrets
 import threading
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Any
 
 from respond.core.approval import Request
@@ -20,7 +20,6 @@ from respond.core.fold import As, RunState, RunStatus, after, fold, may_follow
 from respond.core.inputs import input_value
 from respond.core.plan import PlannedStep
 from respond.core.questions import Answer, Decision, Question, cause_of
-from respond.core.quick_dataclasses import dataclass
 from respond.core.recorded import (
     ABOUT_EVIDENCE,
     Confirmed,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable, Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from respond.core.approval import People
@@ -12,7 +12,6 @@ from respond.core.events import Actor, Strength
 from respond.core.fold import RunState, is_notice
 from respond.core.plan import OthersAgree, PlannedWrite
 from respond.core.policy import Care, Policy, asked_by, effective
-from respond.core.quick_dataclasses import dataclass
 from respond.core.review_policy import ReviewPolicy
 from respond.core.runbook import ActionStep, BlockStep, ForEach, Runbook, all_steps
 from respond.core.script import Connection, Effect, Me, PersonRecord, WrittenAction

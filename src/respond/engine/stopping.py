@@ -8,9 +8,8 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import field
+from dataclasses import dataclass, field
 
-from respond.core.quick_dataclasses import dataclass
 from respond.core.recorded import Since
 from respond.errors import ParkedError, RefusedByPersonError
 from respond.ports import Clock

@@ -10,13 +10,13 @@ on purpose: hearing it twice does no harm, not hearing it does.
 from __future__ import annotations
 
 import contextlib
+from dataclasses import dataclass
 from typing import Any, cast
 
 from respond.core.approval import Request
 from respond.core.events import Kind
 from respond.core.fold import As, WriteStatus
 from respond.core.plan import digest_of
-from respond.core.quick_dataclasses import dataclass
 from respond.core.recorded import Settled, data_of
 from respond.core.runbook import ActionStep, Fixed, Place, StepWords
 from respond.core.script import Write, WrittenAction

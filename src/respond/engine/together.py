@@ -8,13 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import field
+from dataclasses import dataclass, field
 from functools import partial
 from threading import Event, Lock
 from typing import Final, TypeAlias
 
 from respond.core.background import carry_out
-from respond.core.quick_dataclasses import dataclass
 from respond.core.runbook import ActionStep
 from respond.core.values import Value
 from respond.engine.walk import Absent, Came, Here, Place

@@ -8,13 +8,12 @@ fails, says what is there now, and leaves it to a person (P7). Only a person ask
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Any
 
 from respond.core.events import Kind
 from respond.core.fold import As, RunState, RunStatus
 from respond.core.plan import PlannedWrite, moved
-from respond.core.quick_dataclasses import dataclass
 from respond.core.recorded import UndoAsked, UndoEnded, data_of
 from respond.core.runbook import ActionStep, Fixed, Place, StepWords
 from respond.core.script import Effect, Proof, WrittenAction

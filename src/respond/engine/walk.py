@@ -11,12 +11,11 @@ import datetime as dt
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
 from respond.core.inputs import absent_value, input_value, timestamp_from
 from respond.core.plan import digest_of
-from respond.core.quick_dataclasses import dataclass
 from respond.core.runbook import (
     ActionStep,
     AssertStep,

@@ -6,14 +6,13 @@ It is handed what reads (``SharedAnswers``) and has nothing else to reach a syst
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
 from respond.core.finding import lines_of
 from respond.core.fold import RunState
 from respond.core.plan import Plan, PlannedStep, StepPlan, planned_write
-from respond.core.quick_dataclasses import dataclass
 from respond.core.runbook import (
     ActionStep,
     AssertStep,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import field
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
@@ -15,7 +15,6 @@ from respond.core.events import Kind
 from respond.core.fold import As
 from respond.core.plan import OthersAgree, StepPlan
 from respond.core.questions import AskConfirm, AskDrift, Decision
-from respond.core.quick_dataclasses import dataclass
 from respond.core.recorded import Confirmed, ConfirmScope, Since, data_of
 from respond.core.runbook import (
     ActionStep,

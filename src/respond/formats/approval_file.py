@@ -11,14 +11,13 @@ import json
 import re
 import typing
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from types import MappingProxyType
 from typing import Any, Final
 
 from respond.core.approval import Request, step_digest
 from respond.core.fold import RunState
 from respond.core.plan import OthersAgree, Plan, PlannedStep, PlannedWrite, digest_of, plan_from
-from respond.core.quick_dataclasses import dataclass
 from respond.core.recorded import OutsideEvent, Proposed
 from respond.core.shapes import encode
 from respond.core.strict_json import NotStrictJsonError, decode

@@ -7,9 +7,9 @@ hold text from outside only in showable form, so that they may be printed as the
 import difflib
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from typing import Final, NamedTuple, TypeAlias
 
-from respond.core.quick_dataclasses import dataclass
 from respond.core.secret_looks import looks_secret
 from respond.core.showable import showable
 

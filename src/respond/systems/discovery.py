@@ -14,10 +14,9 @@ import hashlib
 import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import Any, Final
 
-from respond.core.quick_dataclasses import dataclass
 from respond.core.script import Call
 from respond.systems.rest import dig
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
 
-from respond.core.quick_dataclasses import dataclass
 from respond.core.script import Spec
 from respond.systems import DIRECTORY, discovery_of, title_of, vendors
 from respond.systems.directory.vocabulary import VERBS, Lacks, directory_of

@@ -12,13 +12,12 @@ import dataclasses
 import re
 import typing
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any, Final, Generic, TypeVar, cast
 from urllib.parse import parse_qsl, urlsplit
 
-from respond.core.quick_dataclasses import dataclass
 from respond.core.script import (
     Api,
     Becomes,

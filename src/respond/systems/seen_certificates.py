@@ -10,11 +10,11 @@ import binascii
 import re
 from base64 import b64decode
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
 from typing import Any, Final
 
-from respond.core.quick_dataclasses import dataclass
 from respond.core.showable import showable
 
 __all__ = ["SeenCertificate", "certificates_in"]

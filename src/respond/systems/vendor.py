@@ -9,12 +9,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from types import MappingProxyType
 from typing import Any, Final, Protocol
 
-from respond.core.quick_dataclasses import dataclass
 from respond.core.script import Call, OwnCredential, Paging, Reply
 from respond.core.showable import showable
 from respond.errors import NoAnswerError, NotReadyError, RefusedBySystemError

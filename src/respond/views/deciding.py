@@ -8,12 +8,12 @@ to show; nothing is laid out here.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
 from respond.core.fold import RunState
 from respond.core.plan import Plan, PlannedStep, StepPlan
-from respond.core.quick_dataclasses import dataclass
 from respond.core.script import Effect
 from respond.views.layout import said, word
 from respond.views.plan_rows import (

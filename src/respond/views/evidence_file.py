@@ -11,12 +11,12 @@ import json
 import re
 import zipfile
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any, Final
 
 from respond.core.fold import RunState
 from respond.core.kept_answer import TAKEN_OUT, KeptAnswer
-from respond.core.quick_dataclasses import dataclass
 from respond.ports import Head
 from respond.views.words import mode_of, runbook_of
 

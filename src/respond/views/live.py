@@ -10,14 +10,13 @@ import io
 import json
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, TextIO
 
 from respond.core import recorded
 from respond.core.events import Kind, Record, Strength
 from respond.core.plan import StepPlan, short_digest
 from respond.core.questions import Decision
-from respond.core.quick_dataclasses import dataclass
 from respond.core.recorded import (
     As,
     Conclusion,

@@ -8,10 +8,10 @@ so that no view can forget it (P21). The one raw text is the style, which is a c
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from html import escape
 from typing import Final, TypeAlias
 
-from respond.core.quick_dataclasses import dataclass
 from respond.core.showable import showable
 
 __all__ = ["Element", "Inside", "el", "html_of", "page_of", "titled_part"]

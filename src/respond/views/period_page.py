@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 from respond.core.asked import Today
 from respond.core.period import Period, PeriodRun, ProofTimes
-from respond.core.quick_dataclasses import dataclass
 from respond.views.layout import said, word
 from respond.views.markup import Element, el, page_of, titled_part
 from respond.views.paper_style import COLOURS, PAPER, RULES

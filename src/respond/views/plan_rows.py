@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from respond.core.fold import RunState
 from respond.core.plan import OthersAgree, Plan, PlannedStep, PlannedWrite, StepPlan
-from respond.core.quick_dataclasses import dataclass
 from respond.core.runbook import Phase
 from respond.core.script import Effect, Proof
 from respond.views.layout import said, width_of, word

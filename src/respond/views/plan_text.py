@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import groupby, takewhile
 from typing import Any, Final
 
 from respond.core.fold import RunState
 from respond.core.plan import Plan, StepPlan, short_digest
-from respond.core.quick_dataclasses import dataclass
 from respond.ports import Head
 from respond.views.deciding import deciding
 from respond.views.layout import (

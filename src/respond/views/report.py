@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from typing import Any, Final
 
 from respond.core.asked import Today
@@ -15,7 +15,6 @@ from respond.core.events import Kind, Record
 from respond.core.exposed import Exposed, exposed_of
 from respond.core.fold import RunState, WriteStatus
 from respond.core.outcome import Outcome, outcome_of
-from respond.core.quick_dataclasses import dataclass
 from respond.core.recorded import As, Confirmed, Reviewed, Voted, WentAlone, content_of
 from respond.core.review import ReviewEnd
 from respond.core.script import Effect, Proof

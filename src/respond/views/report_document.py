@@ -8,6 +8,7 @@ left, what stays unknown, and how somebody who was not there can check it. A for
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from typing import Final
 
 from respond.core.course import Course
@@ -15,7 +16,6 @@ from respond.core.fold import WriteStatus
 from respond.core.item_names import item_id
 from respond.core.outcome import Item, Known
 from respond.core.plan import short_digest
-from respond.core.quick_dataclasses import dataclass
 from respond.core.runbook import Phase
 from respond.views.exposure_text import QUESTIONS, exposure_paragraph
 from respond.views.layout import said, word

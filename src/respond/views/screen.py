@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
 from respond.core.fold import RunState
 from respond.core.plan import Plan
 from respond.core.questions import AskConfirm, AskInput, AskStart, Question
-from respond.core.quick_dataclasses import dataclass
 from respond.core.script import Person
 from respond.ports import Head
 from respond.views.answer_words import HELP, answers, beside_words, help_text

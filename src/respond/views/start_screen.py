@@ -7,12 +7,12 @@ lines. Nothing is left out without its number and the word that shows it.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from itertools import groupby
 from typing import Final
 
 from respond.core.fold import RunState
 from respond.core.plan import Plan, short_digest
-from respond.core.quick_dataclasses import dataclass
 from respond.ports import Head
 from respond.views.deciding import Change, Deciding, deciding
 from respond.views.layout import (

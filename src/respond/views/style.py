@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from enum import Enum
 from typing import Final, TextIO
-
-from respond.core.quick_dataclasses import dataclass
 
 __all__ = ["ANSI", "ANSI_256", "PLAIN", "Style", "Tone", "style_for"]
 

@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
 
 from respond.core.course import Course, CourseKind, CourseMark, CourseWait
-from respond.core.quick_dataclasses import dataclass
 from respond.views.layout import said, word
 from respond.views.markup import Element, el
 from respond.views.words import at_text, span_text

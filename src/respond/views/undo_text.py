@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import Any, Final, Protocol
 
 from respond.core.events import Kind
 from respond.core.fold import As, Conclusion, RunState
-from respond.core.quick_dataclasses import dataclass
 from respond.views.layout import bullets, said, word
 
 __all__ = ["PutBack", "put_back", "undo_json", "undo_text"]

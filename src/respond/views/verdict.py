@@ -7,13 +7,13 @@ from here. It says nothing that ``core.outcome`` does not know.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
 from respond.core.asked import Today
 from respond.core.fold import RunState, RunStatus
 from respond.core.outcome import Item, Known, Outcome, outcome_of
-from respond.core.quick_dataclasses import dataclass
 from respond.core.runbook import Phase
 from respond.views.layout import said, word
 from respond.views.style import Tone

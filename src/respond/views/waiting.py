@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from respond.core.approval import Request, Standing, agreed
 from respond.core.asked import Today, asked_now
 from respond.core.fold import RunState, RunStatus
 from respond.core.outcome import outcome_of
-from respond.core.quick_dataclasses import dataclass
 from respond.core.recorded import AskKind
 from respond.views.layout import said, word
 from respond.views.words import exit_text

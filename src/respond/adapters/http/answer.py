@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from enum import Enum
 from typing import Final
-
-from respond.core.quick_dataclasses import dataclass
 
 __all__ = ["UNSENT", "Broken", "How", "Raw"]
 

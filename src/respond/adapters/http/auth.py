@@ -12,11 +12,11 @@ import json
 import re
 import secrets
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from typing import Any, Final
 
-from respond.core.quick_dataclasses import dataclass
 from respond.core.script import OwnCredential
 from respond.core.secret_value import Secret
 from respond.systems import schemes

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import UTC
 from math import ceil
 from typing import TYPE_CHECKING, Any, Final
@@ -16,7 +17,6 @@ from urllib.parse import urlsplit
 
 from respond.adapters.http.answer import UNSENT, Broken, How, Raw
 from respond.adapters.http.request import Endpoint
-from respond.core.quick_dataclasses import dataclass
 from respond.core.script import AuthBasic, AuthBearer, AuthNone, Call
 from respond.core.showable import showable, showable_host
 from respond.errors import NoAnswerError, RefusedBySystemError

@@ -11,14 +11,13 @@ import binascii
 import json
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from functools import cache
 from ipaddress import ip_address
 from typing import Any, Final, TypeAlias
 from urllib.parse import quote, urlsplit
 
 from respond.adapters.way import DIRECT, WayThere
-from respond.core.quick_dataclasses import dataclass
 from respond.core.script import Call, DrawnSecret, OwnCredential, Sealed
 from respond.core.showable import showable
 from respond.core.values import DigestOf, SecretHandle

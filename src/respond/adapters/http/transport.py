@@ -13,7 +13,7 @@ from __future__ import annotations
 import secrets as random
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Self
 from urllib.parse import parse_qsl
@@ -47,7 +47,6 @@ from respond.adapters.http.request import (
 from respond.adapters.http.sigv4 import KeyPair, UnsignableError, sigv4
 from respond.adapters.secrets.redactor import Redactor
 from respond.core import strict_xml
-from respond.core.quick_dataclasses import dataclass
 from respond.core.script import (
     AuthBasic,
     AuthBearer,

@@ -8,7 +8,7 @@ since is given. A task is finished when it is seen, or when somebody says that i
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from respond.adapters.prompt.terminal import answer_to, choices_for
@@ -27,7 +27,6 @@ from respond.core.questions import (
     late_question,
     pasted,
 )
-from respond.core.quick_dataclasses import dataclass
 from respond.core.recorded import AskKind, AsksFor, data_of
 from respond.core.script import Person
 from respond.core.shapes import encode

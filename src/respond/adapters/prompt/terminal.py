@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Callable, Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Any, Final, assert_never
 
 from respond.adapters.prompt.keyboard import EndOfInputError, Keyboard
@@ -26,7 +26,6 @@ from respond.core.questions import (
     Decision,
     Question,
 )
-from respond.core.quick_dataclasses import dataclass
 from respond.core.script import Person, PersonRecord
 from respond.core.showable import hidden_character
 from respond.ports import FIRST_PAUSES_S, Clock, Prompt

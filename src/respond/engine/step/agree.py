@@ -7,14 +7,13 @@ and so is what differs from the plan. It looks and asks; it sends nothing.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Any
 
 from respond.core.events import Kind
 from respond.core.fold import WriteStatus
 from respond.core.plan import PlannedStep, PlannedWrite, StepPlan, planned_write, write_key
 from respond.core.questions import Answer, AskConfirm, AskDrift, Decision
-from respond.core.quick_dataclasses import dataclass
 from respond.core.recorded import Confirmed, ConfirmScope, data_of
 from respond.core.runbook import Phase
 from respond.core.script import Effect, Write

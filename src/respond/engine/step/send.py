@@ -9,13 +9,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import field, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 from respond.core.events import Kind
 from respond.core.plan import PlannedWrite, digest_of, planned_write, write_key
 from respond.core.questions import Decision
-from respond.core.quick_dataclasses import dataclass
 from respond.core.recorded import Intended, SentWrite, Settled, WriteStatus, data_of
 from respond.core.runbook import Retry
 from respond.core.script import Api, MalformedReplyError, Person, Proof, RefusedError, Reply, Write

@@ -7,7 +7,7 @@ any system.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
@@ -15,7 +15,6 @@ from respond.core.events import Actor, Kind, Record
 from respond.core.fold import StepState, WriteStatus
 from respond.core.plan import PlannedStep, StepPlan
 from respond.core.policy import Care
-from respond.core.quick_dataclasses import dataclass
 from respond.core.runbook import ActionStep, Phase
 from respond.core.script import Api, Proof, Script, Write
 from respond.engine.drivers import Look, World, look

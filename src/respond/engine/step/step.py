@@ -9,7 +9,7 @@ does not want anything any more (``proving``).
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import field
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
@@ -17,7 +17,6 @@ from respond.core.events import Kind
 from respond.core.fold import As, is_notice
 from respond.core.plan import write_key
 from respond.core.questions import AskByHand, AskPerson, Decision
-from respond.core.quick_dataclasses import dataclass
 from respond.core.recorded import Confirmed, data_of
 from respond.core.runbook import Phase
 from respond.core.script import Again, Done, Effect, NotYet, Person, Write

@@ -6,9 +6,9 @@ first. The reckoning errs upwards, and costs far less than the evaluation would.
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Final, assert_never
 
-from respond.core.quick_dataclasses import dataclass
 from respond.formats.expression import syntax
 
 WORK_MAX: Final = 32_000_000

@@ -23,10 +23,9 @@ expression but does not guard (it ends in an error when evaluated, never in a va
 import enum
 import re
 from collections.abc import Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, assert_never
 
-from respond.core.quick_dataclasses import dataclass
 from respond.core.shapes import (
     AnyJson,
     Boolean,

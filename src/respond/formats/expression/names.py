@@ -8,9 +8,9 @@ and ``has``, which CEL takes for the value itself on a declared dotted name, ask
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Final, TypeAlias, assert_never
 
-from respond.core.quick_dataclasses import dataclass
 from respond.core.shapes import (
     AnyJson,
     Boolean,

@@ -8,9 +8,9 @@ messages or regular expressions. What this module does not know, it refuses.
 
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Final, TypeAlias
 
-from respond.core.quick_dataclasses import dataclass
 from respond.core.showable import hidden_character, showable
 
 SOURCE_BYTES_MAX: Final = 1024

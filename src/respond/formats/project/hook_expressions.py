@@ -9,11 +9,10 @@ afterwards, once (P19).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Final
 
 from respond.core import shapes
-from respond.core.quick_dataclasses import dataclass
 from respond.core.runbook import TIMES, Input, InputKind, Runbook
 from respond.core.showable import showable
 from respond.errors import UsageError

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
-from dataclasses import field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
 from respond.audit.ssh_signature import fingerprints
 from respond.core.approval import People, account
 from respond.core.policy import Policy
-from respond.core.quick_dataclasses import dataclass
 from respond.core.review_policy import ReviewPolicy
 from respond.core.script import Connection, PersonRecord
 from respond.formats.faults import Faults, Mark, SourceText

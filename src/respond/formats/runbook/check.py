@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Final
 
-from respond.core.quick_dataclasses import dataclass
 from respond.core.runbook import (
     ActionStep,
     BlockStep,

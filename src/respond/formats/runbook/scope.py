@@ -9,11 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, assert_never
 
 from respond.core.inputs import is_nullable
-from respond.core.quick_dataclasses import dataclass
 from respond.core.runbook_head import Input, InputKind
 from respond.core.shapes import (
     AnyJson,

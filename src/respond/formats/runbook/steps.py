@@ -11,10 +11,10 @@ from __future__ import annotations
 import dataclasses
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
 from respond.core.inputs import input_value, parse_span
-from respond.core.quick_dataclasses import dataclass
 from respond.core.runbook import (
     ActionStep,
     Approval,

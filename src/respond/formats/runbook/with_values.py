@@ -13,7 +13,6 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final, TypeAlias
 
 from respond.core.inputs import parse_span, timestamp_from
-from respond.core.quick_dataclasses import dataclass
 from respond.core.script import ASKS, WHOLE, Spec
 from respond.core.shapes import (
     AnyJson,
@@ -59,7 +58,7 @@ def output_shape(spec: Spec) -> Shape:
     return RecordShape(()) if spec.output in {None, type(None)} else shape_of(spec.output)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class ArgumentField:
     """One field of an action."""
 

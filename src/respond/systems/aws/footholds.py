@@ -8,9 +8,9 @@ goes on for seconds, so all this is looked at again when a minute has passed.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any, Final
 
-from respond.core.quick_dataclasses import dataclass
 from respond.core.script import Done, Effect, Looking, Me, Script, action, gather
 from respond.core.shapes import Timestamp
 from respond.core.showable import showable

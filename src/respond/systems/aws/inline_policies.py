@@ -10,12 +10,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Generator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 from urllib.parse import unquote
 
 from respond.core import strict_json
-from respond.core.quick_dataclasses import dataclass
 from respond.core.script import (
     Api,
     Done,

@@ -7,9 +7,9 @@ caller where no name is given, so a name always is.
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from typing import Final
 
-from respond.core.quick_dataclasses import dataclass
 from respond.core.script import Looking, Me
 from respond.systems.arguments import ArgumentError
 from respond.systems.aws.query_protocol import record, thing

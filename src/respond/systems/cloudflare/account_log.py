@@ -6,10 +6,10 @@ Source: Cloudflare API v4, Accounts: audit logs, version 2. How far it is behind
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from respond.core.quick_dataclasses import dataclass
 from respond.core.script import Call, Done, Effect, Looking, Me, Paging, Reply, Script, action, both
 from respond.core.shapes import Seconds
 from respond.systems.arguments import ArgumentError

@@ -6,10 +6,9 @@ to accept, and another id; what they had through user groups is given again by i
 
 from __future__ import annotations
 
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from typing import Final
 
-from respond.core.quick_dataclasses import dataclass
 from respond.core.script import (
     STEERS,
     Api,

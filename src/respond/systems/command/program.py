@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from respond.core.quick_dataclasses import dataclass
+from dataclasses import dataclass
+
 from respond.core.script import Call, Me
 from respond.core.values import SecretHandle
 from respond.errors import UsageError

@@ -9,11 +9,11 @@ from __future__ import annotations
 import ipaddress
 import shlex
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
 
 from respond.core.finding import Finding, Found, Severity
-from respond.core.quick_dataclasses import dataclass
 from respond.core.script import Done, Effect, Me, Script, action, both
 from respond.core.shapes import Seconds
 from respond.core.showable import showable

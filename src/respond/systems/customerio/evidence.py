@@ -9,12 +9,11 @@ from __future__ import annotations
 import shlex
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from respond.core.exposure import Exposure, TakenData
 from respond.core.finding import Finding, Severity
-from respond.core.quick_dataclasses import dataclass
 from respond.core.script import (
     Call,
     Done,
@@ -529,7 +528,7 @@ class ListSuspectKeys:
     """
 
     since: Timestamp
-    like: KeyId = KeyId("")
+    like: KeyId = KeyId("")  # noqa: RUF009 - a constant, and no call at all
     leave_out: tuple[KeyId, ...] = ()
 
     def run(self, me: Me) -> Script[KeyFindings]:

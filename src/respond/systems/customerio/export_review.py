@@ -8,12 +8,12 @@ its support, ready to be sent. No link to a file is asked for: that would count 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from statistics import median
 from typing import Final
 
 from respond.core.finding import Finding, Severity
-from respond.core.quick_dataclasses import dataclass
 from respond.core.script import Done, Effect, Looking, Me, Outcome, Script, action, both
 from respond.core.shapes import Seconds
 from respond.systems.customerio.evidence import Export, ExportList, ListExports

@@ -12,10 +12,10 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final, NewType
 
-from respond.core.quick_dataclasses import dataclass
 from respond.core.script import Api, Connection, Keep, MalformedReplyError, Me, Reply
 from respond.core.shapes import Timestamp
 from respond.core.values import Json

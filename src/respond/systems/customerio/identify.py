@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
-from respond.core.quick_dataclasses import dataclass
 from respond.core.script import Done, Effect, Looking, Me, Script, action
 from respond.core.shapes import Timestamp
 from respond.core.values import Late, SecretHandle
@@ -111,7 +111,7 @@ class IdentifiedKey:
     matches: int
     look_alikes: tuple[LookAlike, ...]
     says: str
-    look_back: Timestamp = Timestamp("")
+    look_back: Timestamp = Timestamp("")  # noqa: RUF009 - a constant, and no call at all
 
 
 def key_text(key: KeyId | Late) -> KeyId:

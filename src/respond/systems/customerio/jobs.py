@@ -7,9 +7,9 @@ only ``member``, which is nothing at all, and ``admin``, which is everything.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Final
 
-from respond.core.quick_dataclasses import dataclass
 from respond.core.review_policy import Rights
 from respond.core.script import Done, Effect, Me, Script, action, both
 from respond.systems.customerio.members import (

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Final
 
 from respond.core.finding import Finding, Severity
-from respond.core.quick_dataclasses import dataclass
 from respond.core.script import Done, Effect, Looking, Me, Script, action, both
 from respond.core.shapes import Timestamp
 from respond.systems.customerio.evidence import (
@@ -243,9 +243,9 @@ class ListLeftInAccount:
     """
 
     since: Timestamp
-    member: MemberId = MemberId("")
+    member: MemberId = MemberId("")  # noqa: RUF009 - a constant, and no call at all
     email: str = ""
-    key: KeyId = KeyId("")
+    key: KeyId = KeyId("")  # noqa: RUF009 - a constant, and no call at all
 
     def run(self, me: Me) -> Script[LeftBehind]:
         since = epoch(self.since)

@@ -6,9 +6,9 @@ change of the length ends sessions, and each change ends all of them.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any, Final
 
-from respond.core.quick_dataclasses import dataclass
 from respond.core.script import (
     Becomes,
     Done,

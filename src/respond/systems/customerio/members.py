@@ -11,10 +11,9 @@ has no roles here, and nothing is done to them that would have to be put back.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from respond.core.quick_dataclasses import dataclass
 from respond.core.script import (
     Becomes,
     Done,
@@ -368,7 +367,7 @@ class FoundMember:
     admins: int
     only_admin: bool
     is_operator: bool
-    look_back: Timestamp = Timestamp("")
+    look_back: Timestamp = Timestamp("")  # noqa: RUF009 - a constant, and no call at all
 
 
 def _known_id(row: MemberRow) -> MemberId:
@@ -489,7 +488,7 @@ class RemoveMember:
     """
 
     email: str
-    member: MemberId = MemberId("")
+    member: MemberId = MemberId("")  # noqa: RUF009 - a constant, and no call at all
 
     def run(self, me: Me) -> Script[RemovedMember]:
         wanted = member_number(self.member) if self.member else ""
@@ -604,7 +603,7 @@ class AddMember:
 
     email: str
     roles: MemberRoles
-    replaces: MemberId = MemberId("")
+    replaces: MemberId = MemberId("")  # noqa: RUF009 - a constant, and no call at all
 
     def run(self, me: Me) -> Script[AddedMember]:
         local, _, host = self.email.partition("@")
@@ -722,7 +721,7 @@ class SetMemberRole:
     """
 
     email: str
-    member: MemberId = MemberId("")
+    member: MemberId = MemberId("")  # noqa: RUF009 - a constant, and no call at all
     account_role: str = MEMBER
     roles: MemberRoles | None = None
 

@@ -14,10 +14,10 @@ Source: App API "List IP addresses"; Track API "Find your account region"; the v
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
 
-from respond.core.quick_dataclasses import dataclass
 from respond.core.script import (
     AuthBasic,
     AuthBearer,

@@ -8,11 +8,10 @@ row keeps the last four characters and keyed digests.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import chain
 from typing import Any, Final, TypeVar
 
-from respond.core.quick_dataclasses import dataclass
 from respond.core.script import (
     Call,
     Evidence,

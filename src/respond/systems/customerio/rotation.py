@@ -7,11 +7,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from typing import Final
 
-from respond.core.quick_dataclasses import dataclass
 from respond.core.script import Done, Effect, Me, Script, action
 from respond.systems.customerio.facts import KIND_WORDS, KeyId, KeyRef
 from respond.systems.customerio.identify import is_own, key_text, made_here

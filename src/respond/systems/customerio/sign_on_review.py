@@ -8,10 +8,10 @@ required of everybody, and what passwords have to be like, a person attests.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Final
 
 from respond.core.finding import Finding, Severity
-from respond.core.quick_dataclasses import dataclass
 from respond.core.script import Done, Effect, Me, Script, action
 from respond.systems.attesting import attested
 from respond.systems.customerio.facts import link

@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 
-from respond.core.quick_dataclasses import dataclass
 from respond.core.script import (
     Done,
     Effect,

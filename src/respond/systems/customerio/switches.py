@@ -7,11 +7,10 @@ be taken away.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Final, TypeAlias
 from urllib.parse import urlsplit
 
-from respond.core.quick_dataclasses import dataclass
 from respond.core.script import (
     Becomes,
     Done,

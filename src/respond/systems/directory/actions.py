@@ -8,11 +8,10 @@ that ``find_user`` found, in their order. Where no directory is configured a per
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import field, fields, is_dataclass
+from dataclasses import dataclass, field, fields, is_dataclass
 from typing import ClassVar, Final
 
 from respond.core.finding import lines_of
-from respond.core.quick_dataclasses import dataclass
 from respond.core.script import (
     STEERS,
     Becomes,

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from respond.core.finding import Finding, Severity
-from respond.core.quick_dataclasses import dataclass
 from respond.core.script import Done, Effect, Looking, Me, Script, action, gather
 from respond.core.showable import showable
 from respond.systems.directory.vocabulary import ListedUser, directory_of

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 
 from respond.core.finding import Finding, Found, Severity
-from respond.core.quick_dataclasses import dataclass
 from respond.core.script import Done, Effect, Looking, Me, Script, action, both, gather
 from respond.core.showable import showable
 from respond.systems.directory.people_review import known_people, people_of

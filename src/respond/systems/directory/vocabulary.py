@@ -9,12 +9,11 @@ what a runbook says in general is looked at, guarded, proved and undone as what 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from datetime import datetime
 from importlib import import_module
 from typing import Any, Final, TypeAlias
 
-from respond.core.quick_dataclasses import dataclass
 from respond.core.script import Connection, Looking, Me, Script
 from respond.core.shapes import Seconds, Timestamp
 from respond.systems import directories, vendor

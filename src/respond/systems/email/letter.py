@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Final
 
 from respond.core.addresses import is_email
-from respond.core.quick_dataclasses import dataclass
 from respond.core.script import (
     Api,
     Becomes,

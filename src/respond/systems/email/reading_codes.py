@@ -6,11 +6,10 @@ nobody here sees.
 
 from __future__ import annotations
 
-from dataclasses import field
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Final
 
-from respond.core.quick_dataclasses import dataclass
 from respond.core.review_policy import FACTS
 from respond.core.script import (
     STEERS,

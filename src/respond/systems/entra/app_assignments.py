@@ -8,9 +8,9 @@ said with 400 and a sentence.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
-from respond.core.quick_dataclasses import dataclass
 from respond.core.script import Api, Done, Effect, Looking, Me, Reply, Script, Undo, action, gather
 from respond.core.showable import showable
 from respond.systems.arguments import one_line

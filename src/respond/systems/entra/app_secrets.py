@@ -9,10 +9,9 @@ Secrets stand on the registration or on the service principal: both are looked a
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, TypeAlias
 
-from respond.core.quick_dataclasses import dataclass
 from respond.core.script import (
     STEERS,
     Again,

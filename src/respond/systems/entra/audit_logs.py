@@ -7,9 +7,9 @@ requests in ten seconds, so they are asked for little.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any, Final
 
-from respond.core.quick_dataclasses import dataclass
 from respond.core.script import Connection, Done, Effect, Looking, Me, Script, action, both
 from respond.core.shapes import Seconds
 from respond.systems.arguments import ArgumentError

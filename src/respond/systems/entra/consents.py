@@ -7,9 +7,9 @@ everybody is never touched here: it would hit everybody.
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
-from respond.core.quick_dataclasses import dataclass
 from respond.core.script import (
     Api,
     Done,

@@ -7,10 +7,9 @@ rules, and forwarding that an administrator set for a mailbox, are not in this l
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from respond.core.quick_dataclasses import dataclass
 from respond.core.script import Api, Done, Effect, Looking, Me, Script, Undo, action
 from respond.core.showable import showable
 from respond.systems.arguments import one_line

@@ -6,9 +6,9 @@ that is read without ``$select`` does not say whether they may sign in.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any, Final, NewType
 
-from respond.core.quick_dataclasses import dataclass
 from respond.core.script import Connection, Done, Effect, Looking, Me, Script, action, gather
 from respond.core.showable import showable
 from respond.systems.arguments import one_line

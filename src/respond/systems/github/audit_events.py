@@ -5,9 +5,9 @@ Source: GitHub REST API, Get the audit log for an organization; its pages have c
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any, Final
 
-from respond.core.quick_dataclasses import dataclass
 from respond.core.script import Done, Effect, Me, Script, action
 from respond.core.shapes import Seconds
 from respond.systems.arguments import ArgumentError

@@ -8,9 +8,9 @@ half, so that a deleted key can be added again, under another number.
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from typing import Final
 
-from respond.core.quick_dataclasses import dataclass
 from respond.core.script import Api, Done, Effect, Looking, Me, Reply, Script, Undo, action
 from respond.core.values import Late
 from respond.systems.arguments import ArgumentError, one_line

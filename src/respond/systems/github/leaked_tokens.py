@@ -8,9 +8,9 @@ of their own; on Enterprise Server only with one. It is carried out later, and n
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Final
 
-from respond.core.quick_dataclasses import dataclass
 from respond.core.script import (
     Api,
     AuthBearer,

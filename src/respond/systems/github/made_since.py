@@ -8,11 +8,11 @@ administrator within minutes. None of it goes with the person who made it.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from respond.core.quick_dataclasses import dataclass
 from respond.core.script import Done, Effect, Looking, Me, Script, action, gather
 from respond.core.shapes import Seconds
 from respond.core.showable import showable

@@ -6,10 +6,9 @@ Source: GitHub REST API, Secret scanning. The value of the secret is never asked
 from __future__ import annotations
 
 import re
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Final
 
-from respond.core.quick_dataclasses import dataclass
 from respond.core.script import Api, Done, Effect, Looking, Me, Script, Undo, Write, action
 from respond.systems.arguments import ArgumentError
 from respond.systems.github.deploy_keys import OnRepository

@@ -7,10 +7,9 @@ with an id of its own; that it is there already is answered with a 500.
 from __future__ import annotations
 
 from collections.abc import Generator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from respond.core.quick_dataclasses import dataclass
 from respond.core.script import (
     Api,
     Becomes,

@@ -7,9 +7,9 @@ with them.
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from typing import Final
 
-from respond.core.quick_dataclasses import dataclass
 from respond.core.script import Api, Done, Effect, Me, Script, Undo, action, both
 from respond.systems.arguments import ArgumentError, one_of
 from respond.systems.google.vendor import PEOPLE, VENDOR, ask, ending, listed

@@ -10,10 +10,9 @@ import re
 from base64 import b64decode
 from binascii import Error as NoBase64Error
 from collections.abc import Generator
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
-from respond.core.quick_dataclasses import dataclass
 from respond.core.script import (
     STEERS,
     Api,

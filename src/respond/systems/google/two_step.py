@@ -8,10 +8,9 @@ left to do when the account is given back, and no failure.
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
-from respond.core.quick_dataclasses import dataclass
 from respond.core.script import (
     STEERS,
     Api,

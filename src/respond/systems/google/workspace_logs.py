@@ -6,9 +6,9 @@ They come late, by minutes or hours, and some never: that there is none proves n
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any, Final
 
-from respond.core.quick_dataclasses import dataclass
 from respond.core.script import Connection, Done, Effect, Looking, Me, Script, action, both
 from respond.core.shapes import Seconds
 from respond.core.showable import showable

@@ -7,9 +7,9 @@ so what is shown, judged and proved is read by id. A search lags and only finds 
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from typing import Any, Final, NewType
 
-from respond.core.quick_dataclasses import dataclass
 from respond.core.script import Connection, Done, Effect, Looking, Me, Script, action
 from respond.core.showable import showable
 from respond.systems.arguments import ArgumentError, one_line

@@ -15,10 +15,9 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, Final
 
-from respond.core.quick_dataclasses import dataclass
 from respond.core.script import (
     ASKS,
     STEERS,

@@ -7,10 +7,9 @@ JumpCloud does not say. Only administrators' credentials may ask, a Command Runn
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Final
 
-from respond.core.quick_dataclasses import dataclass
 from respond.core.script import (
     Call,
     Done,

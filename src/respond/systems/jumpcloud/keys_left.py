@@ -6,10 +6,9 @@ another id.
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from respond.core.quick_dataclasses import dataclass
 from respond.core.script import Api, Becomes, Done, Effect, Me, Script, Undo, Write, action, gather
 from respond.systems.arguments import ArgumentError, one_line
 from respond.systems.jumpcloud.console_admins import JumpCloudAdmin, admins_called

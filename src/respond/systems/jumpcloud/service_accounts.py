@@ -7,10 +7,9 @@ credential is called in the answer that shows it once, nothing says: a person ma
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from respond.core.quick_dataclasses import dataclass
 from respond.core.script import Done, Effect, MalformedReplyError, Me, Script, action
 from respond.core.showable import showable
 from respond.systems.arguments import one_line

@@ -7,10 +7,9 @@ when it is taken; the profile that Okta holds of them in it is saved, and set ag
 from __future__ import annotations
 
 from collections.abc import Generator, Mapping
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
-from respond.core.quick_dataclasses import dataclass
 from respond.core.script import (
     Api,
     Becomes,

@@ -7,10 +7,9 @@ active one cannot be switched off. The list shows the values in clear: digests a
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
-from respond.core.quick_dataclasses import dataclass
 from respond.core.script import (
     STEERS,
     Api,

@@ -7,10 +7,9 @@ Identity Engine". What is taken away the person enrols again: nothing brings it 
 from __future__ import annotations
 
 from collections.abc import Generator
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Any, Final
 
-from respond.core.quick_dataclasses import dataclass
 from respond.core.script import (
     STEERS,
     Api,

@@ -8,10 +8,9 @@ active any more, so suspending comes first.
 from __future__ import annotations
 
 from collections.abc import Generator
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
-from respond.core.quick_dataclasses import dataclass
 from respond.core.script import (
     STEERS,
     Api,

@@ -9,10 +9,9 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Generator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from respond.core.quick_dataclasses import dataclass
 from respond.core.script import (
     Api,
     Becomes,

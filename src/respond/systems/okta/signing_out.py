@@ -7,9 +7,9 @@ lists a user's sessions, so that they are ended is known from Okta's answer alon
 from __future__ import annotations
 
 from collections.abc import Generator
+from dataclasses import dataclass
 from typing import Any, Final
 
-from respond.core.quick_dataclasses import dataclass
 from respond.core.script import (
     Api,
     Becomes,

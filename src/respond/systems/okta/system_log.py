@@ -6,9 +6,9 @@ there, and events may come late. Without ``until`` the list has no end.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Final
 
-from respond.core.quick_dataclasses import dataclass
 from respond.core.script import Connection, Done, Effect, Looking, Me, Script, action, both
 from respond.core.shapes import Seconds
 from respond.systems.arguments import ArgumentError

@@ -7,10 +7,9 @@ Admin Console can replace.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from respond.core.quick_dataclasses import dataclass
 from respond.core.script import Api, Becomes, Done, Effect, Looking, Me, Script, Undo, Write, action
 from respond.systems.arguments import ArgumentError, one_of
 from respond.systems.okta.users import USER, OktaUserId, check_id, spare_user

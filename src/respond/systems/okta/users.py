@@ -7,9 +7,9 @@ only finds ids: what is shown, judged and proved is read by id.
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from typing import Final, NewType
 
-from respond.core.quick_dataclasses import dataclass
 from respond.core.script import Connection, Done, Effect, Looking, Me, Script, action, gather
 from respond.systems.arguments import ArgumentError, one_line
 from respond.systems.guards import GuardRefusedError, only_one, spare

@@ -7,10 +7,10 @@ every look, tells nobody twice, and leaves whoever must not know to ``recipients
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping, Sequence
+from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, Final, TypeAlias
 
-from respond.core.quick_dataclasses import dataclass
 from respond.core.script import Connection, Me, PersonRecord, Subject
 from respond.core.showable import showable
 from respond.systems import vendor

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from respond.core.quick_dataclasses import dataclass
 from respond.core.script import (
     STEERS,
     Becomes,

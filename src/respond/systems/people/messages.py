@@ -14,12 +14,12 @@ The same notice has the same text whenever the step runs again: its time is the 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Final
 
 from respond.core.plan import short_digest
-from respond.core.quick_dataclasses import dataclass
 from respond.core.script import Me
 from respond.core.showable import showable, showable_host
 from respond.systems import vendors

@@ -15,13 +15,12 @@ in that chat stands in ``respond.toml``: only then can a click of theirs count.
 from __future__ import annotations
 
 from collections.abc import Generator, Mapping, Sequence
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any, Final
 
 from respond.core.approval import Verdict
 from respond.core.plan import short_digest
-from respond.core.quick_dataclasses import dataclass
 from respond.core.script import (
     STEERS,
     Becomes,

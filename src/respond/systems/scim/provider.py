@@ -6,10 +6,9 @@ The first is read each time (``ScimFeatures``); the second is for what no produc
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from typing import Any, Final
 
-from respond.core.quick_dataclasses import dataclass
 from respond.core.script import Connection
 from respond.core.showable import showable
 from respond.systems.guards import GuardRefusedError

@@ -7,10 +7,9 @@ Source: RFC 7643, section 4.1.2 (roles); RFC 7644, section 3.5.2.
 from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from respond.core.quick_dataclasses import dataclass
 from respond.core.script import Done, Effect, Looking, Me, Script, Undo, action, gather
 from respond.core.showable import showable
 from respond.systems.arguments import ArgumentError

@@ -7,10 +7,9 @@ are, and the path is named: what every product of the standard takes.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, Final, TypeAlias
 
-from respond.core.quick_dataclasses import dataclass
 from respond.core.script import Api, Becomes, Call, Effect, Looking, Me, Undo, Write
 from respond.systems.rest import change, no_answer
 from respond.systems.scim.provider import switches

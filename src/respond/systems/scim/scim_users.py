@@ -9,10 +9,9 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, Final, NewType, TypeVar
 
-from respond.core.quick_dataclasses import dataclass
 from respond.core.script import (
     Connection,
     Done,

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import field
+from dataclasses import dataclass, field
 
-from respond.core.quick_dataclasses import dataclass
 from respond.core.script import STEERS, Done, Effect, Me, Script, action
 from respond.core.values import SecretHandle
 from respond.systems.sinks.sink import sink_of

@@ -8,10 +8,9 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Callable, Generator, Mapping, Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar
 
-from respond.core.quick_dataclasses import dataclass
 from respond.core.script import (
     STEERS,
     Api,
