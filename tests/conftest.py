@@ -31,7 +31,9 @@ LONG = frozenset(
 """Folders and files whose tests start servers, terminals, browsers or whole rehearsals."""
 
 # A machine that is busy with other work fails no test: bounds are on what is done, not on time.
-settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+BUSY = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("busy", BUSY, max_examples=40)
+settings.register_profile("every point", BUSY, max_examples=400)
 settings.load_profile("busy")
 
 
@@ -56,8 +58,10 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     return True if is_left_out else None
 
 
-def pytest_configure() -> None:
+def pytest_configure(config: pytest.Config) -> None:
     """Let Ctrl-C reach what tests start: ``nohup`` and ``&`` leave it ignored, children inherit."""
+    if config.getoption("--every-point"):
+        settings.load_profile("every point")
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 

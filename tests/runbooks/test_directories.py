@@ -45,7 +45,7 @@ def test_what_signs_in_is_contained_before_what_it_opens(tmp_path: Path) -> None
     assert places == sorted(places)
 
 
-@pytest.mark.share(2)
+@pytest.mark.share(4)
 @pytest.mark.parametrize("system", directories())
 @pytest.mark.parametrize("name", ["compromised-user", "lost-2fa"])
 def test_each_directory_carries_each_runbook_to_its_end(

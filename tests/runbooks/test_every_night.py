@@ -118,7 +118,7 @@ def came_to(stage: Stage, ends: Ends) -> None:
 # --- whoever acts, whatever signs people in -------------------------------------------------------
 
 
-@pytest.mark.share(4)
+@pytest.mark.share(8)
 @pytest.mark.parametrize("directories", DIRECTORIES)
 @pytest.mark.parametrize("hands", HANDS)
 @pytest.mark.parametrize("name", NAMES)
