@@ -267,6 +267,7 @@ except FormatFault as fault:
 """
 
 
+@pytest.mark.share(3)
 @pytest.mark.parametrize("what", BIG)
 @pytest.mark.promise("P18")
 @pytest.mark.long
