@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import TypeAlias
 
+from respond.adapters.http.answer import How
 from respond.adapters.http.request import WriteRefusedError
 from respond.adapters.secrets.credential_store import CredentialStore
 from respond.core.script import NOT_HTTP, Call, Reply
@@ -46,11 +47,15 @@ class RouterPen:
     Args:
         http: For every surface that is not in ``NOT_HTTP``.
         others: Surface to pen; what is missing is refused and said to be not set up.
+        may_write: Whether this process still has the run; HTTP asks it later than is possible here.
     """
 
-    def __init__(self, http: Pen, others: Mapping[str, Pen]) -> None:
+    def __init__(
+        self, http: Pen, others: Mapping[str, Pen], may_write: Callable[[], bool] = lambda: True
+    ) -> None:
         self._http = http
         self._others = others
+        self._may_write = may_write
 
     def send(self, intent: Intent, call: Call, digest: str) -> Reply:
         if call.surface not in NOT_HTTP:
@@ -63,6 +68,15 @@ class RouterPen:
                 code="not-ready",
                 request=f"{call.method} {call.surface}",
                 by_hand=True,
+            )
+        if not self._may_write():
+            intent.spend(digest)
+            raise RefusedBySystemError(
+                f"{call.surface} was not told anything",
+                code="late",
+                why=How.LATE.value,
+                request=f"{call.method} {call.surface}",
+                again=True,
             )
         return pen.send(intent, call, digest)
 

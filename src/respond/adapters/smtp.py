@@ -13,13 +13,14 @@ import re
 import secrets as random
 import smtplib
 import ssl
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import formatdate
 from typing import Any, Final, Literal
 
+from respond.adapters.http.answer import How
 from respond.adapters.http.request import is_loopback
 from respond.adapters.secrets.redactor import Redactor
 from respond.adapters.sockets import tls_context, tunnel
@@ -86,6 +87,7 @@ class SmtpPen:
     _clock: Clock
     _redactor: Redactor
     timeout_scale: float = field(default=1.0, kw_only=True)
+    may_write: Callable[[], bool] = field(default=lambda: True, kw_only=True)
 
     def send(self, intent: Intent, call: Call, digest: str) -> Reply:
         """Send it once.
@@ -111,6 +113,8 @@ class SmtpPen:
         with contextlib.ExitStack() as stack:
             smtp = _open(server, call.timeout_s * self.timeout_scale, talk, stack, self._secrets)
             refused = _address(smtp, letter, talk)
+            if not self.may_write():
+                raise talk.unsent(How.LATE.value, again=True)
             _hand_over(smtp, message, talk)
         body = {"message_id": letter.message_id, "refused": refused}
         return Reply(_OK, {}, {**body, "code": letter.code} if letter.code else body)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import typer
 
 from respond.cli.examples import examples
-from respond.cli.output import answer, print_out, say
+from respond.cli.output import answer, print_out, say, screen_width
 from respond.errors import ExitCode, UsageError
 from respond.wiring.places import PROJECT_FILE, Places
 
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from respond.systems.vendor import Right
 
 __all__ = ["apps"]
-
-_WIDTH: Final = 100
 
 _init = typer.Typer(rich_markup_mode=None, add_completion=False)
 _connect = typer.Typer(rich_markup_mode=None, add_completion=False)
@@ -66,13 +64,17 @@ def init(
 
 _NEXT: Final = """
 Next, one after the other:
-{go}  respond rehearse {name}     practise the example; no account is needed
-  respond connect cio             says what to write into respond.toml; when it is there, the
-                                  same again stores the credential, and says what it may
-                                  do. Of another system likewise, by the name that you give it
-  respond doctor                  says of each runbook whether it would work tonight, and what to do
-  respond compromised-key --dry-run     looks at the real systems, and changes nothing
-  respond new my-runbook          a runbook of your own, which fits and rehearses at once
+{go}  respond rehearse {name}    practise the example; no account is needed
+  respond connect cio             says what to write into respond.toml; when
+                                  that is there, the same again stores the
+                                  credential, and says what it may do. Of
+                                  another system likewise, by its name
+  respond doctor                  says of each runbook whether it would work
+                                  tonight, and what to do
+  respond compromised-key --dry-run
+                                  looks at the real systems, changes nothing
+  respond new my-runbook          a runbook of your own: it fits and rehearses
+                                  at once
   respond --install-completion    TAB for all of this
 After the first real run: respond audit key > journal.pub
 Commit respond.toml, runbooks/ and journal.pub; none of them holds a secret."""
@@ -163,15 +165,21 @@ def connect(
 def _stored_text(made: Stored) -> Iterator[str]:
     from respond.views.layout import labelled, said, word
 
-    yield from labelled("Source", f"{word(made.name)} ({made.kind})", _WIDTH)
-    yield from labelled("Stored in", said(made.stored_in or "nothing new was stored"), _WIDTH)
+    yield from labelled("Source", f"{word(made.name)} ({made.kind})", screen_width())
+    yield from labelled(
+        "Stored in", said(made.stored_in or "nothing new was stored"), screen_width()
+    )
     if made.moved:
-        yield from labelled("Note", f"the one before counts too, as {word(made.name)}/old", _WIDTH)
+        yield from labelled(
+            "Note", f"the one before counts too, as {word(made.name)}/old", screen_width()
+        )
     if made.url:
-        yield from labelled("Address", said(made.url, limit=1_000), _WIDTH)
-        yield from labelled("There", said(made.at_sender, limit=1_000), _WIDTH)
+        yield from labelled("Address", said(made.url, limit=1_000), screen_width())
+        yield from labelled("There", said(made.at_sender, limit=1_000), screen_width())
     if made.made:
-        yield from labelled("Secret", "shown once, for the sender; nobody else needs it:", _WIDTH)
+        yield from labelled(
+            "Secret", "shown once, for the sender; nobody else needs it:", screen_width()
+        )
         # Alone on its line, so that it is copied whole.
         yield made.made
 
@@ -181,11 +189,11 @@ def _keeper(places: Places, project: Project) -> CredentialKeeper:
     from respond.adapters.clock import SystemClock
     from respond.adapters.secrets.redactor import Redactor
     from respond.cli.credential_keeper import CredentialKeeper
-    from respond.wiring.session import open_keys, os_user
+    from respond.wiring.session import open_keys, os_user, own_secrets
     from respond.wiring.stores import store_of
 
     keys, clock = open_keys(project, places, say), SystemClock()
-    store = store_of(project, places, keys)
+    store = store_of(project, places, keys, own_secrets(project, keys, say))
     journal = store.journal(clock=clock, actor=os_user(), create=True)
     return CredentialKeeper(project, keys, clock, journal, Redactor())
 
@@ -228,7 +236,7 @@ def _connected_text(made: Connected) -> Iterator[str]:
 
     def row(label: str, text: str) -> Iterator[str]:
         if text:
-            yield from labelled(label, said(text, limit=1_000), _WIDTH)
+            yield from labelled(label, said(text, limit=1_000), screen_width())
 
     yield from row("Connection", f"{word(made.name)} ({config.system}): {probed.verdict.value}")
     yield from row("", probed.says)

@@ -95,11 +95,13 @@ class Loopback:
     Attributes:
         received: Every request, in order.
         accepted: Connections that were opened, whether or not a request came.
+        opened: Set with the first of them.
     """
 
     def __init__(self, tls: ssl.SSLContext | None = None) -> None:
         self.received: list[SeenRequest] = []
         self.accepted = 0
+        self.opened = threading.Event()
         self._answers: queue.SimpleQueue[CannedAnswer] = queue.SimpleQueue()
         self._over = threading.Event()
         outer = self
@@ -125,6 +127,7 @@ class Loopback:
 
             def process_request(self, request: Any, client_address: Any) -> None:
                 outer.accepted += 1
+                outer.opened.set()
                 super().process_request(request, client_address)
 
             def handle_error(self, request: Any, client_address: Any) -> None:

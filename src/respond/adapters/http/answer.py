@@ -19,6 +19,7 @@ class How(Enum):
     INWARD = "its address lies inside"
     NO_TUNNEL = "the proxy gives no tunnel"
     CROWDED = "all connections are in use"
+    LATE = "this process gave no sign of life for too long: another may have the run now"
     # From here on the request may have arrived.
     TIMED_OUT = "no answer in time"
     CUT = "the connection was cut"
@@ -30,7 +31,7 @@ class How(Enum):
 UNSENT: Final = frozenset(
     {
         How.NOT_FOUND, How.NOT_CONNECTED, How.NOT_TRUSTED, How.NO_TLS, How.INWARD, How.NO_TUNNEL,
-        How.CROWDED,
+        How.CROWDED, How.LATE,
     }
 )  # fmt: skip
 

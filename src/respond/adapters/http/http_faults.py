@@ -339,6 +339,7 @@ _UNSENT: Final[Mapping[How, tuple[str, str]]] = {
     ),
     How.NO_TUNNEL: ("the proxy gives no tunnel to {host}", _NETWORK),
     How.CROWDED: ("all connections to {host} are in use", "wait, then `respond resume`"),
+    How.LATE: (How.LATE.value, "nothing was sent; whoever has the run tries it again"),
 }
 
 

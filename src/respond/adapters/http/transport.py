@@ -107,6 +107,7 @@ class HttpTransport:
         waiting: Told before each pause what is waited for and how long, in seconds.
         held: Secrets of the run as it is now; no answer shows one, whether or not it was used.
         deadlines: The clock by which an answer is late; None: ``clock``.
+        may_write: Whether this process still has the run; asked as late as can be.
 
     Raises:
         UsageError: An address is not https or not one at all, or a scheme is unknown. Nothing
@@ -127,6 +128,7 @@ class HttpTransport:
         waiting: Callable[[str, float], None] | None = None,
         held: Callable[[], Mapping[str, SecretHandle]] = dict,
         deadlines: Clock | None = None,
+        may_write: Callable[[], bool] = lambda: True,
     ) -> None:
         for name, endpoint in endpoints.items():
             if endpoint.auth not in scheme_sets():
@@ -137,7 +139,7 @@ class HttpTransport:
                 )
         self._clock = clock
         self._waiting = waiting
-        self._wires = _Wires(deadlines or clock, endpoints)
+        self._wires = _Wires(deadlines or clock, endpoints, may_write)
         self._line = partial(
             _Line,
             endpoints=endpoints,
@@ -305,8 +307,11 @@ def _retrying(pause: Callable[[float], None]) -> Retrying:
 class _Wires:
     """Makes the pool and its two clients when the first request needs them."""
 
-    def __init__(self, clock: Clock, endpoints: Mapping[str, Endpoint]) -> None:
+    def __init__(
+        self, clock: Clock, endpoints: Mapping[str, Endpoint], may_write: Callable[[], bool]
+    ) -> None:
         self._clock = clock
+        self._may_write = may_write
         self.sites = {
             (name, surface): BaseUrl.parse(url, connection=name, loopback_ok=end.loopback_ok)
             for name, end in endpoints.items()
@@ -357,7 +362,7 @@ class _Wires:
         if self._pool is None:
             from respond.adapters.http.wire import Pool  # noqa: PLC0415 - httpx takes 75 ms
 
-            self._pool = Pool(self._clock)
+            self._pool = Pool(self._clock, self._may_write)
         return self._pool
 
     def _is_safe(

@@ -48,10 +48,15 @@ _LINE_ERRORS: Final = (
 
 
 class Pool:
-    """The connections of one run, shared by a client that can only read and one that writes."""
+    """The connections of one run, shared by a client that can only read and one that writes.
 
-    def __init__(self, clock: Clock) -> None:
+    Args:
+        may_write: Asked before each piece of a request that can change something leaves.
+    """
+
+    def __init__(self, clock: Clock, may_write: Callable[[], bool]) -> None:
         self.deadlines = _Deadlines(clock)
+        self._may_write = may_write
         self._pools: dict[tuple[bool, str, str, bool], httpcore.ConnectionPool] = {}
         self._lock = threading.Lock()
         self._streams: WeakSet[_Timed] = WeakSet()
@@ -110,10 +115,10 @@ class Pool:
             if not safe(request.method, str(request.url), target, headers):
                 raise WriteRefusedError(f"a reading client was given a {request.method}")
 
-        return _Wire(self, permit)
+        return _Wire(self, permit, lambda: True)
 
     def writing_client(self) -> httpx.BaseTransport:
-        return _Wire(self, lambda _: None)
+        return _Wire(self, lambda _: None, self._may_write)
 
     def close(self) -> None:
         """End it, with what other threads still read: nobody waits for that any more."""
@@ -159,6 +164,8 @@ def send(
     )
     try:
         response = client.handle_request(request)
+    except _LateError as error:
+        return Broken(How.CUT if error.begun else How.LATE, "", error)
     except _LINE_ERRORS as error:
         return _broken(error)
     try:
@@ -244,14 +251,17 @@ def _not_connected(error: Exception) -> Broken:
 class _Wire(httpx.BaseTransport):
     """Hands a request to the pool, as ``httpx.HTTPTransport`` does, after ``permit``."""
 
-    def __init__(self, pool: Pool, permit: Callable[[httpx.Request], None]) -> None:
+    def __init__(
+        self, pool: Pool, permit: Callable[[httpx.Request], None], may_send: Callable[[], bool]
+    ) -> None:
         self._pool = pool
         self._permit = permit
+        self._may_send = may_send
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         self._permit(request)
         url, way = request.url, request.extensions["way"]
-        self._pool.deadlines.begin(request.extensions["timeout"]["read"])
+        self._pool.deadlines.begin(request.extensions["timeout"]["read"], self._may_send)
         answer = self._pool.through(way, secure=url.scheme == "https").handle_request(
             httpcore.Request(
                 request.method,
@@ -281,15 +291,33 @@ class _Stream(httpx.SyncByteStream):
         self._stream.close()
 
 
+class _LateError(Exception):
+    """Nothing more may be sent; ``begun``: something of the request has left."""
+
+    def __init__(self, *, begun: bool) -> None:
+        super().__init__()
+        self.begun = begun
+
+
 class _Deadlines(threading.local):
-    """Until when the request of this thread may take."""
+    """Until when the request of this thread may take, and whether it may still be sent."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._until_ms = 0
+        self._may_send: Callable[[], bool] = lambda: True
+        self._begun = False
 
-    def begin(self, seconds: float) -> None:
+    def begin(self, seconds: float, may_send: Callable[[], bool]) -> None:
         self._until_ms = self._clock.mono_ms() + int(seconds * 1000)
+        self._may_send = may_send
+        self._begun = False
+
+    def check(self) -> None:
+        """The last look before bytes leave: between it and the wire nothing is done."""
+        if not self._may_send():
+            raise _LateError(begun=self._begun)
+        self._begun = True
 
     def left_s(self, timeout_s: float | None, over: type[Exception]) -> float:
         """What is left, but no more than ``timeout_s``; raises ``over`` when nothing is."""
@@ -343,6 +371,7 @@ class _Timed(httpcore.NetworkStream):
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
         left = self._deadlines.left_s(timeout, httpcore.WriteTimeout)
+        self._deadlines.check()
         self._stream.write(buffer, left)
 
     def close(self) -> None:

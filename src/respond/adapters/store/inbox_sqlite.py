@@ -10,17 +10,28 @@ the wall clock, or switches the machine off, makes marks live longer and never s
 
 from __future__ import annotations
 
-import hashlib
-import json
 import sqlite3
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
+from respond.adapters.store.repetition import (
+    MARK_LIFE_MS,
+    MARK_REFRESH_MS,
+    EventTexts,
+    Find,
+    FirstMet,
+    FoundMark,
+    Mark,
+    Unusable,
+    first_met,
+    marks_of,
+    read_event,
+    repeated,
+)
 from respond.adapters.store.sqlite_file import (
     FileIdentity,
     carry_over,
@@ -33,7 +44,7 @@ from respond.adapters.store.sqlite_file import (
     sync_folder,
     write_locked,
 )
-from respond.core.incoming import Delivery, Incoming, Means
+from respond.core.incoming import Delivery, Incoming
 from respond.errors import InboxUnusableError, JournalUnusableError
 from respond.ports import Became, Kept, KeptEvent, Received, Took
 
@@ -43,18 +54,9 @@ if TYPE_CHECKING:
     from respond.adapters.secrets.redactor import Redactor
     from respond.ports import Clock
 
-__all__ = ["EVENT_BYTES_MAX", "MARK_LIFE_MS", "SqliteInbox", "Unusable", "unusable_since"]
-
-EVENT_BYTES_MAX: Final = 262_144
-"""A longer event is kept without its body: labels, title and key stay."""
-
-MARK_LIFE_MS: Final = 30 * 24 * 3_600_000
-_REFRESH_MS: Final = 24 * 3_600_000
-"""An alert that goes on for months is sent every few hours, and must not begin twice: a mark that
-is met again becomes young again, at the cost of one write a day."""
+__all__ = ["SqliteInbox", "unusable_since"]
 
 _PRUNED_AT_ONCE: Final = 500
-_TEXT_MAX: Final = 300
 
 _APPLICATION_ID: Final = 0x52535049
 """``RSPI`` in the file's header."""
@@ -82,9 +84,6 @@ CREATE TABLE marks (
 CREATE INDEX marks_age ON marks (age_ms);
 CREATE TABLE age (ms INTEGER NOT NULL, mono_ms INTEGER NOT NULL, boot TEXT NOT NULL) STRICT;
 """
-
-_ID, _BODY, _KEY, _CLASH = "id", "body", "key", "clash"
-"""Kinds of marks. ``clash``: an id that came with another body, which was said once."""
 
 _OPEN_EVENTS = (
     "SELECT e.id, e.event, d.id, d.source, d.sender, d.their_id, d.body_digest, d.at_ms, d.weak"
@@ -122,7 +121,7 @@ class SqliteInbox:
         """Use ``open`` instead."""
         self._path = path
         self._clock = clock
-        self._redactor = redactor
+        self._texts = EventTexts(redactor)
         self._lock = threading.RLock()
         self._db: sqlite3.Connection | None = None
         self._identity: FileIdentity | None = None
@@ -161,21 +160,16 @@ class SqliteInbox:
         self, delivery: Delivery, events: Sequence[Incoming], unusable: str, *, by_body: bool
     ) -> Kept:
         with self._transaction() as db:
-            age = self._age(db)
-            seen = _seen(db, delivery, events, by_body=by_body)
+            age, find = self._age(db), _find(db, delivery.source)
+            seen = repeated(find, delivery, events, by_body=by_body)
             if seen:
-                _refresh(db, delivery, events, age)
+                _refresh(db, delivery, marks_of(delivery, events), age)
                 return Kept(seen, Took.DUPLICATE)
             self._grow_older(db, age)
-            first = _find(db, delivery.source, _by_id(delivery))
-            if first is not None:
-                why = f"delivery {first.delivery_id} had the same id and another body"
-                self._insert_delivery(db, delivery, Took.CONFLICT, why, age)
-                _remember(db, delivery, [_by_clash(delivery)], age)
-                return Kept(delivery.id, Took.CONFLICT)
-            fresh = _fresh(db, delivery, events)
-            self._insert_new(db, delivery, fresh, unusable, age)
-            return Kept(delivery.id, Took.NEW if fresh else Took.IGNORED)
+            met = first_met(find, delivery, events, unusable)
+            self._insert(db, delivery, met, age)
+            _remember(db, delivery, met.marks, age)
+            return met.kept
 
     def waiting(self, limit: int) -> list[KeptEvent]:
         return self._open_events(Became.WAITING, limit)
@@ -196,9 +190,9 @@ class SqliteInbox:
             raise ValueError("an event that is settled does not wait")
         # What is settled is known to the journal; here only the line for the page stays.
         forget = "" if became is Became.HELD else ", event = '', type = ?, title = ?"
-        given = [became.value, run, self._clean(why)[:_TEXT_MAX]]
+        given = [became.value, run, self._texts.line(why)]
         if forget:
-            given += [self._clean(text)[:_TEXT_MAX] for text in stays]
+            given += map(self._texts.line, stays)
         with self._lock:
             with self._transaction() as db:
                 done = db.execute(
@@ -234,37 +228,7 @@ class SqliteInbox:
 
     # --- writing --------------------------------------------------------------------------------
 
-    def _insert_new(
-        self,
-        db: sqlite3.Connection,
-        delivery: Delivery,
-        fresh: Sequence[Incoming],
-        unusable: str,
-        age: int,
-    ) -> None:
-        why = unusable or ("" if fresh else "there is no event in it")
-        self._insert_delivery(db, delivery, Took.NEW if fresh else Took.IGNORED, why, age)
-        marks = _marks(delivery, fresh)
-        if not any(event.means is Means.BEGINS for event in fresh):
-            # What kind of event it is may stand in a header that nobody signs: the same body
-            # under its true name still has to begin something.
-            marks = [mark for mark in marks if mark[0] != _BODY]
-        _remember(db, delivery, marks, age)
-        for event in fresh:
-            db.execute(
-                "INSERT INTO events (delivery, type, title, event, result, run, why)"
-                " VALUES (?, ?, ?, ?, 'waiting', '', '')",
-                (
-                    delivery.id,
-                    self._clean(event.type)[:_TEXT_MAX],
-                    self._clean(event.title)[:_TEXT_MAX],
-                    self._written(event),
-                ),
-            )
-
-    def _insert_delivery(
-        self, db: sqlite3.Connection, delivery: Delivery, result: Took, why: str, age: int
-    ) -> None:
+    def _insert(self, db: sqlite3.Connection, delivery: Delivery, met: FirstMet, age: int) -> None:
         db.execute(
             "INSERT INTO deliveries (id, source, sender, their_id, body_digest, at_ms, weak,"
             " result, why, age_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -272,29 +236,26 @@ class SqliteInbox:
                 delivery.id,
                 delivery.source,
                 delivery.sender,
-                self._clean(delivery.their_id)[:_TEXT_MAX],
+                self._texts.line(delivery.their_id),
                 delivery.body_digest,
                 delivery.at_ms,
                 delivery.weak,
-                result.value,
-                self._clean(why)[:_TEXT_MAX],
+                met.kept.result.value,
+                self._texts.line(met.why),
                 age,
             ),
         )
-
-    def _clean(self, text: str) -> str:
-        return self._redactor.clean(text) if self._redactor else text
-
-    def _written(self, event: Incoming) -> str:
-        # Every field that an event has, so that a new one is not lost on its way.
-        data: dict[str, Any] = {each.name: getattr(event, each.name) for each in fields(event)}
-        data |= {"means": event.means.value, "labels": dict(event.labels)}
-        if self._redactor:
-            data = self._redactor.clean_data(data)
-        text = _encode(data)
-        if len(text.encode()) > EVENT_BYTES_MAX:
-            text = _encode({**data, "body": None})
-        return text
+        for event in met.events:
+            db.execute(
+                "INSERT INTO events (delivery, type, title, event, result, run, why)"
+                " VALUES (?, ?, ?, ?, 'waiting', '', '')",
+                (
+                    delivery.id,
+                    self._texts.line(event.type),
+                    self._texts.line(event.title),
+                    self._texts.whole(event),
+                ),
+            )
 
     # --- time -----------------------------------------------------------------------------------
 
@@ -327,7 +288,7 @@ class SqliteInbox:
         with self._reading() as db:
             rows = db.execute(_OPEN_EVENTS, (became.value, limit)).fetchall()
         return [
-            KeptEvent(number, Delivery(*[*rest[:-1], bool(rest[-1])]), _read(text))
+            KeptEvent(number, Delivery(*[*rest[:-1], bool(rest[-1])]), read_event(text))
             for number, text, *rest in rows
         ]
 
@@ -415,15 +376,6 @@ class SqliteInbox:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Unusable:
-    """Deliveries of a source that were genuine and of no use: how many, and why the last was."""
-
-    source: str
-    count: int
-    why: str
-
-
 def unusable_since(path: Path, at_ms: int) -> list[Unusable]:
     """What an inbox could not use since then; nothing is written.
 
@@ -456,77 +408,15 @@ def _make_tables(db: sqlite3.Connection, clock: Clock) -> None:
             raise sqlite3.DatabaseError(f"its tables are of version {version}")
 
 
-# --- marks ----------------------------------------------------------------------------------------
+def _find(db: sqlite3.Connection, source: str) -> Find:
+    def find(mark: Mark) -> FoundMark | None:
+        row = db.execute(
+            "SELECT delivery, body_digest FROM marks WHERE source = ? AND kind = ? AND mark = ?",
+            (source, *mark),
+        ).fetchone()
+        return FoundMark(*row) if row else None
 
-Mark = tuple[str, str]
-"""Kind, and digest of what it stands for."""
-
-
-class _Found(NamedTuple):
-    """What a mark says: the first delivery that had it, and the digest of that one's body."""
-
-    delivery_id: str
-    body_digest: str
-
-
-def _by_id(delivery: Delivery) -> Mark:
-    return _ID, _digest(delivery.their_id)
-
-
-def _by_clash(delivery: Delivery) -> Mark:
-    return _CLASH, _digest(f"{delivery.their_id}\0{delivery.body_digest}")
-
-
-def _by_key(event: Incoming) -> Mark:
-    return _KEY, _digest(event.key)
-
-
-def _marks(delivery: Delivery, events: Sequence[Incoming]) -> list[Mark]:
-    own = [_by_id(delivery)] if delivery.their_id else []
-    return [*own, (_BODY, delivery.body_digest), *map(_by_key, events)]
-
-
-def _digest(text: str) -> str:
-    # Marks have one length, whatever a sender calls an id.
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
-def _find(db: sqlite3.Connection, source: str, mark: Mark) -> _Found | None:
-    row = db.execute(
-        "SELECT delivery, body_digest FROM marks WHERE source = ? AND kind = ? AND mark = ?",
-        (source, *mark),
-    ).fetchone()
-    return _Found(*row) if row else None
-
-
-def _seen(
-    db: sqlite3.Connection, delivery: Delivery, events: Sequence[Incoming], *, by_body: bool
-) -> str:
-    """The delivery that this one repeats, or empty."""
-    first = _find(db, delivery.source, _by_id(delivery)) if delivery.their_id else None
-    if first is not None and first.body_digest == delivery.body_digest:
-        return first.delivery_id
-    if first is not None:
-        clash = _find(db, delivery.source, _by_clash(delivery))
-        return clash.delivery_id if clash else ""
-    same = _find(db, delivery.source, (_BODY, delivery.body_digest)) if by_body else None
-    if same is not None:
-        return same.delivery_id
-    known = [_find(db, delivery.source, _by_key(event)) for event in events]
-    if known and known[0] and all(known):
-        return known[0].delivery_id
-    return ""
-
-
-def _fresh(
-    db: sqlite3.Connection, delivery: Delivery, events: Sequence[Incoming]
-) -> list[Incoming]:
-    """Events that were not here before, each once."""
-    once: dict[str, Incoming] = {}
-    for event in events:
-        if _find(db, delivery.source, _by_key(event)) is None:
-            once.setdefault(event.key, event)
-    return list(once.values())
+    return find
 
 
 def _remember(db: sqlite3.Connection, delivery: Delivery, marks: Sequence[Mark], age: int) -> None:
@@ -537,22 +427,8 @@ def _remember(db: sqlite3.Connection, delivery: Delivery, marks: Sequence[Mark],
     )
 
 
-def _refresh(
-    db: sqlite3.Connection, delivery: Delivery, events: Sequence[Incoming], age: int
-) -> None:
+def _refresh(db: sqlite3.Connection, delivery: Delivery, marks: Sequence[Mark], age: int) -> None:
     db.executemany(
         "UPDATE marks SET age_ms = ? WHERE source = ? AND kind = ? AND mark = ? AND age_ms < ?",
-        [(age, delivery.source, *mark, age - _REFRESH_MS) for mark in _marks(delivery, events)],
+        [(age, delivery.source, *mark, age - MARK_REFRESH_MS) for mark in marks],
     )
-
-
-# --- events as text -------------------------------------------------------------------------------
-
-
-def _encode(data: Mapping[str, Any]) -> str:
-    return json.dumps(data, ensure_ascii=False, separators=(",", ":"))
-
-
-def _read(text: str) -> Incoming:
-    data = json.loads(text)
-    return Incoming(**{**data, "means": Means(data["means"])})

@@ -130,6 +130,8 @@ class ChainStore(Protocol):
     def recognise(self) -> None:
         """See that the tables are as ``make`` makes them, and remember what they lie in.
 
+        What can be read afterwards is durable, whoever wrote it.
+
         Raises:
             JournalUnusableError, JournalBrokenError: They are of another version, or changed.
         """
@@ -221,6 +223,7 @@ class ChainJournal:
         self._closed = False
         self._id = ""
         self._end = ChainEnd()
+        self._durable = ChainEnd()
         self._epochs: dict[str, int] = {}
         self._taken_over: dict[str, int] = {}
         self._held: dict[str, Mapping[str, SecretHandle]] = {}
@@ -275,7 +278,7 @@ class ChainJournal:
         with self._lock:
             if not self._dead or self._closed or self._epochs:
                 return False
-            durable = self._end
+            durable = self._durable
             with self._closed_on_error():
                 try:
                     self._store.reopen()
@@ -458,7 +461,10 @@ class ChainJournal:
             try:
                 self._check_place()
                 self._store.begin(synced=synced)
-                yield self._caught_up()
+                before = self._caught_up()
+                yield before
+                if synced and self._end != before:
+                    self._durable = self._end
             except JournalBrokenError as error:
                 self._die(error.what)
                 raise
@@ -726,7 +732,7 @@ class ChainJournal:
             )
         self._signer = Signer(self._id, seed)
         self._digest_key = key
-        self._end = self._checked_end()
+        self._end = self._durable = self._checked_end()
         if self._store.place:
             self._check_mark()
             if not known:

@@ -20,6 +20,7 @@ __all__ = [
     "evidence_key",
     "known_at",
     "place_of",
+    "place_of_base",
     "read_mark",
     "run_key",
     "signing_key",
@@ -56,8 +57,16 @@ def run_key(run: str) -> str:
 
 def place_of(path: Path) -> str:
     """Which journal id lies at a path; the name has the path's digest."""
-    where = path.parent.resolve() / path.name
-    return f"place/{hashlib.sha256(os.fsencode(where)).hexdigest()[:32]}"
+    return _place(os.fsencode(path.parent.resolve() / path.name))
+
+
+def place_of_base(place: str) -> str:
+    """The same of a database, by what it is for everybody who means it."""
+    return _place(place.encode())
+
+
+def _place(where: bytes) -> str:
+    return f"place/{hashlib.sha256(where).hexdigest()[:32]}"
 
 
 def known_at(place: str, keys: KeyStore) -> str:

@@ -6,6 +6,9 @@ new connection. Everything lies in one schema, ``respond``, and every statement 
 
 from __future__ import annotations
 
+import hashlib
+import os
+import socket
 import threading
 import time
 from collections.abc import Callable, Generator
@@ -18,12 +21,25 @@ from psycopg.waiting import Ready, Wait
 
 from respond.errors import JournalUnusableError
 
-__all__ = ["SCHEMA_NAME", "Database", "DatabaseConnection", "explain", "is_lost"]
+__all__ = [
+    "DRILL_NAME",
+    "SCHEMA_NAME",
+    "Database",
+    "DatabaseConnection",
+    "explain",
+    "is_lost",
+    "lock_key",
+    "process_name",
+]
 
 SCHEMA_NAME: Final = "respond"
+DRILL_NAME: Final = "respond_drill"
+"""Where runs against a simulated company are recorded, so that they never stand among real ones."""
 
 T = TypeVar("T")
 
+_TOKEN: Final = os.urandom(4).hex()
+"""Two machines may have one name, and two processes one number."""
 _CONNECT_S: Final = 5
 _ANSWER_S: Final = 15.0
 """Longer than any statement of ours may take, and its wait for a lock before."""
@@ -33,7 +49,6 @@ _OLDEST: Final = 140_000
 """PostgreSQL 14, the oldest that its makers still mend."""
 
 _SETTINGS: Final = {
-    "search_path": SCHEMA_NAME,
     "synchronous_commit": "on",
     "lock_timeout": f"{_LOCK_S}s",
     "statement_timeout": f"{round(_ANSWER_S)}s",
@@ -92,10 +107,12 @@ class Database:
     Attributes:
         url: ``postgresql://USER@HOST/NAME``, without a password.
         password: Asked at each new connection; empty where the server wants none.
+        schema: Where the tables are.
     """
 
     url: str
     password: Callable[[], str] = str
+    schema: str = SCHEMA_NAME
     _lock: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False)
     _server: str = field(default="", init=False)
 
@@ -110,7 +127,8 @@ class Database:
     def place(self) -> str:
         """The same for everybody who means this database, whoever they come in as."""
         given = conninfo.conninfo_to_dict(self.url)
-        return f"{given.get('host', '')}:{given.get('port', '5432')}/{given.get('dbname', '')}"
+        where = f"{given.get('host', '')}:{given.get('port', '5432')}/{given.get('dbname', '')}"
+        return where if self.schema == SCHEMA_NAME else f"{where} {self.schema}"
 
     def connect(self) -> DatabaseConnection:
         """A new connection in autocommit, to the same server as before; settings are read back.
@@ -120,18 +138,7 @@ class Database:
             NotReadyError: There is no credential for it.
         """
         try:
-            opened = DatabaseConnection.connect(
-                _with_tls(self.url),
-                password=self.password() or None,
-                autocommit=True,
-                connect_timeout=_CONNECT_S,
-                keepalives_idle=10,
-                keepalives_interval=5,
-                keepalives_count=3,
-                tcp_user_timeout=round(_ANSWER_S * 1000),
-                application_name="respond",
-                options=" ".join(f"-c {name}={value}" for name, value in _SETTINGS.items()),
-            )
+            opened = DatabaseConnection.connect(**self.way_in(), autocommit=True)
         except psycopg.Error as error:
             raise explain(error, self.name) from error
         try:
@@ -143,6 +150,25 @@ class Database:
             opened.close()
             raise
         return opened
+
+    def way_in(self) -> dict[str, Any]:
+        """What a connection is opened with, its credential asked now.
+
+        Raises:
+            NotReadyError: There is no credential for it.
+        """
+        settings = {**_SETTINGS, "search_path": self.schema}
+        return {
+            **conninfo.conninfo_to_dict(_with_tls(self.url)),
+            "password": self.password() or None,
+            "connect_timeout": _CONNECT_S,
+            "keepalives_idle": 10,
+            "keepalives_interval": 5,
+            "keepalives_count": 3,
+            "tcp_user_timeout": round(_ANSWER_S * 1000),
+            "application_name": process_name(),
+            "options": " ".join(f"-c {name}={value}" for name, value in settings.items()),
+        }
 
     def _check(self, opened: DatabaseConnection) -> None:
         if opened.info.server_version < _OLDEST:
@@ -170,6 +196,16 @@ class Database:
 
     def _refuse(self, what: str, why: str, do: str) -> None:
         raise JournalUnusableError(f"the {self.name} {what}", why=why, do=do)
+
+
+def process_name() -> str:
+    """How all sessions of this process are called there: ``respond HOST PID``, and a token."""
+    return f"respond {socket.gethostname()[:36]} {os.getpid()} {_TOKEN}"
+
+
+def lock_key(name: str) -> int:
+    """The number under which PostgreSQL knows an advisory lock of ours."""
+    return int.from_bytes(hashlib.sha256(f"respond {name}".encode()).digest()[:8], signed=True)
 
 
 def _with_tls(url: str) -> str:

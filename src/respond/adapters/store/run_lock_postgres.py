@@ -1,0 +1,96 @@
+"""One engine a run on all machines: a lock in the database that ends with its holder's session.
+
+It keeps two from working at the same time; what makes it safe is the run's epoch in the journal,
+which stops whoever was overtaken.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Final
+
+import psycopg
+
+from respond.adapters.store.postgres import explain, lock_key
+from respond.errors import RunTakenError
+
+if TYPE_CHECKING:
+    from respond.adapters.store.postgres import Database, DatabaseConnection
+
+__all__ = ["DatabaseRunLocks"]
+
+_HOLDER: Final = (
+    " FROM pg_locks l JOIN pg_stat_activity a USING (pid) WHERE l.locktype = 'advisory'"
+    " AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+    " AND (l.classid::bigint << 32) | l.objid::bigint = %s AND l.objsubid = 1 AND l.granted"
+)
+_WHO: Final = (
+    "SELECT a.application_name, to_char(a.backend_start AT TIME ZONE 'UTC', 'HH24:MI')" + _HOLDER
+)
+_IS_HOLDERS: Final = " AND s.application_name IN (SELECT a.application_name" + _HOLDER + ")"
+_END: Final = (
+    "SELECT pg_terminate_backend(s.pid) FROM pg_stat_activity s WHERE s.usename = current_user"  # noqa: S608 (our own words)
+    " AND s.pid <> pg_backend_pid() AND s.datname = current_database()" + _IS_HOLDERS
+)
+
+
+class DatabaseRunLocks:
+    """Locks of runs, each on a session of its own, which is gone when the process is."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    @contextmanager
+    def hold(self, run: str) -> Iterator[None]:
+        """Hold the run's lock.
+
+        Raises:
+            RunTakenError: Another process has it; says which, where, and since when.
+            JournalUnusableError: The database cannot be reached; nothing was started.
+        """
+        db = self._database.connect()
+        try:
+            try:
+                # However long a run waits, and whatever the server does with quiet sessions.
+                db.execute("SET idle_session_timeout = 0")
+                taken = db.execute("SELECT pg_try_advisory_lock(%s)", (self._key(run),)).fetchone()
+                if taken != (True,):
+                    raise RunTakenError(
+                        f"another respond has run {run}{_holder(db, self._key(run))}",
+                        why="one engine a run, so that nothing happens twice",
+                        do=f"wait for it, or end it and then: respond resume {run}",
+                    )
+            except psycopg.Error as error:
+                raise explain(error, self._database.name) from error
+            yield
+        finally:
+            db.close()
+
+    def end_holder(self, run: str) -> bool:
+        """End all sessions of the process that holds a run; whether there was one.
+
+        For a holder that shows no life. Its lock is free then, and so is the journal's, should it
+        have stopped between two statements; what it does when it goes on finds no session.
+
+        Raises:
+            JournalUnusableError: The database cannot be reached.
+        """
+        db = self._database.connect()
+        try:
+            return bool(db.execute(_END, (self._key(run),)).fetchall())
+        except psycopg.Error as error:
+            raise explain(error, self._database.name) from error
+        finally:
+            db.close()
+
+    def _key(self, run: str) -> int:
+        return lock_key(f"run {run} {self._database.schema}")
+
+
+def _holder(db: DatabaseConnection, key: int) -> str:
+    row = db.execute(_WHO, (key,)).fetchone()
+    words = row[0].split() if row else []
+    if row is None or len(words) < len(("respond", "host", "pid")):
+        return ""
+    return f": process {words[2]} on {words[1]}, since {row[1]} UTC"

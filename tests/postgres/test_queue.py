@@ -1,0 +1,327 @@
+"""Jobs are put where something comes due, are done once, and go over to others from the dead."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from respond.adapters.clock import SystemClock
+from respond.adapters.queue import team_jobs as jobs
+from respond.adapters.queue.job_worker import JobWorker
+from respond.adapters.queue.lease import Lease
+from respond.adapters.queue.team_jobs import EVERYBODY, Task, TeamJob
+from respond.adapters.queue.team_queue import TeamQueue
+from respond.adapters.store.journal_chain import ChainRow
+from respond.adapters.store.postgres import SCHEMA_NAME, Database
+from respond.core.events import Kind
+from respond.errors import JournalUnusableError
+from respond.testing.postgres_cluster import ENGINE_ROLE, PostgresCluster
+
+RUN = "CK-AAAA"
+LIMIT_S = 20.0
+
+
+@pytest.fixture(scope="session")
+def template(postgres: PostgresCluster) -> str:
+    base = postgres.new_base()
+    with postgres.admin(base) as admin:
+        admin.execute(f"CREATE SCHEMA {SCHEMA_NAME}")
+        admin.execute(f"SET search_path = {SCHEMA_NAME}")
+        jobs.install(admin)
+        jobs.grant(admin, ENGINE_ROLE)
+        admin.execute(f"GRANT USAGE ON SCHEMA {SCHEMA_NAME} TO {ENGINE_ROLE}")
+    return base
+
+
+@pytest.fixture
+def database(postgres: PostgresCluster, template: str) -> Database:
+    return Database(postgres.url(postgres.new_base(template), ENGINE_ROLE))
+
+
+@pytest.fixture
+def queue(database: Database) -> Iterator[TeamQueue]:
+    made = TeamQueue(database)
+    yield made
+    made.close()
+
+
+@dataclass
+class Hand:
+    """A worker in a thread of ours, and what it was given to do."""
+
+    worker: JobWorker
+    lease: Lease
+    done: list[tuple[str, Mapping[str, Any]]] = field(default_factory=list)
+    came: threading.Event = field(default_factory=threading.Event)
+
+    def until(self, count: int) -> None:
+        soon(lambda: len(self.done) >= count)
+
+
+def soon(found: Callable[[], object], limit_s: float = LIMIT_S) -> None:
+    end = time.monotonic() + limit_s
+    while not found():
+        assert time.monotonic() < end
+        threading.Event().wait(0.005)
+
+
+@contextmanager
+def hand(
+    database: Database,
+    act: Callable[[str, Mapping[str, Any]], None] = lambda *_: None,
+    *,
+    at_once: int = 2,
+    queues: tuple[str, ...] = (EVERYBODY,),
+) -> Iterator[Hand]:
+    lease = Lease(SystemClock())
+
+    def does(task: Task) -> Callable[[Mapping[str, Any]], None]:
+        def do(given: Mapping[str, Any]) -> None:
+            made.done.append((task.value, given))
+            act(task.value, given)
+
+        return do
+
+    worker = JobWorker(
+        database,
+        {task: does(task) for task in Task},
+        lease,
+        lambda _: nullcontext(),
+        queues,
+        at_once,
+    )
+    made = Hand(worker, lease)
+    thread = threading.Thread(target=worker.run)
+    thread.start()
+    try:
+        yield made
+    finally:
+        worker.stop()
+        thread.join(LIMIT_S)
+        assert not thread.is_alive()
+
+
+def row(kind: Kind, data: str = "{}") -> ChainRow:
+    body = f'{{"data":{data}}}'.encode()
+    return ChainRow(1, body, b"", b"", kind.value, RUN, "", "")
+
+
+def base_of(database: Database) -> str:
+    return database.url.partition("@/")[2].partition("?")[0]
+
+
+def age(postgres: PostgresCluster, database: Database, seconds: int) -> None:
+    """Let the last sign of life of every worker be so long ago."""
+    with postgres.admin(base_of(database)) as admin:
+        admin.execute(f"SET search_path = {SCHEMA_NAME}")
+        admin.execute(
+            "UPDATE procrastinate_workers"
+            " SET last_heartbeat = last_heartbeat - make_interval(secs => %s)",
+            (seconds,),
+        )
+
+
+def test_a_job_is_done_and_gone(database: Database, queue: TeamQueue) -> None:
+    """It gets what was put there with it; nothing of it stays, nor of who did it."""
+    queue.put(TeamJob(Task.ADVANCE, RUN, {"tried": 2}))
+    with hand(database) as worker:
+        worker.until(1)
+        assert worker.lease.holds()
+        soon(lambda: not queue.names())
+    assert worker.done == [("advance", {"about": RUN, "tried": 2})]
+    assert not worker.lease.holds()
+    assert queue.backlog().workers == 0
+
+
+def test_one_job_of_a_name_waits_and_is_put_forward(queue: TeamQueue) -> None:
+    """What is due now is not kept waiting by what was due later, and nothing piles up."""
+    queue.put(TeamJob(Task.ADVANCE, RUN), in_s=3600)
+    assert queue.backlog().waiting == 0
+    queue.put(TeamJob(Task.ADVANCE, RUN), in_s=7200)
+    queue.put(TeamJob(Task.ADVANCE, RUN))
+    queue.put(TeamJob(Task.ADVANCE, RUN), in_s=60)
+    assert queue.names() == {f"advance {RUN}"}
+    found = queue.backlog()
+    assert (found.waiting, found.aside) == (1, 0)
+
+
+def test_workers_are_told_of_what_is_put_there_and_put_forward(
+    postgres: PostgresCluster, queue: TeamQueue
+) -> None:
+    """None waits for the next time that it looks."""
+    with postgres.admin(base_of(queue.database)) as listens:
+        listens.execute(f'LISTEN "procrastinate_queue_v1#{EVERYBODY}"')
+        queue.put(TeamJob(Task.ADVANCE, RUN), in_s=3600)
+        queue.put(TeamJob(Task.ADVANCE, RUN))
+        queue.put(TeamJob(Task.ADVANCE, RUN))
+        told = [each.payload for each in listens.notifies(timeout=0.2)]
+    assert len(told) == 2
+
+
+def test_a_job_begins_after_what_made_it_due_is_there(database: Database, queue: TeamQueue) -> None:
+    """Also one that waited before: it is held until the commit, and gone with a rollback."""
+    queue.put(TeamJob(Task.ADVANCE, RUN))
+    with database.connect() as other:
+        with other.transaction(force_rollback=True):
+            jobs.put(other, TeamJob(Task.ADVANCE, "CK-BBBB"))
+        with other.transaction(), hand(database) as worker:
+            jobs.put(other, TeamJob(Task.ADVANCE, RUN))
+            soon(worker.lease.holds)
+            queue.put(TeamJob(Task.TAKE_IN))
+            worker.until(1)
+            assert worker.done == [("take-in", {"about": ""})]
+    with hand(database) as worker:
+        worker.until(1)
+        assert worker.done == [("advance", {"about": RUN})]
+
+
+def test_of_a_run_one_job_goes_on_at_a_time(database: Database, queue: TeamQueue) -> None:
+    """A second one waits for the first; another run does not."""
+    first, over = threading.Event(), threading.Event()
+
+    def act(_: str, given: Mapping[str, Any]) -> None:
+        if given["about"] == RUN and not first.is_set():
+            first.set()
+            assert over.wait(LIMIT_S)
+
+    queue.put(TeamJob(Task.ADVANCE, RUN))
+    with hand(database, act) as worker, hand(database, act) as second:
+        assert first.wait(LIMIT_S)
+        queue.put(TeamJob(Task.ADVANCE, RUN))
+        queue.put(TeamJob(Task.ADVANCE, "CK-BBBB"))
+        soon(lambda: queue.names() == {f"advance {RUN}"})
+        assert len(worker.done) + len(second.done) == 2
+        over.set()
+        soon(lambda: len(worker.done) + len(second.done) == 3)
+
+
+@pytest.mark.parametrize(
+    ("kind", "data", "task"),
+    [
+        (Kind.PROPOSED, '{"served":true}', Task.ADVANCE),
+        (Kind.PROPOSED, "{}", None),
+        (Kind.JOINED, "{}", Task.ADVANCE),
+        (Kind.ANSWERED, "{}", Task.ADVANCE),
+        (Kind.APPROVED, "{}", Task.ADVANCE),
+        (Kind.DENIED, "{}", Task.ADVANCE),
+        (Kind.CONFIRMED, '{"decision":"cancel"}', Task.ADVANCE),
+        (Kind.CONFIRMED, '{"decision":"yes"}', None),
+        (Kind.APPROVAL_ASKED, "{}", Task.TELL),
+        (Kind.PARKED, "{}", Task.TELL),
+        (Kind.INTENT, "{}", None),
+        (Kind.CHECKPOINT, "{}", None),
+    ],
+)
+def test_what_people_and_events_say_wakes_a_worker(
+    queue: TeamQueue, kind: Kind, data: str, task: Task | None
+) -> None:
+    """And what an engine writes down of its own work does not."""
+    with queue.database.connect() as other:
+        jobs.on_record(other, row(kind, data))
+    assert queue.names() == ({f"{task.value} {RUN}"} if task else set())
+
+
+def test_a_delivery_wakes_a_worker(queue: TeamQueue) -> None:
+    with queue.database.connect() as other:
+        jobs.on_delivery(other)
+    assert queue.names() == {"take-in"}
+
+
+def test_only_those_take_what_is_put_aside_who_can_do_it(
+    database: Database, queue: TeamQueue
+) -> None:
+    """Another job about the same, put there meanwhile, goes with it; `doctor` sees it wait."""
+    there = f"{jobs.ASIDE}0123456789abcdef"
+    queue.put(TeamJob(Task.ADVANCE, RUN), queue=there)
+    queue.put(TeamJob(Task.ADVANCE, RUN))
+    queue.put(TeamJob(Task.TAKE_IN))
+    with hand(database) as worker:
+        soon(lambda: queue.names() == {f"advance {RUN}"})
+        assert [name for name, _ in worker.done] == ["take-in"]
+    assert queue.backlog().aside == 1
+    with hand(database, queues=(EVERYBODY, there)) as worker:
+        worker.until(1)
+
+
+@pytest.mark.promise("P4")
+def test_others_go_on_with_what_the_dead_were_doing(
+    postgres: PostgresCluster, database: Database, queue: TeamQueue
+) -> None:
+    """Who only seemed dead learns of it with its next sign of life, and may write no more."""
+    began, over, ended = threading.Event(), threading.Event(), list[str]()
+
+    def act(_: str, __: Mapping[str, Any]) -> None:
+        began.set()
+        assert over.wait(LIMIT_S)
+
+    queue.put(TeamJob(Task.ADVANCE, RUN, {"tried": 1}))
+    with hand(database, act, at_once=1) as zombie:
+        assert began.wait(LIMIT_S)
+        assert queue.take_over(ended.append) == []
+        age(postgres, database, 4)
+        assert queue.take_over(ended.append) == [f"advance {RUN}"]
+        assert [name.partition(" ")[0] for name in ended] == ["worker"]
+        soon(lambda: not zombie.lease.holds(), LIMIT_S / 2)
+        with hand(database) as other:
+            other.until(1)
+            assert other.done == [("advance", {"about": RUN, "tried": 1})]
+            assert other.lease.holds()
+            assert not zombie.lease.holds()
+            over.set()
+
+
+def test_what_waits_for_a_dead_workers_job_takes_its_place(
+    postgres: PostgresCluster, database: Database, queue: TeamQueue
+) -> None:
+    """Of each run one job waits, also after a take-over."""
+    began, over = threading.Event(), threading.Event()
+
+    def act(_: str, __: Mapping[str, Any]) -> None:
+        began.set()
+        assert over.wait(LIMIT_S)
+
+    queue.put(TeamJob(Task.ADVANCE, RUN))
+    with hand(database, act):
+        assert began.wait(LIMIT_S)
+        queue.put(TeamJob(Task.ADVANCE, RUN), in_s=3600)
+        age(postgres, database, 4)
+        queue.take_over(lambda _: None)
+        assert queue.backlog().waiting == 1
+        over.set()
+
+
+def test_a_worker_that_is_told_to_stop_ends_what_it_does(
+    database: Database, queue: TeamQueue
+) -> None:
+    """It takes nothing else, and leaves no job that looks as if somebody did it."""
+    began, over = threading.Event(), threading.Event()
+
+    def act(_: str, __: Mapping[str, Any]) -> None:
+        began.set()
+        assert over.wait(LIMIT_S)
+
+    queue.put(TeamJob(Task.ADVANCE, RUN))
+    with hand(database, act) as worker:
+        assert began.wait(LIMIT_S)
+        worker.worker.stop()
+        queue.put(TeamJob(Task.TAKE_IN))
+        over.set()
+    assert queue.names() == {"take-in"}
+    assert queue.take_over(lambda _: None) == []
+
+
+def test_a_worker_says_that_the_database_is_gone(database: Database, queue: TeamQueue) -> None:
+    """And its lease is over before: what it goes on with changes nothing any more."""
+    del queue
+    gone = Database(f"{database.url}/nowhere")
+    lease = Lease(SystemClock())
+    worker = JobWorker(gone, {}, lease, lambda _: nullcontext(), (EVERYBODY,), 1)
+    with pytest.raises(JournalUnusableError, match="could not be reached"):
+        worker.run()
+    assert not lease.holds()
