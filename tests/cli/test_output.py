@@ -60,6 +60,7 @@ def test_a_closed_screen_does_not_stop_an_incident(redirected: str, tmp_path: Pa
     assert "ended 0: done" in shell("respond runs --all", tmp_path).stdout
 
 
+@pytest.mark.share(2)
 @pytest.mark.parametrize("words", ["list", "--help", "--version", "rehearse --help", "schema"])
 def test_output_that_cannot_be_written_is_told_in_words(words: str, tmp_path: Path) -> None:
     """A full disk behind `>` is no traceback, and no success."""
