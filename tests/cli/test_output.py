@@ -7,15 +7,16 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 import pytest
 
 from respond.adapters.clock import SystemClock
 from respond.adapters.log import make_logger
 from respond.adapters.secrets.redactor import Redactor
+from respond.cli.main import run
 from respond.cli.output import screen_width
-from respond.errors import NotReadyError
+from respond.errors import ExitCode, NotReadyError
 from respond.testing.example_run import ExampleRun
 from respond.views.live import JsonProgress, Lines, LiveProgress
 
@@ -115,3 +116,24 @@ def test_what_was_closed_by_the_caller_is_not_given_to_the_next_file(tmp_path: P
     assert shell("respond rehearse lost-2fa --auto <&- >&- 2>&-", tmp_path).returncode == 0
     (run,) = os.listdir(tmp_path / "respond" / "rehearsals")  # noqa: PTH208 - names are wanted
     assert shell(f"respond audit verify --run {run}", tmp_path).returncode == 0
+
+
+class Interrupted(io.TextIOWrapper):
+    """Standard input at which somebody presses Ctrl-C instead of typing."""
+
+    @property
+    def buffer(self) -> Any:
+        raise KeyboardInterrupt
+
+
+def test_ctrl_c_before_there_is_a_run_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It ends with 3, as in a run, and not with a code that no page knows and without a word."""
+    text = '[journal]\nkeys = "file"\n[connections.cio]\nsystem = "customerio"\n'
+    (tmp_path / "respond.toml").write_text(text)
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "stdin", Interrupted(io.BytesIO()))
+    assert run(["connect", "cio", "--from", "-"]) == ExitCode.PARKED
+    assert "stopped; `respond runs` shows what is open" in capsys.readouterr().err

@@ -115,6 +115,7 @@ def test_a_rehearsal_that_waits_ends_with_its_company(home: Machine) -> None:
     assert ran.code == 3
     assert "its company ended with this process" in ran.out
     assert "Go on with" not in ran.out
+    assert "There was no terminal to ask on; --auto answers every question with yes." in ran.err
 
     (listed,) = home.run("runs", "--all", "--json").json
     assert (listed["status"], listed["exit"]) == ("ended", 3)

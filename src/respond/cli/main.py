@@ -262,6 +262,8 @@ def _print_help(command: Any, words: list[str], places: Places) -> None:
     output.print_out(command.get_help(context))
 
 
+_INTERRUPTED = 130
+"""What the command line library makes of a Ctrl-C, without a word."""
 _YOUNG_OBJECTS = 100_000
 """How many objects are made before circles of them that nobody holds are looked for.
 
@@ -326,6 +328,8 @@ def _run(words: list[str]) -> int:
         return int(ExitCode.DONE)
     command, name, words = _straight_to(command, words, places)
     result = command.main(args=words, prog_name=name, standalone_mode=False, obj=places)
+    if result == _INTERRUPTED:
+        raise KeyboardInterrupt
     return int(result or 0)
 
 

@@ -87,6 +87,12 @@ def moved_into(old: FileStore, new: DatabaseStore, tell: Callable[[str], None]) 
                 why=sqlite_says(error),
                 do="mend the disk, and move again: what came over is not copied twice",
             ) from error
+        except OSError as error:
+            raise JournalUnusableError(
+                "a kept answer cannot be read, and nothing was moved",
+                why=f"{error.filename}: {error.strerror}",
+                do="mend it, or put it elsewhere: then `respond report` names it as missing",
+            ) from error
 
 
 def _moved(

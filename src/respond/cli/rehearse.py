@@ -31,6 +31,7 @@ apps = {"rehearse": _rehearse, "simulate": _simulate}
 
 
 _GONE = "The company of this rehearsal ended with this process"
+_NOBODY = "There was no terminal to ask on; --auto answers every question with yes."
 _STAYS = "With one that stays: respond simulate, then respond rehearse RUNBOOK --at URL"
 _LATENCY = "Time that each answer takes: 200ms, or customerio=200ms for one system"
 
@@ -303,6 +304,7 @@ class Staging:
         self, session: Session, engine: Engine, code: ExitCode, *, undone: bool = False
     ) -> None:
         from respond.cli.foreground import facts, put_back, result, words
+        from respond.cli.secret_input import is_terminal
         from respond.views import company
         from respond.views.undo_text import undo_json, undo_text
         from respond.views.verdict import verdict_of
@@ -331,6 +333,8 @@ class Staging:
             if undone
             else words(session, engine, code)
         )
+        if alone and not self.hand.auto and not is_terminal():
+            say(_NOBODY)
         wants = verdict_of(engine.state, session.today()).do
         if self.rehearsal.own is not None and any("respond prove" in each for each in wants):
             say(f"{_GONE}:\nnothing of it can be proved any more.\n{_STAYS}")

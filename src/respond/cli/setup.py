@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import typer
 
 from respond.cli.examples import examples
-from respond.cli.output import answer, print_out, say
+from respond.cli.output import answer, print_out, say, screen_width
 from respond.errors import ExitCode, UsageError
 from respond.wiring.places import PROJECT_FILE, Places
 
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from respond.systems.vendor import Right
 
 __all__ = ["apps"]
-
-_WIDTH: Final = 100
 
 _init = typer.Typer(rich_markup_mode=None, add_completion=False)
 _connect = typer.Typer(rich_markup_mode=None, add_completion=False)
@@ -67,13 +65,17 @@ def init(
 
 _NEXT: Final = """
 Next, one after the other:
-{go}  respond rehearse {name}     practise the example; no account is needed
-  respond connect cio             says what to write into respond.toml; when it is there, the
-                                  same again stores the credential, and says what it may
-                                  do. Of another system likewise, by the name that you give it
-  respond doctor                  says of each runbook whether it would work tonight, and what to do
-  respond compromised-key --dry-run     looks at the real systems, and changes nothing
-  respond new my-runbook          a runbook of your own, which fits and rehearses at once
+{go}  respond rehearse {name}    practise the example; no account is needed
+  respond connect cio             says what to write into respond.toml; when
+                                  that is there, the same again stores the
+                                  credential, and says what it may do. Of
+                                  another system likewise, by its name
+  respond doctor                  says of each runbook whether it would work
+                                  tonight, and what to do
+  respond compromised-key --dry-run
+                                  looks at the real systems, changes nothing
+  respond new my-runbook          a runbook of your own: it fits and rehearses
+                                  at once
   respond --install-completion    TAB for all of this
 After the first real run: respond audit key > journal.pub
 Commit respond.toml, runbooks/ and journal.pub; none of them holds a secret."""
@@ -175,34 +177,44 @@ def connect(
 def _opened_text(made: OpenedStore) -> Iterator[str]:
     from respond.views.layout import labelled, said, word
 
-    yield from labelled("Credential", word(made.name), _WIDTH)
-    yield from labelled("Stored in", said(made.stored_in or "nothing new was stored"), _WIDTH)
+    yield from labelled("Credential", word(made.name), screen_width())
+    yield from labelled(
+        "Stored in", said(made.stored_in or "nothing new was stored"), screen_width()
+    )
     tried = f"not tried: {made.tried}" if made.tried else "the database takes it"
-    yield from labelled("Database", said(tried, limit=1_000), _WIDTH)
+    yield from labelled("Database", said(tried, limit=1_000), screen_width())
     if made.unrecorded:
         yield from labelled(
-            "Journal", said(f"not recorded: {made.unrecorded}", limit=1_000), _WIDTH
+            "Journal", said(f"not recorded: {made.unrecorded}", limit=1_000), screen_width()
         )
     if made.made:
         keep = "shown once: every machine of the team needs it, by `respond connect`; keep it in"
         keep += " the team's password safe"
         lost = "; without it nothing that is sealed in the database opens"
-        yield from labelled("Secret", keep + (lost if made.name == "store-key" else ""), _WIDTH)
+        yield from labelled(
+            "Secret", keep + (lost if made.name == "store-key" else ""), screen_width()
+        )
         yield made.made
 
 
 def _stored_text(made: Stored) -> Iterator[str]:
     from respond.views.layout import labelled, said, word
 
-    yield from labelled("Source", f"{word(made.name)} ({made.kind})", _WIDTH)
-    yield from labelled("Stored in", said(made.stored_in or "nothing new was stored"), _WIDTH)
+    yield from labelled("Source", f"{word(made.name)} ({made.kind})", screen_width())
+    yield from labelled(
+        "Stored in", said(made.stored_in or "nothing new was stored"), screen_width()
+    )
     if made.moved:
-        yield from labelled("Note", f"the one before counts too, as {word(made.name)}/old", _WIDTH)
+        yield from labelled(
+            "Note", f"the one before counts too, as {word(made.name)}/old", screen_width()
+        )
     if made.url:
-        yield from labelled("Address", said(made.url, limit=1_000), _WIDTH)
-        yield from labelled("There", said(made.at_sender, limit=1_000), _WIDTH)
+        yield from labelled("Address", said(made.url, limit=1_000), screen_width())
+        yield from labelled("There", said(made.at_sender, limit=1_000), screen_width())
     if made.made:
-        yield from labelled("Secret", "shown once, for the sender; nobody else needs it:", _WIDTH)
+        yield from labelled(
+            "Secret", "shown once, for the sender; nobody else needs it:", screen_width()
+        )
         # Alone on its line, so that it is copied whole.
         yield made.made
 
@@ -259,7 +271,7 @@ def _connected_text(made: Connected) -> Iterator[str]:
 
     def row(label: str, text: str) -> Iterator[str]:
         if text:
-            yield from labelled(label, said(text, limit=1_000), _WIDTH)
+            yield from labelled(label, said(text, limit=1_000), screen_width())
 
     yield from row("Connection", f"{word(made.name)} ({config.system}): {probed.verdict.value}")
     yield from row("", probed.says)

@@ -71,7 +71,10 @@ def _stands(state: RunState, waits: Waiting) -> str:
 def run_status(
     state: RunState, head: Head, today: Today, *, width: int = 80, style: Style = PLAIN
 ) -> Iterator[str]:
-    """One run: its steps, what it waits for, what is left, and how to go on."""
+    """One run: its steps, what it waits for, what is left, and how to go on.
+
+    What decides stands at its begin and at its end: on a small screen the middle is scrolled away.
+    """
     right, waits = f"began {day_text(state.proposed_at)}", waiting(state, today)
     yield head_line(state.id, runbook_of(state), mode_of(state), right, width, style)
     yield from labelled("Stands", _stands(state, waits), width)
@@ -97,6 +100,9 @@ def run_status(
     yield from close_lines(state, outcome, width)
     yield ""
     yield from labelled("Journal", f"{head.size} {word(head.hash[:8])}", width)
+    if waits.next:
+        yield from labelled("Go on with", waits.next, width)
+    yield from labelled("Stands", _stands(state, waits), width)
 
 
 def _answers(state: RunState, today: Today, width: int) -> Iterator[str]:

@@ -275,7 +275,7 @@ _BACKENDS = {
 }
 """Module and class of those that are tried, by platform; the empty one stands for all others."""
 
-_DO_INSTEAD = 'where there is no keyring, set `keys = "file"` in respond.toml'
+_DO_INSTEAD = 'where there is no keyring, set `keys = "file"` under [journal] in respond.toml'
 
 
 def _backend_errors(own: type[Exception]) -> tuple[type[Exception], ...]:

@@ -12,6 +12,8 @@ from contextlib import closing, contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from respond.adapters.ordinary_file import read_ordinary
+from respond.adapters.store.evidence_folder import FILE_BYTES_MAX
 from respond.adapters.store.journal_keys import ChainEnd
 from respond.adapters.store.journal_postgres import table_rows, turn_of
 from respond.adapters.store.sqlite_file import connect_file
@@ -108,8 +110,15 @@ def copy_journal(
 
 
 def copy_answers(new: DatabaseConnection, folder: Path) -> int:
-    """Copy kept answers as they lie sealed in a journal's folder; gives how many."""
-    boxes = ((path.parent.name, path.stem, path.read_bytes()) for path in folder.glob("*/*.sealed"))
+    """Copy kept answers as they lie sealed in a journal's folder; gives how many.
+
+    Raises:
+        OSError: One cannot be read.
+    """
+    boxes = (
+        (path.parent.name, path.stem, read_ordinary(path, FILE_BYTES_MAX))
+        for path in folder.glob("*/*.sealed")
+    )
     _copy(new, "evidence (run, sha256, box)", ["text", "text", "bytea"], boxes)
     found = new.execute("SELECT count(*) FROM evidence").fetchone()
     return int(found[0]) if found else 0
