@@ -14,7 +14,8 @@ from respond.core.recorded import AskKind, FollowedUp, FollowUp
 from respond.ports import Head
 from respond.views.layout import as_screen, bullets, cell_rows, labelled, pad, said, width_of, word
 from respond.views.style import PLAIN, Style, Tone
-from respond.views.summary import close_lines, containment_lines, item_lines
+from respond.views.summary import close_lines, containment_lines, item_lines, last_lines
+from respond.views.verdict import verdict_of
 from respond.views.waiting import Waiting, waiting
 from respond.views.words import (
     clock_text,
@@ -100,6 +101,9 @@ def run_status(
     yield from close_lines(state, outcome, width)
     yield ""
     yield from labelled("Journal", f"{head.size} {word(head.hash[:8])}", width)
+    if state.status is RunStatus.ENDED:
+        yield from last_lines(verdict_of(state, today), width, style)
+        return
     if waits.next:
         yield from labelled("Go on with", waits.next, width)
     yield from labelled("Stands", _stands(state, waits), width)
