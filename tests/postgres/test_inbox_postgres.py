@@ -14,9 +14,10 @@ import pytest
 
 from respond.adapters.secrets.redactor import Redactor
 from respond.adapters.store.inbox_moving import move_inbox
-from respond.adapters.store.inbox_postgres import INBOX_RIGHTS, INBOX_TABLES, PostgresInbox
+from respond.adapters.store.inbox_postgres import INBOX_RIGHTS, PostgresInbox
 from respond.adapters.store.inbox_sqlite import SqliteInbox
 from respond.adapters.store.postgres import SCHEMA_NAME, Database, DatabaseConnection
+from respond.adapters.store.postgres_schema import init
 from respond.adapters.store.repetition import MARK_LIFE_MS
 from respond.errors import ExitCode, InboxUnusableError
 from respond.ports import Became, Kept, Took
@@ -28,22 +29,9 @@ KEY = bytes(range(32))
 HOUR_S = 3600
 
 
-def prepared(cluster: PostgresCluster) -> str:
-    """A new database with the tables of an inbox."""
-    base = cluster.new_base()
-    with cluster.admin(base) as db:
-        db.execute(f"CREATE SCHEMA {SCHEMA_NAME}")
-        db.execute(f"GRANT USAGE ON SCHEMA {SCHEMA_NAME} TO {ENGINE_ROLE}")
-        db.execute(f"SET search_path TO {SCHEMA_NAME}")
-        db.execute(INBOX_TABLES)
-        for table, rights in INBOX_RIGHTS.items():
-            db.execute(f"GRANT {rights} ON {table} TO {ENGINE_ROLE}")
-    return base
-
-
 @pytest.fixture(scope="module")
-def whole(postgres: PostgresCluster) -> str:
-    return prepared(postgres)
+def whole(postgres: PostgresCluster, template: str) -> str:
+    return postgres.new_base(template)
 
 
 @pytest.fixture
@@ -53,11 +41,6 @@ def base(postgres: PostgresCluster, whole: str) -> str:
         db.execute(f"SET search_path TO {SCHEMA_NAME}")
         db.execute(f"TRUNCATE {', '.join(INBOX_RIGHTS)} RESTART IDENTITY")
     return whole
-
-
-@pytest.fixture
-def database(postgres: PostgresCluster, base: str) -> Database:
-    return Database(postgres.url(base, ENGINE_ROLE))
 
 
 @pytest.fixture
@@ -265,8 +248,12 @@ def test_what_was_answered_is_there_after_the_database_died_in_the_middle() -> N
     """
     refused: list[InboxUnusableError] = []
     with PostgresCluster.begin() as cluster:
-        base = prepared(cluster)
-        with opened(Database(cluster.url(base))) as inbox, ThreadPoolExecutor(4) as pool:
+        with cluster.admin() as admin:
+            init(admin, ENGINE_ROLE)
+        with (
+            opened(Database(cluster.url("postgres", ENGINE_ROLE))) as inbox,
+            ThreadPoolExecutor(4) as pool,
+        ):
 
             def send(number: int) -> str:
                 if number == 40 and not refused:

@@ -259,9 +259,9 @@ def _print_help(command: Any, words: list[str], places: Places) -> None:
     output.print_out(command.get_help(context))
 
 
-_YOUNG_OBJECTS = 100_000
 _INTERRUPTED = 130
 """What the command line library makes of a Ctrl-C, without a word."""
+_YOUNG_OBJECTS = 100_000
 """How many objects are made before circles of them that nobody holds are looked for.
 
 Imports and a runbook make tens of thousands that stay: at the usual 700, a tenth of the processor

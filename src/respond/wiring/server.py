@@ -7,7 +7,6 @@ writes that reach nothing real.
 from __future__ import annotations
 
 import dataclasses
-import secrets
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -20,7 +19,7 @@ from respond.core.fold import RunState
 from respond.core.runbook import Runbook
 from respond.engine.setting import Site
 from respond.errors import NotReadyError, UsageError
-from respond.ports import Clock, Reader
+from respond.ports import Clock, Reader, ServerMemory
 from respond.wiring.connections import endpoint_of, rehearsed_endpoint, way_of
 from respond.wiring.session import (
     ENGINE,
@@ -42,7 +41,6 @@ if TYPE_CHECKING:
     from structlog.typing import FilteringBoundLogger
 
     from respond.adapters.secrets.redactor import Redactor
-    from respond.adapters.store.inbox_sqlite import SqliteInbox
     from respond.adapters.store.journal_chain import ChainJournal
     from respond.company.rehearsal import Rehearsal, RehearsalClock, StorySecrets
     from respond.formats.project.project import Project, SourceConfig
@@ -57,16 +55,15 @@ if TYPE_CHECKING:
     from respond.server.outages import Outages
     from respond.server.playing import Player
     from respond.server.receiving import Receiver
+    from respond.server.sessions import Sessions
     from respond.server.signon import SignOn
     from respond.server.supervising import Supervisor
     from respond.server.workings import Workings
     from respond.wiring.places import Places
     from respond.wiring.session import Session
-    from respond.wiring.stores import Store
+    from respond.wiring.stores import AnyInbox, Store
 
 __all__ = ["House", "build"]
-
-_SESSION_KEY_BYTES = 32
 
 
 @dataclass(slots=True)
@@ -78,7 +75,7 @@ class House:
     url: str
     clock: Clock
     journal: ChainJournal
-    inbox: SqliteInbox
+    inbox: AnyInbox
     board: Board
     entry: Entry
     log: FilteringBoundLogger
@@ -87,7 +84,7 @@ class House:
     conductor: Conductor
     supervisor: Supervisor
     signon: SignOn | None
-    session_key: bytes
+    sessions: Sessions
     runbook: Callable[[str], Runbook]
     outages: Outages
     workings: Workings
@@ -117,12 +114,14 @@ class _Parts:
     story: StorySecrets | None
     closers: list[Callable[[], None]] = field(default_factory=list)
     courtesy: Courtesy = field(init=False)
+    memory: ServerMemory = field(init=False)
     runbooks: Callable[[str], Runbook] = field(init=False)
 
     def __post_init__(self) -> None:
         from respond.server.courtesy import Courtesy
 
         self.courtesy = Courtesy()
+        self.memory = self.store.server_memory(self.clock)
         self.runbooks = partial(load_runbook, self.places)
 
     @property
@@ -145,6 +144,7 @@ def build(places: Places, *, at: str = "", url: str = "", verbosity: int = 1) ->
     from respond.people.answers import Entry
     from respond.server.board import Board
     from respond.server.metrics import Metrics
+    from respond.server.sessions import Sessions
 
     if places.project is None:
         raise NotReadyError(
@@ -178,8 +178,7 @@ def build(places: Places, *, at: str = "", url: str = "", verbosity: int = 1) ->
         conductor=conductor,
         supervisor=conductor.supervisor,
         signon=_signon(parts),
-        # A restart signs everybody off: who has signed off is known to this process alone.
-        session_key=secrets.token_bytes(_SESSION_KEY_BYTES),
+        sessions=Sessions(parts.store.session_key(), parts.clock, parts.memory),
         runbook=parts.runbooks,
         outages=outages,
         workings=_workings(parts, conductor, journal, inbox, board, outages, entry),
@@ -189,6 +188,7 @@ def build(places: Places, *, at: str = "", url: str = "", verbosity: int = 1) ->
         journal.close,
         *([rehearsal.close] if rehearsal is not None else []),
         inbox.close,
+        parts.memory.close,
         *parts.closers,
         house.receiver.close,
     ]
@@ -228,11 +228,12 @@ def _parts(places: Places, project: Project, at: str, url: str, verbosity: int) 
 
     # A machine without a keyring has no key store: it is opened only for what lies in it.
     keys = LateKeys(partial(open_keys, project, places, tell))
-    if rehearsal is None:
-        store = store_of(project, places, keys)
 
     def fresh() -> Secrets:
         return credential_store(project, keys, redactor, clock, tell)
+
+    if rehearsal is None:
+        store = store_of(project, places, keys, fresh())
 
     return _Parts(
         places, project, url, clock, store, people, redactor, fresh(), fresh, log,
@@ -284,7 +285,7 @@ def _story_subjects(persons: Sequence[Any], rehearsal: Rehearsal) -> dict[str, s
 
 def _receiver(
     parts: _Parts,
-    inbox: SqliteInbox,
+    inbox: AnyInbox,
     entry: Entry,
     metrics: Metrics,
     conductor: Conductor,
@@ -313,6 +314,7 @@ def _receiver(
             {name: Workspace.of(name, options) for name, options in chats.items()},
             run_of=waiting_run(board.runs),
             on_change=lambda _: conductor.news(),
+            memory=parts.memory,
             log=parts.log,
         )
     return Receiver(
@@ -322,6 +324,7 @@ def _receiver(
         log=parts.log,
         metrics=metrics,
         on_new=conductor.news,
+        memory=parts.memory,
         on_click=clicks,
         trouble=conductor.trouble,
         courtesy=parts.courtesy,
@@ -389,7 +392,7 @@ def _signon(parts: _Parts) -> SignOn | None:
 def _conductor(
     parts: _Parts,
     journal: ChainJournal,
-    inbox: SqliteInbox,
+    inbox: AnyInbox,
     board: Board,
     entry: Entry,
     metrics: Metrics,
@@ -475,7 +478,7 @@ def _outages(
     parts: _Parts,
     conductor: Conductor,
     journal: ChainJournal,
-    inbox: SqliteInbox,
+    inbox: AnyInbox,
     board: Board,
 ) -> Outages:
     from respond.server.outages import Outages
@@ -498,7 +501,7 @@ def _workings(
     parts: _Parts,
     conductor: Conductor,
     journal: ChainJournal,
-    inbox: SqliteInbox,
+    inbox: AnyInbox,
     board: Board,
     outages: Outages,
     entry: Entry,

@@ -7,14 +7,16 @@ a rule or a trigger in its place could show a reader other rows than were writte
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from psycopg import sql
 
+from respond.adapters.queue import team_jobs
 from respond.adapters.store.inbox_postgres import INBOX_RIGHTS, INBOX_TABLES
 from respond.adapters.store.postgres import DRILL_NAME, SCHEMA_NAME
+from respond.adapters.store.server_memory_postgres import MEMORY_RIGHTS, MEMORY_TABLES
 from respond.errors import JournalBrokenError, JournalUnusableError, NotReadyError
 
 if TYPE_CHECKING:
@@ -106,6 +108,9 @@ TABLES: Final[dict[str, _Table]] = {
         {"run": _TEXT, "sha256": _TEXT, "box": _BYTES}, "SELECT, INSERT", key="run, sha256"
     ),
 }
+
+_BESIDE: Final = {**INBOX_RIGHTS, **MEMORY_RIGHTS}
+"""Tables that hold no evidence, and what engines and servers may do with each."""
 
 _FOUND: Final = (
     "SELECT c.relname::text, c.relkind::text, c.relpersistence::text,"
@@ -204,8 +209,6 @@ def init(
     admin: Session,
     role: str,
     password: str = "",
-    *,
-    more: Iterable[Callable[[Session], None]] = (),
 ) -> list[str]:
     """Make schema, tables and the role that engines use, in one transaction; says what it did.
 
@@ -214,7 +217,6 @@ def init(
     Args:
         admin: A session of who may make roles and schemas; it owns what it makes.
         password: Of a role that is made; one that is there keeps its own.
-        more: What others keep in the same schema; each makes it where it is not there.
 
     Raises:
         NotReadyError: The role that engines use would own the tables.
@@ -227,8 +229,6 @@ def init(
         done = [_make_role(admin, role, password)]
         for schema in (SCHEMA_NAME, DRILL_NAME):
             done += _make_schema(admin, schema)
-            for each in more:
-                each(admin)
             done += _give_rights(admin, role, schema)
     return done
 
@@ -242,9 +242,11 @@ def _make_schema(admin: Session, schema: str) -> list[str]:
     for name, table in TABLES.items():
         for statement in table.statements(name):
             admin.execute(statement.encode())
-    admin.execute(INBOX_TABLES.encode())
+    for each in (INBOX_TABLES, MEMORY_TABLES):
+        admin.execute(each.encode())
+    team_jobs.install(admin)
     admin.execute("INSERT INTO about VALUES (%s)", (VERSION,))
-    made = ", ".join((*TABLES, *INBOX_RIGHTS))
+    made = ", ".join((*TABLES, *_BESIDE, "and those of procrastinate"))
     return [f"made the schema {schema} with the tables {made}, version {VERSION}"]
 
 
@@ -290,7 +292,7 @@ def _give_rights(admin: Session, role: str, schema: str) -> list[str]:
         admin.execute(sql.SQL(right).format(where, who))
     said: dict[str, list[str]] = {}
     for (name,) in rows:
-        rights = TABLES[name].rights if name in TABLES else INBOX_RIGHTS.get(name, _ALL)
+        rights = TABLES[name].rights if name in TABLES else _BESIDE.get(name, _ALL)
         table = sql.Identifier(schema, name)
         admin.execute(sql.SQL("REVOKE ALL ON {} FROM PUBLIC, {}").format(table, who))
         admin.execute(sql.SQL(f"GRANT {rights} ON {{}} TO {{}}").format(table, who))

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import base64
 import binascii
-import threading
+from collections.abc import Callable
+from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
 import psycopg
 
-from respond.adapters.store.postgres import Database, DatabaseConnection, explain, is_lost
+from respond.adapters.store.postgres import Database, DatabaseConnection, explain
 from respond.adapters.store.sealing import KEY_BYTES, UnsealError, seal, unseal
 from respond.errors import JournalUnusableError, NotReadyError
 
@@ -50,19 +51,20 @@ def read_team_key(text: str) -> bytes:
 class TeamKeys:
     """The ``KeyStore`` of all machines that use one database.
 
-    A connection that is gone is made anew: each call is one statement that may be said twice.
-
     Args:
+        team_key: The team key; asked when it is first needed.
         own: This machine's own key store.
     """
 
-    def __init__(self, database: Database, key: bytes, own: KeyStore) -> None:
+    def __init__(self, database: Database, team_key: Callable[[], bytes], own: KeyStore) -> None:
         self._database = database
-        self._key = key
+        self._team_key = cache(team_key)
         self._own = own
-        self._db: DatabaseConnection | None = None
-        self._lock = threading.Lock()
-        self.says = f"the {database.name}, under the team key, and {own.says}"
+        self._is_ours = False
+
+    @property
+    def says(self) -> str:
+        return f"the {self._database.name}, under the team key, and {self._own.says}"
 
     def get(self, name: str) -> bytes | None:
         if name.startswith(_OF_THIS_MACHINE):
@@ -87,21 +89,14 @@ class TeamKeys:
             return
         self._do("DELETE FROM keys WHERE name = %s RETURNING name", name)
 
-    def close(self) -> None:
-        """Let go of the connection; the next call makes another."""
-        with self._lock:
-            if self._db is not None:
-                self._db.close()
-                self._db = None
-
     # --- boxes ----------------------------------------------------------------------------------
 
     def _sealed(self, name: str, value: bytes) -> bytes:
-        return seal(self._key, value.hex(), place=_place(name))
+        return seal(self._team_key(), value.hex(), place=_place(name))
 
     def _opened(self, name: str, box: bytes) -> bytes:
         try:
-            return bytes.fromhex(unseal(self._key, box, place=_place(name)))
+            return bytes.fromhex(unseal(self._team_key(), box, place=_place(name)))
         except UnsealError as error:
             raise NotReadyError(
                 f"the entry {name} of the {self._database.name} does not open",
@@ -119,7 +114,7 @@ class TeamKeys:
                 "SELECT box FROM keys WHERE name = %s", (_PROOF,), binary=True
             ).fetchone()
         try:
-            unseal(self._key, (row or (b"",))[0], place=_place(_PROOF))
+            unseal(self._team_key(), (row or (b"",))[0], place=_place(_PROOF))
         except UnsealError as error:
             raise NotReadyError(
                 f"the {self._database.name} belongs to another team key",
@@ -131,31 +126,17 @@ class TeamKeys:
     # --- the database ---------------------------------------------------------------------------
 
     def _do(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
-        """Carry out one statement; a connection that was lost meanwhile is made anew, once."""
-        with self._lock:
-            try:
-                try:
-                    return self._connected().execute(query, values, binary=True).fetchall()
-                except psycopg.Error as error:
-                    if not is_lost(error):
-                        raise
-                    self._db = None
-                    return self._connected().execute(query, values, binary=True).fetchall()
-            except psycopg.Error as error:
-                raise _not_ready(explain(error, self._database.name)) from error
-            except JournalUnusableError as error:
-                raise _not_ready(error) from error
-
-    def _connected(self) -> DatabaseConnection:
-        if self._db is None or self._db.closed:
-            db = self._database.connect()
-            try:
-                self._check_key(db)
-            except BaseException:
-                db.close()
-                raise
-            self._db = db
-        return self._db
+        """Carry out one statement on a session of its own: keys are asked for a few times a run."""
+        try:
+            with self._database.connect() as db:
+                if not self._is_ours:
+                    self._check_key(db)
+                    self._is_ours = True
+                return db.execute(query, values, binary=True).fetchall()
+        except psycopg.Error as error:
+            raise _not_ready(explain(error, self._database.name)) from error
+        except JournalUnusableError as error:
+            raise _not_ready(error) from error
 
 
 def _place(name: str) -> bytes:
