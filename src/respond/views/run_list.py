@@ -74,7 +74,7 @@ def run_status(
 ) -> Iterator[str]:
     """One run: its steps, what it waits for, what is left, and how to go on.
 
-    What decides stands at its begin and at its end: on a small screen the middle is scrolled away.
+    It ends with what to type, or with the verdict: on a small screen the begin is scrolled away.
     """
     right, waits = f"began {day_text(state.proposed_at)}", waiting(state, today)
     yield head_line(state.id, runbook_of(state), mode_of(state), right, width, style)
@@ -103,10 +103,8 @@ def run_status(
     yield from labelled("Journal", f"{head.size} {word(head.hash[:8])}", width)
     if state.status is RunStatus.ENDED:
         yield from last_lines(verdict_of(state, today), width, style)
-        return
-    if waits.next:
+    elif waits.next:
         yield from labelled("Go on with", waits.next, width)
-    yield from labelled("Stands", _stands(state, waits), width)
 
 
 def _answers(state: RunState, today: Today, width: int) -> Iterator[str]:
