@@ -119,6 +119,15 @@ def test_what_was_closed_by_the_caller_is_not_given_to_the_next_file(tmp_path: P
     assert shell(f"respond audit verify --run {run}", tmp_path).returncode == 0
 
 
+@pytest.mark.long
+def test_a_rehearsal_that_cannot_be_written_down_is_begun_anew(tmp_path: Path) -> None:
+    """It names no way that would carry on what went with its process, nor a new journal for it."""
+    ran = shell("ulimit -f 60; respond rehearse lost-2fa --auto", tmp_path)
+    assert ran.returncode == ExitCode.JOURNAL_UNUSABLE
+    assert "do:  see to that, and begin anew: respond rehearse lost-2fa" in ran.stderr
+    assert "--new-journal" not in ran.stderr
+
+
 class Interrupted(io.TextIOWrapper):
     """Standard input at which somebody presses Ctrl-C instead of typing."""
 
