@@ -1,10 +1,12 @@
 """Measure how the receiver takes a storm: campaign C11.
 
-    python bench/deliveries.py [--seconds 60] [--rate 50] [--whole]
+    python bench/deliveries.py [--seconds 60] [--rate 50] [--whole | --team]
 
 A server process of its own with the receiver, an inbox on disk and somebody who works it; 30
 sources of three kinds. With ``--whole`` it is all of ``respond serve``: each source begins a run,
 which is planned against a simulated company, waits for people, and is joined by what comes after.
+With ``--team`` there are two servers that share an inbox in a PostgreSQL of this bench's own, and
+two workers that settle what waits; each delivery goes to one of the servers, 200 come in a second.
 This process sends signed deliveries at a fixed rate, whether or not the ones before were answered,
 and counts each from the moment it was due. Between them go as many requests to an endpoint of the
 same server that says 202 and does nothing: what is left is ours. In the end the server is killed,
@@ -15,6 +17,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import os
 import socket
 import statistics
@@ -22,6 +25,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -43,6 +47,9 @@ CONNECTIONS = 32
 WARM_UP = 100
 BOUND_P99_MS = 250.0
 BOUND_P99 = 2.0
+BOUND_P99_TEAM = 3.0
+TEAM_RATE = 200.0
+TEAM_KEY = bytes(range(32))
 BOUND_GROWTH_MIB = 16.0
 """Allocator and page cache of SQLite settle in the first seconds; a leak does not settle."""
 
@@ -50,9 +57,12 @@ BOUND_GROWTH_MIB = 16.0
 # --- the server -----------------------------------------------------------------------------------
 
 
-def serve(folder: Path, company: str) -> None:
+def serve(folder: Path, company: str, database: str) -> None:
     """Serve until killed; say the port on standard output."""
-    app, lifespan = (_whole(folder, company), "on") if company else (_receiver(folder), "off")
+    if company:
+        app, lifespan = _whole(folder, company), "on"
+    else:
+        app, lifespan = _receiver(folder, database), "off"
     import uvicorn  # noqa: PLC0415 - the child's alone
 
     # asyncio sends small answers at once only on sockets that say that they are TCP.
@@ -96,7 +106,7 @@ def _configuration(project: Path) -> str:
     return "".join(parts)
 
 
-def _receiver(folder: Path) -> Any:
+def _receiver(folder: Path, database: str) -> Any:
     """The receiver alone, and somebody who works its inbox."""
     from starlette.applications import Starlette  # noqa: PLC0415 - the child's alone
     from starlette.routing import Route  # noqa: PLC0415 - the same
@@ -107,8 +117,13 @@ def _receiver(folder: Path) -> Any:
     from respond.server.receiving import Receiver, Source  # noqa: PLC0415 - the same
 
     clock = SystemClock()
-    inbox = SqliteInbox.open(folder / "state" / "inbox.db", clock=clock)
     new = threading.Event()
+    if database:
+        sys.setswitchinterval(0.0005)  # As the server does.
+        inbox, memory = _team_inbox(database), _team_memory(database)
+    else:
+        inbox, memory = SqliteInbox.open(folder / "state" / "inbox.db", clock=clock), None
+        threading.Thread(target=_work, args=(inbox, new), daemon=True).start()
     receiver = Receiver(
         {name: Source(SENDERS[kind], _secrets(kind)) for name, kind in SOURCES.items()},
         inbox,
@@ -116,11 +131,51 @@ def _receiver(folder: Path) -> Any:
         log=make_logger(Redactor(), clock, sys.stderr, verbosity=1),
         metrics=Metrics(),
         on_new=new.set,
+        memory=memory,
     )
-    threading.Thread(target=_work, args=(inbox, new), daemon=True).start()
     return Starlette(
         routes=[Route("/hooks/{source}", receiver), Route("/nothing/{source}", _Nothing())]
     )
+
+
+def _team_inbox(database: str) -> Any:
+    from respond.adapters.queue.team_jobs import on_delivery  # noqa: PLC0415 - of teams alone
+    from respond.adapters.store.inbox_postgres import PostgresInbox  # noqa: PLC0415 - the same
+    from respond.adapters.store.postgres import Database  # noqa: PLC0415 - the same
+
+    return PostgresInbox.open(
+        Database(database), key=TEAM_KEY, clock=SystemClock(), on_delivery=on_delivery
+    )
+
+
+def _team_memory(database: str) -> Any:
+    from respond.adapters.store.postgres import Database  # noqa: PLC0415 - of teams alone
+    from respond.adapters.store.server_memory_postgres import (  # noqa: PLC0415 - the same
+        PostgresMemory,
+    )
+
+    return PostgresMemory(Database(database))
+
+
+def work(database: str) -> None:
+    """Do what the queue says, until killed: settle what waits, each with its own commit."""
+    from contextlib import nullcontext  # noqa: PLC0415 - the child's alone
+
+    from respond.adapters.queue.job_worker import JobWorker  # noqa: PLC0415 - the same
+    from respond.adapters.queue.lease import Lease  # noqa: PLC0415 - the same
+    from respond.adapters.queue.team_jobs import EVERYBODY, Task  # noqa: PLC0415 - the same
+    from respond.adapters.store.postgres import Database  # noqa: PLC0415 - the same
+
+    inbox = _team_inbox(database)
+
+    def take_in(_: object) -> None:
+        while kept := inbox.waiting(100):
+            for each in kept:
+                inbox.settle(each.id, Became.IGNORED, why="a bench")
+
+    lease = Lease(SystemClock())
+    at = Database(database)
+    JobWorker(at, {Task.TAKE_IN: take_in}, lease, lambda _: nullcontext(), (EVERYBODY,), 4).run()
 
 
 class _Nothing:
@@ -158,7 +213,7 @@ class _Seen:
     others: list[str] = field(default_factory=list)
 
 
-async def _storm(url: str, first: int, count: int, rate: float) -> _Seen:
+async def _storm(urls: Sequence[str], first: int, count: int, rate: float) -> _Seen:
     import httpx  # noqa: PLC0415 - the load's alone
 
     seen = _Seen()
@@ -167,12 +222,17 @@ async def _storm(url: str, first: int, count: int, rate: float) -> _Seen:
         max_connections=CONNECTIONS, max_keepalive_connections=CONNECTIONS, keepalive_expiry=2
     )
     loop = asyncio.get_running_loop()
-    async with httpx.AsyncClient(
-        base_url=url, trust_env=False, timeout=30, limits=limits
-    ) as client:
+    async with contextlib.AsyncExitStack() as stack:
+        clients = [
+            await stack.enter_async_context(
+                httpx.AsyncClient(base_url=url, trust_env=False, timeout=30, limits=limits)
+            )
+            for url in urls
+        ]
         began = loop.time()
         sent = []
         for number in range(count):
+            client = clients[number % len(clients)]
             due = began + number / rate
             await asyncio.sleep(max(0.0, due - loop.time()))
             sent.append(asyncio.create_task(_deliver(client, seen, first + number, due)))
@@ -231,59 +291,121 @@ def main() -> int:
     """Print the figures; exit 1 when one is beyond its bound."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--seconds", type=int, default=60)
-    parser.add_argument("--rate", type=float, default=50.0)
+    parser.add_argument("--rate", type=float, default=0.0)
     parser.add_argument("--whole", action="store_true", help="all of respond serve")
+    parser.add_argument(
+        "--team", action="store_true", help="two servers, two workers, one database"
+    )
     parser.add_argument("--serve", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--work", help=argparse.SUPPRESS)
     parser.add_argument("--company", default="", help=argparse.SUPPRESS)
+    parser.add_argument("--database", default="", help=argparse.SUPPRESS)
     asked = parser.parse_args()
     if asked.serve:
-        serve(asked.serve, asked.company)
+        serve(asked.serve, asked.company, asked.database)
         return 0
+    if asked.work:
+        work(asked.work)
+        return 0
+    rate = asked.rate or (TEAM_RATE if asked.team else 50.0)
     with tempfile.TemporaryDirectory() as text:
+        folder = Path(text)
+        if asked.team:
+            return _measure_team(folder, asked.seconds, rate)
         if not asked.whole:
-            return _measure(Path(text), asked.seconds, asked.rate)
+            return _measure(folder, asked.seconds, rate)
         from respond.company import default_company  # noqa: PLC0415 - only here
         from respond.company import serve as company  # noqa: PLC0415 - only here
 
         with company(default_company()) as running:
-            return _measure(Path(text), asked.seconds, asked.rate, running.base_url)
+            return _measure(folder, asked.seconds, rate, running.base_url)
+
+
+@contextlib.contextmanager
+def _running(folder: Path, *arguments: str) -> Iterator[subprocess.Popen[str]]:
+    """A child of this bench, which is killed in the end."""
+    command = [sys.executable, __file__, *arguments]
+    with (
+        (folder / "log").open("a") as log,
+        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True) as child,
+    ):
+        try:
+            yield child
+        finally:
+            child.kill()
+
+
+def _url_of(server: subprocess.Popen[str]) -> str:
+    assert server.stdout is not None  # noqa: S101 - it is a pipe
+    return f"http://127.0.0.1:{int(server.stdout.readline())}"
 
 
 def _measure(folder: Path, seconds: int, rate: float, company: str = "") -> int:
-    command = [sys.executable, __file__, "--serve", str(folder), "--company", company]
     count = round(seconds * rate)
-    with (
-        (folder / "log").open("w") as log,
-        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True) as server,
-    ):
-        assert server.stdout is not None  # noqa: S101 - it is a pipe
-        try:
-            url = f"http://127.0.0.1:{int(server.stdout.readline())}"
-            warm = asyncio.run(_storm(url, 0, WARM_UP, rate))
-            before = _rss_mib(server.pid)
-            seen = asyncio.run(_storm(url, WARM_UP, count, rate))
-            after = _rss_mib(server.pid)
-        finally:
-            server.kill()
+    with _running(folder, "--serve", str(folder), "--company", company) as server:
+        urls = [_url_of(server)]
+        warm = asyncio.run(_storm(urls, 0, WARM_UP, rate))
+        before = _rss_mib(server.pid)
+        seen = asyncio.run(_storm(urls, WARM_UP, count, rate))
+        grew = _rss_mib(server.pid) - before
     kept = folder / "state" / ("rehearsals/served" if company else "") / "inbox.db"
     with SqliteInbox.open(kept, clock=SystemClock()) as inbox:
-        there = {line.delivery for line in inbox.recent(10 * count + WARM_UP)}
-    lost = [each for each in warm.ids + seen.ids if each not in there]
-    p99, nothing = _p99(seen.ours_ms), _p99(seen.nothing_ms)
+        there = [line.delivery for line in inbox.recent(10 * count + WARM_UP)]
     who = "the whole server" if company else "the receiver"
-    of = f"of {count} deliveries, {rate:.0f} a second, {len(SOURCES)} sources, {who}"
-    lost_too = len(lost) + len(seen.others) + len(warm.others)
-    beyond = figure(f"lost or refused {of}", lost_too, bound=0)
+    return _judge(warm, seen, there, rate, who, grew, BOUND_P99)
+
+
+def _measure_team(folder: Path, seconds: int, rate: float) -> int:
+    from respond.adapters.store.postgres_schema import init  # noqa: PLC0415 - only here
+    from respond.testing.postgres_cluster import (  # noqa: PLC0415 - only here
+        ENGINE_ROLE,
+        PostgresCluster,
+    )
+
+    count = round(seconds * rate)
+    with PostgresCluster.begin() as cluster, contextlib.ExitStack() as stack:
+        with cluster.admin() as admin:
+            init(admin, ENGINE_ROLE)
+        database = cluster.url("postgres", ENGINE_ROLE)
+        server = ("--serve", str(folder), "--database", database)
+        servers = [stack.enter_context(_running(folder, *server)) for _ in range(2)]
+        for _ in range(2):
+            stack.enter_context(_running(folder, "--work", database))
+        urls = [_url_of(each) for each in servers]
+        warm = asyncio.run(_storm(urls, 0, WARM_UP, rate))
+        before = sum(_rss_mib(each.pid) for each in servers)
+        seen = asyncio.run(_storm(urls, WARM_UP, count, rate))
+        grew = sum(_rss_mib(each.pid) for each in servers) - before
+        for each in servers:
+            each.kill()
+        with _team_inbox(database) as inbox:
+            there = [line.delivery for line in inbox.recent(10 * count + WARM_UP)]
+            left = inbox.count_waiting()
+        print(f"  {left} events wait for the workers at the end")
+    who = "two servers of a team"
+    return _judge(warm, seen, there, rate, who, grew, BOUND_P99_TEAM)
+
+
+def _judge(
+    warm: _Seen, seen: _Seen, there: Sequence[str], rate: float, who: str, grew: float, ratio: float
+) -> int:
+    taken = warm.ids + seen.ids
+    lost = set(taken) - set(there)
+    # Each was sent once, and has one event: what lies there twice was kept twice.
+    twice = len(there) - len(set(there))
+    p99, nothing = _p99(seen.ours_ms), _p99(seen.nothing_ms)
+    of = f"of {len(seen.ours_ms)} deliveries, {rate:.0f} a second, {len(SOURCES)} sources, {who}"
+    lost_too = len(lost) + twice + len(seen.others) + len(warm.others)
+    beyond = figure(f"lost, twice or refused {of}", lost_too, bound=0)
     says = (
         f"p50 {statistics.median(seen.ours_ms):.1f} ms; doing nothing p50 "
         f"{statistics.median(seen.nothing_ms):.1f} ms, p99 {nothing:.1f} ms"
     )
     beyond |= figure(f"p99 {of}", p99, "ms", bound=BOUND_P99_MS, says=says)
     name = f"p99 over the same stack doing nothing, {who}"
-    beyond |= figure(name, p99 / nothing, "times", bound=BOUND_P99)
-    grew = after - before
+    beyond |= figure(name, p99 / nothing, "times", bound=ratio)
     beyond |= figure(f"memory growth, {who}", grew, "MiB", bound=BOUND_GROWTH_MIB)
-    for other in seen.others[:5]:
+    for other in [*seen.others, *warm.others][:5]:
         print(f"  {other}")
     return int(beyond)
 

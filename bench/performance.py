@@ -28,6 +28,7 @@ BENCHES = (
     ("startup.py",), ("step_cost.py",), ("mark_cost.py",), ("containment.py",), ("reviews.py",),
     ("targets.py",),
     ("journal.py",), ("verify_cost.py",), ("deliveries.py",), ("deliveries.py", "--whole"),
+    ("deliveries.py", "--team"),
 )  # fmt: skip
 GROWING = {
     "start of a run": r"start of a run beside (\d+) ",
