@@ -29,6 +29,11 @@ KEY = bytes(range(32))
 HOUR_S = 3600
 
 
+def moved(path: Path, inbox: PostgresInbox) -> int:
+    with inbox.transaction() as write:
+        return move_inbox(path, inbox, write)
+
+
 @pytest.fixture(scope="module")
 def whole(postgres: PostgresCluster, template: str) -> str:
     return postgres.new_base(template)
@@ -322,14 +327,14 @@ def test_an_inbox_in_sqlite_is_brought_over_whole(database: Database, tmp_path: 
         waiting, held, recent = old.waiting(10), old.held(10), old.recent(10)
     clock.advance(MARK_LIFE_MS / 2_000)
     with opened(database, clock) as inbox:
-        assert move_inbox(path, inbox) == 3
+        assert moved(path, inbox) == 3
         assert [each.event for each in inbox.waiting(10)] == [each.event for each in waiting]
         assert [each.event for each in inbox.held(10)] == [each.event for each in held]
         assert inbox.recent(10) == recent
         assert keep(inbox, delivery("a", their_id="w-1")) == Kept(first.id, Took.DUPLICATE)
         assert keep(inbox, delivery("b", their_id="w-1")) == Kept(conflict.id, Took.DUPLICATE)
         with pytest.raises(InboxUnusableError, match="not empty"):
-            move_inbox(path, inbox)
+            moved(path, inbox)
         clock.advance(MARK_LIFE_MS / 2_000 + 1)
         keep(inbox, delivery("d"))
         assert keep(inbox, delivery("c", their_id="w-3"), [event("3")]).result is Took.NEW
@@ -347,5 +352,5 @@ def test_an_inbox_that_cannot_be_read_is_not_moved_in_part(
     db.close()
     with opened(database) as inbox:
         with pytest.raises(InboxUnusableError, match="cannot be read"):
-            move_inbox(path, inbox)
+            moved(path, inbox)
         assert inbox.recent(10) == []

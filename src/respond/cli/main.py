@@ -58,6 +58,9 @@ COMMANDS: dict[str, CommandEntry] = {
     "init": CommandEntry(
         "setup", "Begin a project: respond.toml and a folder for runbooks", "Set up"
     ),
+    "store": CommandEntry(
+        "store", "Prepare a database for several machines, move into it", "Set up"
+    ),
     "connect": CommandEntry("setup", "Store a credential, and see what it may do", "Set up"),
     "doctor": CommandEntry("doctor_command", "Find trouble before the incident does", "Set up"),
     "new": CommandEntry("authoring", "Begin a runbook that fits and rehearses", "For authors"),

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from respond.cli.connecting import Connected
     from respond.cli.connecting_source import Stored
+    from respond.cli.connecting_store import OpenedStore
     from respond.cli.credential_keeper import CredentialKeeper
     from respond.formats.project.project import Project
     from respond.systems.vendor import Right
@@ -89,6 +90,7 @@ Commit respond.toml, runbooks/ and journal.pub; none of them holds a secret."""
         "respond connect cio/app --replace",
         "pass show cio | respond connect cio --from -",
         "respond connect pager --new",
+        "respond connect store-key --new   # once; every other machine is given that one",
         note="Ends with 9 when the credential is refused.",
     )
 )
@@ -103,7 +105,7 @@ def connect(
         False, "--accept", help="Accept what the account offers without being asked"
     ),
     make: bool = typer.Option(
-        False, "--new", help="For a source: make a secret, and print it once for the sender"
+        False, "--new", help="For a source, store or store-key: make a secret, and print it once"
     ),
     as_json: bool = typer.Option(False, "--json", help="The result as JSON"),
 ) -> int:
@@ -111,14 +113,16 @@ def connect(
 
     A credential that is refused is not stored. For Customer.io the operations that the account
     describes are shown: those that you accept are done by the tool, the others by a person.
-    The secret of a source of webhooks is stored too, and the address for the sender said.
+    The secret of a source of webhooks is stored too, and the address for the sender said; and the
+    two of the team's database: store, its password, and store-key, which seals secrets in it.
     """
     from respond.checks import credentials
     from respond.checks.rights import loadable
     from respond.cli.connecting import Connecting, check_name
     from respond.cli.connecting_source import Storing, is_for_server
+    from respond.cli.connecting_store import StoreAccess, is_for_store
     from respond.cli.secret_input import ask_hidden, read_secret
-    from respond.wiring.session import chance, load_project
+    from respond.wiring.session import chance, load_project, open_keys
 
     def new() -> str:
         if source:
@@ -130,6 +134,13 @@ def connect(
 
     replace = replace or bool(source)
     project = load_project(ctx.obj)
+    if is_for_store(project, name):
+        keys = open_keys(project, ctx.obj, say)
+        opened = StoreAccess(
+            ctx.obj, project, name, keys, new, chance, say, make=make, replace=replace
+        ).go()
+        answer(opened.as_json(), "\n".join(_opened_text(opened)), as_json=as_json)
+        return int(ExitCode.DONE)
     if is_for_server(project, name):
         keeper = _keeper(ctx.obj, project)
         with keeper.journal:
@@ -138,7 +149,8 @@ def connect(
         return int(ExitCode.DONE)
     if make:
         raise UsageError(
-            "--new makes the secret of a source of webhooks", do="leave it out for a connection"
+            "--new makes the secret of a source of webhooks, or of the team's database",
+            do="leave it out for a connection",
         )
     config, part = check_name(project, ctx.obj, name)
     line = credentials.line_of(project, config.name)
@@ -160,6 +172,29 @@ def connect(
     answer(_connected_json(made), "\n".join(_connected_text(made)), as_json=as_json)
     say("next: respond doctor says what is still missing, for each runbook")
     return int(ExitCode.DONE)
+
+
+def _opened_text(made: OpenedStore) -> Iterator[str]:
+    from respond.views.layout import labelled, said, word
+
+    yield from labelled("Credential", word(made.name), screen_width())
+    yield from labelled(
+        "Stored in", said(made.stored_in or "nothing new was stored"), screen_width()
+    )
+    tried = f"not tried: {made.tried}" if made.tried else "the database takes it"
+    yield from labelled("Database", said(tried, limit=1_000), screen_width())
+    if made.unrecorded:
+        yield from labelled(
+            "Journal", said(f"not recorded: {made.unrecorded}", limit=1_000), screen_width()
+        )
+    if made.made:
+        keep = "shown once: every machine of the team needs it, by `respond connect`; keep it in"
+        keep += " the team's password safe"
+        lost = "; without it nothing that is sealed in the database opens"
+        yield from labelled(
+            "Secret", keep + (lost if made.name == "store-key" else ""), screen_width()
+        )
+        yield made.made
 
 
 def _stored_text(made: Stored) -> Iterator[str]:

@@ -297,4 +297,6 @@ def _give_rights(admin: Session, role: str, schema: str) -> list[str]:
         admin.execute(sql.SQL("REVOKE ALL ON {} FROM PUBLIC, {}").format(table, who))
         admin.execute(sql.SQL(f"GRANT {rights} ON {{}} TO {{}}").format(table, who))
         said.setdefault(rights, []).append(name)
-    return [f"{role} may {rights} in {', '.join(names)}" for rights, names in said.items()]
+    return [
+        f"{role} may {rights} in {', '.join(names)} of {schema}" for rights, names in said.items()
+    ]
