@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import io
 import json
+import math
 import re
 import socket
 import subprocess
@@ -32,7 +33,7 @@ from respond.errors import InboxUnusableError, NotReadyError
 from respond.ports import Became
 from respond.senders import SENDERS, SenderSecrets, UnusableError
 from respond.server.courtesy import Courtesy
-from respond.server.metrics import Metrics
+from respond.server.metrics import Metrics, TeamFigures
 from respond.server.receiving import OnClick, Receiver, ReceivingLimits, Source
 from respond.testing.loopback import loopback_client
 from respond.testing.senders import RETRIES, Retries, payload, secret_for, signed
@@ -716,6 +717,7 @@ def test_figures_count_requests_by_source_and_result(hooks: Open) -> None:
     stage.metrics.waiting.set(1)
     stage.metrics.runs.labels("parked").set(2)
     stage.metrics.answers.labels("approve", "key").inc()
+    stage.metrics.wrote(7)
     text = stage.metrics.text().decode()
     for line in (
         'respond_deliveries_total{result="new",source="pagerduty"} 1.0',
@@ -725,8 +727,30 @@ def test_figures_count_requests_by_source_and_result(hooks: Open) -> None:
         "respond_events_waiting 1.0",
         'respond_runs{status="parked"} 2.0',
         'respond_answers{strength="key",verdict="approve"} 1.0',
+        'respond_journal_write_seconds_bucket{le="0.005"} 0.0',
+        'respond_journal_write_seconds_bucket{le="0.01"} 1.0',
     ):
         assert line in text, line
+    assert "respond_workers" not in text
+
+
+def test_figures_of_a_team_say_what_waits_for_whom() -> None:
+    """Jobs that only a worker with the credentials can do are told apart; unknown is not none."""
+    metrics = Metrics()
+    team = TeamFigures(metrics.registry)
+    team.took_over(2)
+    team.queue(waiting=5, aside=2, oldest_s=3.5, workers=2)
+    text = metrics.text().decode()
+    for line in (
+        "respond_jobs_taken_over_total 2.0",
+        'respond_jobs_waiting{who="any worker"} 3.0',
+        'respond_jobs_waiting{who="one with the credentials"} 2.0',
+        "respond_jobs_oldest_seconds 3.5",
+        "respond_workers 2.0",
+    ):
+        assert line in text, line
+    team.queue(waiting=math.nan, aside=math.nan, oldest_s=math.nan, workers=math.nan)
+    assert "respond_workers NaN" in metrics.text().decode()
 
 
 # --- a real process -------------------------------------------------------------------------------
