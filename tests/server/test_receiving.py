@@ -30,11 +30,12 @@ from respond.adapters.log import make_logger
 from respond.adapters.secrets.redactor import Redactor
 from respond.adapters.store.inbox_sqlite import SqliteInbox
 from respond.errors import InboxUnusableError, NotReadyError
-from respond.ports import Became
+from respond.ports import Became, ServerMemory
 from respond.senders import SENDERS, SenderSecrets, UnusableError
 from respond.server.courtesy import Courtesy
 from respond.server.metrics import Metrics, TeamFigures
 from respond.server.receiving import OnClick, Receiver, ReceivingLimits, Source
+from respond.testing.contract_inbox import OpenInbox
 from respond.testing.loopback import loopback_client
 from respond.testing.senders import RETRIES, Retries, payload, secret_for, signed
 from respond.testing.settable_clock import SettableClock
@@ -59,9 +60,12 @@ class Hooks:
         limits: ReceivingLimits | None = None,
         on_click: OnClick | None = None,
         courtesy: Courtesy | None = None,
+        inbox: OpenInbox | None = None,
+        memory: ServerMemory | None = None,
     ) -> None:
         self.clock = SettableClock()
-        self.inbox = SqliteInbox.open(folder / "state" / "inbox.db", clock=self.clock)
+        own = folder / "state" / "inbox.db"
+        self.inbox = inbox or SqliteInbox.open(own, clock=self.clock)
         self.said = io.StringIO()
         self.metrics = Metrics()
         self.woken = 0
@@ -75,6 +79,7 @@ class Hooks:
             on_click=on_click,
             limits=limits,
             courtesy=courtesy,
+            memory=memory,
         )
         self.app = Starlette(routes=[Route("/hooks/{source}", self.receiver)])
         # asyncio sends small answers at once only on sockets that say that they are TCP.
@@ -560,6 +565,7 @@ def test_a_full_disk_is_503_and_the_senders_retry_is_kept(hooks: Open) -> None:
     full = []
 
     def limit() -> None:
+        assert isinstance(stage.inbox, SqliteInbox)
         assert stage.inbox._db is not None
         (pages,) = stage.inbox._db.execute("PRAGMA page_count").fetchone()
         stage.inbox._db.execute(f"PRAGMA max_page_count={pages}")
