@@ -28,9 +28,9 @@ HERE = Path(__file__).parent
 DOCS = HERE.parent / "docs"
 BENCHES = (
     "startup.py", "step_cost.py", "mark_cost.py", "containment.py", "reviews.py", "targets.py",
-    "journal.py", "verify_cost.py", "deliveries.py", "database_cost.py",
+    "journal.py", "verify_cost.py", "deliveries.py", "team_deliveries.py", "database_cost.py",
 )  # fmt: skip
-ON_POSTGRES = {"database_cost.py"}
+ON_POSTGRES = {"team_deliveries.py", "database_cost.py"}
 """Those that come to nothing where there is no PostgreSQL."""
 
 GROWING = {

@@ -60,6 +60,7 @@ def test_a_closed_screen_does_not_stop_an_incident(redirected: str, tmp_path: Pa
     assert "ended 0: done" in shell("respond runs --all", tmp_path).stdout
 
 
+@pytest.mark.share(2)
 @pytest.mark.parametrize("words", ["list", "--help", "--version", "rehearse --help", "schema"])
 def test_output_that_cannot_be_written_is_told_in_words(words: str, tmp_path: Path) -> None:
     """A full disk behind `>` is no traceback, and no success."""
@@ -116,6 +117,15 @@ def test_what_was_closed_by_the_caller_is_not_given_to_the_next_file(tmp_path: P
     assert shell("respond rehearse lost-2fa --auto <&- >&- 2>&-", tmp_path).returncode == 0
     (run,) = os.listdir(tmp_path / "respond" / "rehearsals")  # noqa: PTH208 - names are wanted
     assert shell(f"respond audit verify --run {run}", tmp_path).returncode == 0
+
+
+@pytest.mark.long
+def test_a_rehearsal_that_cannot_be_written_down_is_begun_anew(tmp_path: Path) -> None:
+    """It names no way that would carry on what went with its process, nor a new journal for it."""
+    ran = shell("ulimit -f 60; respond rehearse lost-2fa --auto", tmp_path)
+    assert ran.returncode == ExitCode.JOURNAL_UNUSABLE
+    assert "do:  see to that, and begin anew: respond rehearse lost-2fa" in ran.stderr
+    assert "--new-journal" not in ran.stderr
 
 
 class Interrupted(io.TextIOWrapper):

@@ -472,6 +472,7 @@ def test_what_is_no_file_of_ours_is_refused(office: Office, tmp_path: Path, data
         assert (ran.code, "this is no approval" in ran.err) == (2, True)
 
 
+@pytest.mark.share(2)
 @pytest.mark.parametrize(
     ("change", "code"),
     [

@@ -1172,7 +1172,7 @@ def _poison(night: Night, attack: str) -> list[str]:
     return ["/", "/audit", *(f"/runs/{r}" for r in runs), *(f"/runs/{r}/report" for r in runs)]
 
 
-@pytest.mark.share(3)
+@pytest.mark.share(6)
 @pytest.mark.promise("P21")
 @pytest.mark.campaign("C10")
 @pytest.mark.parametrize("attack", EVERY, ids=lambda name: name.replace(" ", "-").replace(",", ""))

@@ -12,7 +12,7 @@ import typer
 
 from respond.cli.examples import examples
 from respond.cli.output import print_out, say, screen_width
-from respond.errors import ExitCode, UsageError
+from respond.errors import ExitCode, JournalUnusableError, UsageError
 from respond.wiring.places import Places
 
 if TYPE_CHECKING:
@@ -123,7 +123,14 @@ def rehearse(
         )
         ways = {"by_hand": by_hand, "step_by_step": step_by_step, "alone": reason.strip()}
         stage = Staging(places, loaded, rehearsal, run, ways, dry_run, hand)
-        return int(stage.play(overrides, crash, at))
+        try:
+            return int(stage.play(overrides, crash, at))
+        except JournalUnusableError as error:
+            if rehearsal.own is None:
+                raise
+            # Its company is gone with this process: there is nothing to resume, and nothing lost.
+            do = f"see to that, and begin anew: respond rehearse {loaded.name}"
+            raise JournalUnusableError(error.what, why=error.why, do=do) from error
 
 
 def _pairs(given: list[str]) -> dict[str, str]:
