@@ -99,7 +99,7 @@ class House:
 
 
 @dataclass(slots=True)
-class _Parts:
+class Parts:
     """What the parts of a house share while it is put together."""
 
     places: Places
@@ -146,14 +146,8 @@ def build(places: Places, *, at: str = "", url: str = "", verbosity: int = 1) ->
     from respond.server.board import Board
     from respond.server.metrics import Metrics
 
-    if places.project is None:
-        raise NotReadyError(
-            "there is no project here, so nobody may send and nobody may decide",
-            why="no respond.toml in this folder or above it",
-            do="respond init FOLDER; docs/server.md has an example",
-        )
-    project = load_project(places)
-    parts = _parts(places, project, at, project.server.url or url, verbosity)
+    parts = parts_of(places, at, url, verbosity)
+    project = parts.project
     actor = Actor("server", Strength.MACHINE)
     journal = parts.store.journal(clock=parts.clock, actor=actor, create=True)
     inbox = parts.store.inbox(clock=parts.clock, redactor=parts.redactor)
@@ -195,12 +189,26 @@ def build(places: Places, *, at: str = "", url: str = "", verbosity: int = 1) ->
     return house
 
 
-def _parts(places: Places, project: Project, at: str, url: str, verbosity: int) -> _Parts:
+def parts_of(
+    places: Places, at: str, url: str, verbosity: int
+) -> Parts:
+    """What the parts of a server or a worker share.
+
+    Raises:
+        NotReadyError: There is no project.
+    """
     from respond.adapters.clock import SystemClock
     from respond.adapters.log import close_library_loggers, make_logger, open_library_logger
     from respond.adapters.secrets.key_stores import MemoryKeys
     from respond.adapters.secrets.redactor import Redactor
 
+    if places.project is None:
+        raise NotReadyError(
+            "there is no project here, so nobody may send and nobody may decide",
+            why="no respond.toml in this folder or above it",
+            do="respond init FOLDER; docs/server.md has an example",
+        )
+    project = load_project(places)
     redactor, base = Redactor(), SystemClock()
     clock: Clock = base
     rehearsal = jumping = story = None
@@ -234,8 +242,8 @@ def _parts(places: Places, project: Project, at: str, url: str, verbosity: int) 
     def fresh() -> Secrets:
         return credential_store(project, keys, redactor, clock, tell)
 
-    return _Parts(
-        places, project, url, clock, store, people, redactor, fresh(), fresh, log,
+    return Parts(
+        places, project, project.server.url or url, clock, store, people, redactor, fresh(), fresh, log,
         rehearsal, jumping, story,
     )  # fmt: skip
 
@@ -283,7 +291,7 @@ def _story_subjects(persons: Sequence[Any], rehearsal: Rehearsal) -> dict[str, s
 
 
 def _receiver(
-    parts: _Parts,
+    parts: Parts,
     inbox: SqliteInbox,
     entry: Entry,
     metrics: Metrics,
@@ -336,7 +344,7 @@ def _secrets_of(config: SourceConfig, store: Secrets) -> Any:
     return Active(tuple(store.credential(name) for name in names))
 
 
-def _signon(parts: _Parts) -> SignOn | None:
+def _signon(parts: Parts) -> SignOn | None:
     from respond.server.signon import SignOn, SignOnSettings
 
     oidc = parts.project.server.oidc
@@ -386,23 +394,38 @@ def _signon(parts: _Parts) -> SignOn | None:
 # --- what goes on -------------------------------------------------------------------------------
 
 
-def _conductor(
-    parts: _Parts,
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What takes in what comes, and carries runs on."""
+
+    intake: Intake
+    carrier: Carrier
+    reconcile: Callable[[], None] | None
+    states: Callable[[], list[RunState]]
+
+
+def work_of(
+    parts: Parts,
     journal: ChainJournal,
-    inbox: SqliteInbox,
+    inbox: Inbox,
     board: Board,
     entry: Entry,
-    metrics: Metrics,
-) -> Conductor:
+    *,
+    may_write: Callable[[], bool] = lambda: True,
+    tells: bool = True,
+) -> Work:
+    """Put together what does the work; nothing is started.
+
+    Args:
+        may_write: Whether this process still has its runs; asked before each write leaves.
+        tells: People are told by whoever carries a run on.
+    """
     from respond.adapters.store.sealing import describe_secret
     from respond.intake.hooks import load_hooks
     from respond.intake.intake import Intake
     from respond.intake.missed import enrich
     from respond.intake.reconciling import Reconciler, can_be_asked
     from respond.server.carrying import Carrier
-    from respond.server.conducting import Conductor
-    from respond.server.supervising import Supervisor
-    from respond.server.workers import Workers
 
     project = parts.project
     hooks = load_hooks(project, parts.runbooks)
@@ -438,29 +461,48 @@ def _conductor(
     carrier = Carrier(
         entry=entry,
         board=board,
-        open_session=_opener(parts),
+        open_session=_opener(parts, may_write),
         load_runbook=parts.runbooks,
         log=parts.log,
+        tells=tells,
     )
+    return Work(intake, carrier, reconciler.ask if asked else None, states)
+
+
+def _conductor(
+    parts: Parts,
+    journal: ChainJournal,
+    inbox: Inbox,
+    board: Board,
+    entry: Entry,
+    metrics: Metrics,
+) -> Conductor:
+    from respond.server.conducting import Conductor
+    from respond.server.supervising import Supervisor
+    from respond.server.workers import Workers
+
+    is_team = parts.team is not None
+    work = work_of(parts, journal, inbox, board, entry)
     supervisor = Supervisor(parts.log)
+    threads = parts.project.server.workers
     return Conductor(
         entry=entry,
-        intake=intake,
-        workers=Workers(carrier.carry, project.server.workers, supervisor),
+        intake=work.intake,
+        workers=None if is_team else Workers(work.carrier.carry, threads, supervisor),
         supervisor=supervisor,
-        states=states,
+        states=work.states,
         log=parts.log,
         metrics=metrics,
-        reconcile=reconciler.ask if asked else None,
-        reconcile_s=project.server.reconcile_s,
+        reconcile=None if is_team else work.reconcile,
+        reconcile_s=parts.project.server.reconcile_s,
         mend=journal.reopen,
-        stopping=carrier.stop,
-        tell=carrier.tell_again,
-        tell_untold=carrier.tell_untold,
+        stopping=work.carrier.stop,
+        tell=(lambda: None) if is_team else work.carrier.tell_again,
+        tell_untold=work.carrier.tell_untold,
     )
 
 
-def _looks(parts: _Parts, entry: Entry) -> LaterLooks:
+def _looks(parts: Parts, entry: Entry) -> LaterLooks:
     from respond.server.later_looks import LaterLooks
 
     return LaterLooks(
@@ -472,7 +514,7 @@ def _looks(parts: _Parts, entry: Entry) -> LaterLooks:
 
 
 def _outages(
-    parts: _Parts,
+    parts: Parts,
     conductor: Conductor,
     journal: ChainJournal,
     inbox: SqliteInbox,
@@ -495,7 +537,7 @@ def _outages(
 
 
 def _workings(
-    parts: _Parts,
+    parts: Parts,
     conductor: Conductor,
     journal: ChainJournal,
     inbox: SqliteInbox,
@@ -528,7 +570,7 @@ def _titles(places: Places) -> dict[str, str]:
     return {name: title_of(found)[0] for name, found in places.runbooks().items()}
 
 
-def _practice(parts: _Parts, conductor: Conductor, journal: ChainJournal, board: Board) -> Practice:
+def _practice(parts: Parts, conductor: Conductor, journal: ChainJournal, board: Board) -> Practice:
     from respond.adapters.store.sealing import describe_secret
     from respond.intake.practice import Practice
 
@@ -544,7 +586,7 @@ def _practice(parts: _Parts, conductor: Conductor, journal: ChainJournal, board:
     )
 
 
-def _player(parts: _Parts, entry: Entry) -> Player:
+def _player(parts: Parts, entry: Entry) -> Player:
     from respond.wiring.beside_server import player_of
 
     titles = partial(_titles, parts.places)
@@ -553,7 +595,7 @@ def _player(parts: _Parts, entry: Entry) -> Player:
     return player
 
 
-def _warn(parts: _Parts, runbooks: Mapping[str, Runbook]) -> None:
+def _warn(parts: Parts, runbooks: Mapping[str, Runbook]) -> None:
     """Say at the start what would come out only at night."""
     from respond.people.readiness import gaps
 
@@ -569,7 +611,7 @@ def _warn(parts: _Parts, runbooks: Mapping[str, Runbook]) -> None:
             log.warning("nobody-could-agree", what=gap.what, do=gap.do)
 
 
-def _reader(parts: _Parts) -> Reader:
+def _reader(parts: Parts) -> Reader:
     """Reads of the senders' own APIs, and of connections that look up what a delivery lacks."""
     from respond.adapters.http.request import Endpoint
     from respond.adapters.http.transport import HttpTransport
@@ -633,7 +675,9 @@ class _StorySecretsFirst:
             return self.store.credential(connection)
 
 
-def _opener(parts: _Parts) -> Callable[[RunState, Runbook], Session]:
+def _opener(
+    parts: Parts, may_write: Callable[[], bool] = lambda: True
+) -> Callable[[RunState, Runbook], Session]:
     """Opens a session for one run, as a server carries it on."""
     from respond.adapters.prompt.nobody_there import ServedPrompt
     from respond.server.courtesy import CourteousProgress, CourteousReader, Guest
@@ -654,6 +698,7 @@ def _opener(parts: _Parts) -> Callable[[RunState, Runbook], Session]:
             page=parts.url,
             clock=parts.jumping,
             secrets=parts.story,
+            may_write=may_write,
         )
         if parts.rehearsal is not None:
             click = parts.rehearsal.click

@@ -43,6 +43,7 @@ _LOOK_S: Final = 1.0
 _CONNECTIONS_MAX: Final = 4
 _CONNECTION_S: Final = 10.0
 _NEVER_S: Final = 86_400.0
+_AGAIN_S: Final = (0.1, 0.5, 1, 2, 5)
 _BEAT: Final = """
 UPDATE procrastinate_workers SET last_heartbeat = now() WHERE id = %(worker_id)s RETURNING id
 """
@@ -111,8 +112,19 @@ class _Signs:
 
     async def finish_job(self, job: Job, status: Status, delete_job: bool) -> None:  # noqa: FBT001 - theirs
         """Take a job away that is done; one that others took over by now is theirs."""
+        from procrastinate.exceptions import ConnectorException  # noqa: PLC0415 - see above
+
         given = {"id": job.id, "status": status.value, "worker": self._worker}
-        await self._manager.connector.execute_query_async(_DONE, **given)
+        for pause_s in (*_AGAIN_S, None):
+            try:
+                await self._manager.connector.execute_query_async(_DONE, **given)
+            except ConnectorException:
+                # While this worker lives, nobody else would take the job away.
+                if pause_s is None:
+                    raise
+                await asyncio.sleep(pause_s)
+            else:
+                return
 
     def let_go(self) -> None:
         self._lease.end()

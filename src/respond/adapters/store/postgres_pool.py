@@ -7,7 +7,7 @@ database that was started anew is found by the first who comes.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
@@ -45,7 +45,9 @@ class PostgresPool:
         for each in idle:
             each.close()
 
-    def read(self, query: str, params: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+    def read(
+        self, query: str, params: Sequence[Any] | Mapping[str, Any] = ()
+    ) -> list[tuple[Any, ...]]:
         """Rows of one statement that changes nothing, or that may be lost with the database."""
         with self._turns, self._explained():
             opened, is_fresh = self._take()
