@@ -42,7 +42,6 @@ if TYPE_CHECKING:
     from structlog.typing import FilteringBoundLogger
 
     from respond.adapters.secrets.redactor import Redactor
-    from respond.adapters.store.inbox_sqlite import SqliteInbox
     from respond.adapters.store.journal_chain import ChainJournal
     from respond.company.rehearsal import Rehearsal, RehearsalClock, StorySecrets
     from respond.formats.project.project import Project, SourceConfig
@@ -62,7 +61,7 @@ if TYPE_CHECKING:
     from respond.server.workings import Workings
     from respond.wiring.places import Places
     from respond.wiring.session import Session
-    from respond.wiring.stores import Store
+    from respond.wiring.stores import AnyInbox, Store
 
 __all__ = ["House", "build"]
 
@@ -78,7 +77,7 @@ class House:
     url: str
     clock: Clock
     journal: ChainJournal
-    inbox: SqliteInbox
+    inbox: AnyInbox
     board: Board
     entry: Entry
     log: FilteringBoundLogger
@@ -228,11 +227,12 @@ def _parts(places: Places, project: Project, at: str, url: str, verbosity: int) 
 
     # A machine without a keyring has no key store: it is opened only for what lies in it.
     keys = LateKeys(partial(open_keys, project, places, tell))
-    if rehearsal is None:
-        store = store_of(project, places, keys)
 
     def fresh() -> Secrets:
         return credential_store(project, keys, redactor, clock, tell)
+
+    if rehearsal is None:
+        store = store_of(project, places, keys, fresh())
 
     return _Parts(
         places, project, url, clock, store, people, redactor, fresh(), fresh, log,
@@ -284,7 +284,7 @@ def _story_subjects(persons: Sequence[Any], rehearsal: Rehearsal) -> dict[str, s
 
 def _receiver(
     parts: _Parts,
-    inbox: SqliteInbox,
+    inbox: AnyInbox,
     entry: Entry,
     metrics: Metrics,
     conductor: Conductor,
@@ -389,7 +389,7 @@ def _signon(parts: _Parts) -> SignOn | None:
 def _conductor(
     parts: _Parts,
     journal: ChainJournal,
-    inbox: SqliteInbox,
+    inbox: AnyInbox,
     board: Board,
     entry: Entry,
     metrics: Metrics,
@@ -475,7 +475,7 @@ def _outages(
     parts: _Parts,
     conductor: Conductor,
     journal: ChainJournal,
-    inbox: SqliteInbox,
+    inbox: AnyInbox,
     board: Board,
 ) -> Outages:
     from respond.server.outages import Outages
@@ -498,7 +498,7 @@ def _workings(
     parts: _Parts,
     conductor: Conductor,
     journal: ChainJournal,
-    inbox: SqliteInbox,
+    inbox: AnyInbox,
     board: Board,
     outages: Outages,
     entry: Entry,
