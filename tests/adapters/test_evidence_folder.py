@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from respond.adapters.secrets.key_stores import FolderKeys, MemoryKeys
-from respond.adapters.store.evidence_folder import EvidenceFolder, LostAnswerError
+from respond.adapters.store.evidence_folder import EvidenceFolder
+from respond.adapters.store.sealed_evidence import LostAnswerError
 from respond.errors import NotReadyError
 
 JOURNAL = "J-TEST"

@@ -76,7 +76,7 @@ def test_what_was_lost_or_changed_is_named_by_the_file_and_by_verify(
     found = {each["sha256"]: each["why"] for each in verified.json["evidence"]["lost"]}
     assert found == {
         first.stem: "missing: its file is not there",
-        second.stem: "damaged: its file was cut or changed",
+        second.stem: "damaged: it was cut or changed where it lies",
     }
 
 

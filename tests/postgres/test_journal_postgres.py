@@ -46,7 +46,7 @@ def own() -> MemoryKeys:
 
 @pytest.fixture
 def keys(database: Database, own: MemoryKeys) -> Iterator[TeamKeys]:
-    keys = TeamKeys(database, TEAM_KEY, own)
+    keys = TeamKeys(database, lambda: TEAM_KEY, own)
     yield keys
     keys.close()
 
@@ -99,7 +99,7 @@ def test_each_machine_finds_out_that_the_database_was_put_back(
     postgres: PostgresCluster, base: str, database: Database
 ) -> None:
     """A machine that saw more refuses it, another that saw less goes on; emptied, all refuse."""
-    machines = [TeamKeys(database, TEAM_KEY, MemoryKeys()) for _ in range(2)]
+    machines = [TeamKeys(database, lambda: TEAM_KEY, MemoryKeys()) for _ in range(2)]
     knows_more, knows_less = machines
     with opened(database, knows_less) as journal:
         journal.append(event(Kind.PROPOSED))
@@ -148,7 +148,7 @@ def test_a_dump_of_the_database_shows_nothing(
             seen[name] = value
             super().set(name, value)
 
-    keys = Watched(database, TEAM_KEY, own)
+    keys = Watched(database, lambda: TEAM_KEY, own)
     with opened(database, keys) as journal:
         journal.append(event(Kind.PROPOSED), seal={"new.key": value})
         assert journal.open_secret(RUN, "new.key") == value
@@ -178,7 +178,7 @@ from respond.adapters.store.postgres import Database
 from respond.adapters.store.team_keys import TeamKeys
 from respond.core.events import Actor, Event, Kind, Strength
 dana, database = Actor("dana", Strength.CLAIMED), Database(sys.argv[1])
-keys = TeamKeys(database, bytes(range(32)), MemoryKeys())
+keys = TeamKeys(database, lambda: bytes(range(32)), MemoryKeys())
 with PostgresJournal.open(
     database, keys=keys, clock=SystemClock(), create=True, actor=dana
 ) as journal:
@@ -196,7 +196,7 @@ def test_processes_keep_one_chain(postgres: PostgresCluster, base: str, database
     url = postgres.url(base, ENGINE_ROLE)
     started = [subprocess.Popen([sys.executable, "-c", APPENDS, url, f"R{n}"]) for n in range(4)]
     assert [process.wait() for process in started] == [0] * 4
-    keys = TeamKeys(database, TEAM_KEY, MemoryKeys())
+    keys = TeamKeys(database, lambda: TEAM_KEY, MemoryKeys())
     with opened(database, keys, create=False) as journal:
         key = NoteKey.parse(journal.public_key)
         report = verify(stored_rows(journal), keys=[key], legal=lambda _: "")

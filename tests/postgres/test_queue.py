@@ -27,23 +27,6 @@ RUN = "CK-AAAA"
 LIMIT_S = 20.0
 
 
-@pytest.fixture(scope="session")
-def template(postgres: PostgresCluster) -> str:
-    base = postgres.new_base()
-    with postgres.admin(base) as admin:
-        admin.execute(f"CREATE SCHEMA {SCHEMA_NAME}")
-        admin.execute(f"SET search_path = {SCHEMA_NAME}")
-        jobs.install(admin)
-        jobs.grant(admin, ENGINE_ROLE)
-        admin.execute(f"GRANT USAGE ON SCHEMA {SCHEMA_NAME} TO {ENGINE_ROLE}")
-    return base
-
-
-@pytest.fixture
-def database(postgres: PostgresCluster, template: str) -> Database:
-    return Database(postgres.url(postgres.new_base(template), ENGINE_ROLE))
-
-
 @pytest.fixture
 def queue(database: Database) -> Iterator[TeamQueue]:
     made = TeamQueue(database)

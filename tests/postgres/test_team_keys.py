@@ -18,7 +18,7 @@ from respond.testing.postgres_cluster import PostgresCluster
 class TestTeamKeys(KeyStoreContract):
     @pytest.fixture
     def keys(self, database: Database) -> Iterator[KeyStore]:
-        keys = TeamKeys(database, b"k" * 32, MemoryKeys())
+        keys = TeamKeys(database, lambda: b"k" * 32, MemoryKeys())
         yield keys
         keys.close()
 
@@ -29,7 +29,7 @@ def test_machines_share_keys_and_nothing_that_they_saw(
 ) -> None:
     """A run's key is there for all, how far a machine saw with it alone; a moved box is shut."""
     owns = MemoryKeys(), MemoryKeys()
-    here, there = (TeamKeys(database, b"k" * 32, own) for own in owns)
+    here, there = (TeamKeys(database, lambda: b"k" * 32, own) for own in owns)
     here.set("run-key/A", b"a")
     here.set("run-key/B", b"b")
     here.set("high-water/J", b"9 ab")
@@ -57,9 +57,9 @@ def test_machines_share_keys_and_nothing_that_they_saw(
 @pytest.mark.promise("P22")
 def test_another_teams_key_opens_nothing_and_changes_nothing(database: Database) -> None:
     """Two teams on one database are told apart before either writes."""
-    ours = TeamKeys(database, b"k" * 32, MemoryKeys())
+    ours = TeamKeys(database, lambda: b"k" * 32, MemoryKeys())
     ours.set("run-key/A", b"a")
-    theirs = TeamKeys(database, b"t" * 32, MemoryKeys())
+    theirs = TeamKeys(database, lambda: b"t" * 32, MemoryKeys())
     with pytest.raises(NotReadyError, match="another team key"):
         theirs.get("run-key/A")
     with pytest.raises(NotReadyError, match="another team key"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import closing, contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -15,12 +16,15 @@ from respond.audit.verify import SourceError, StoredRow, VerifyReport, verify
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
     from respond.audit.checkpoint import NoteKey
     from respond.audit.verify import Anchor, AnchorPolicy, Legal
 
-__all__ = ["journal_id", "open_rows", "verify_file"]
+    OpenRows = Callable[[], AbstractContextManager[Iterator[StoredRow]]]
+
+__all__ = ["journal_id", "open_rows", "verify_file", "verify_rows"]
 
 _TOLD_EVERY = 500
 _ROWS = "SELECT seq, body, body_hash, hash, kind, run, step, at FROM journal ORDER BY seq"
@@ -59,12 +63,29 @@ def verify_file(
     legal: Legal | None = None,
     told: Callable[[int], None] | None = None,
 ) -> VerifyReport:
-    """``verify`` for a journal file or an export.
+    """``verify_rows`` for a journal file or an export."""
+    rows = partial(open_rows, path)
+    return verify_rows(
+        rows, keys=keys, mark=mark, anchors=anchors, policy=policy, legal=legal, told=told
+    )
+
+
+def verify_rows(
+    opened: OpenRows,
+    *,
+    keys: Sequence[NoteKey],
+    mark: Anchor | None = None,
+    anchors: Sequence[Anchor] = (),
+    policy: AnchorPolicy | None = None,
+    legal: Legal | None = None,
+    told: Callable[[int], None] | None = None,
+) -> VerifyReport:
+    """``verify`` for the rows that are opened, wherever they lie.
 
     Args:
         told: Hears now and then how many records were checked.
     """
-    rows = _rows_of(path, told)
+    rows = _rows_of(opened, told)
     return verify(rows, keys=keys, mark=mark, anchors=anchors, policy=policy, legal=legal)
 
 
@@ -83,9 +104,9 @@ def journal_id(path: Path) -> str:
     raise SourceError("it has no records")
 
 
-def _rows_of(path: Path, told: Callable[[int], None] | None) -> Iterator[StoredRow]:
+def _rows_of(opened: OpenRows, told: Callable[[int], None] | None) -> Iterator[StoredRow]:
     """The rows, with every error already a ``SourceError`` for ``verify`` to judge."""
-    with open_rows(path) as rows:
+    with opened() as rows:
         for number, row in enumerate(rows):
             if told is not None and number % _TOLD_EVERY == 0:
                 told(number)

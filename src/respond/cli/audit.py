@@ -11,6 +11,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -42,9 +43,10 @@ if TYPE_CHECKING:
     from respond.audit.body import Body
     from respond.audit.checkpoint import NoteKey
     from respond.audit.proof_of_value import Occurrence
+    from respond.audit.source import OpenRows
     from respond.audit.verify import Anchor, StoredRow, VerifyReport
-    from respond.ports import KeyStore
     from respond.views.live import Lines
+    from respond.wiring.stores import Store
 
 __all__ = ["apps"]
 
@@ -84,60 +86,44 @@ def _rehearsal_with(places: Places, run: str) -> Path | None:
     return served if found else None
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class _Where:
     """The journal that a command is about.
 
     Attributes:
         rehearsal: Id of the rehearsal whose own journal it is; empty for the real one.
-        store: Its key store, or None when it cannot be opened; then ``trouble`` says why.
     """
 
-    path: Path
+    store: Store
     project: Path | None
     rehearsal: str = ""
-    store: KeyStore | None = None
-    trouble: str = ""
 
     @classmethod
     def find(cls, places: Places, run: str = "") -> _Where:
-        """The user's journal, or the one of a rehearsal.
+        """The user's or the team's journal, or the one of a rehearsal.
 
         Raises:
             UsageError: ``run`` is no run id.
             FormatFaults: ``respond.toml`` has faults.
         """
-        from respond.adapters.secrets.key_stores import FolderKeys
-        from respond.wiring.session import open_keys, project_of_journal
-        from respond.wiring.stores import journal_path
+        from respond.cli.opening import real_store
+        from respond.wiring.stores import rehearsal_store
 
         if run and not RUN_ID.fullmatch(run):
             raise UsageError(f"{run[:60]!r} is not the id of a run", do="respond runs")
         folder = _rehearsal_with(places, run) if run else None
         if folder is not None:
-            keys = FolderKeys(folder / "keys")
-            return cls(folder / "journal.db", places.project, run, keys)
-        project = project_of_journal(places)
-        where = cls(journal_path(project, places), places.project)
-        try:
-            where.store = open_keys(project, places, say)
-        except NotReadyError as error:
-            where.trouble = error.sentence
-        return where
+            return cls(rehearsal_store(folder), places.project, run)
+        return cls(real_store(places), places.project)
 
     def known(self, journal: str = "") -> KnownOfJournal:
         """What the key store says about it."""
-        from respond.adapters.store.read_only import KnownOfJournal, known_of
-
-        if self.store is None:
-            return KnownOfJournal(trouble=self.trouble)
-        return known_of(self.path, self.store, journal=journal)
+        return self.store.known(journal)
 
     @property
     def name(self) -> str:
-        return (
-            f"{self.path} (of the rehearsal {self.rehearsal})" if self.rehearsal else str(self.path)
-        )
+        of = f" (of the rehearsal {self.rehearsal})" if self.rehearsal else ""
+        return f"{self.store.name}{of}"
 
 
 # --- verify --------------------------------------------------------------------------------------
@@ -166,30 +152,30 @@ def verify(
 ) -> int:
     """Check every record, and say how far the journal can be trusted."""
     from respond.audit.plain_words import plain_sentence
-    from respond.audit.source import verify_file
+    from respond.audit.source import open_rows, verify_rows
     from respond.audit.verify import AnchorPolicy
     from respond.cli.evidence_out import KeptEvidence
 
     anchors = _anchors(anchor)
     where = _Where.find(ctx.obj, run)
-    path = Path(export) if export else where.path
-    known = where.known(_id_in(path) if export else "")
+    known = where.known(_id_in(Path(export)) if export else "")
+    name = export or where.store.name
     found = _public_key(key, where, known)
-    report = verify_file(
-        path,
+    report = verify_rows(
+        partial(open_rows, Path(export)) if export else where.store.rows,
         keys=[found.key] if found.key else [],
         mark=known.mark,
         anchors=anchors,
         policy=AnchorPolicy(loose_max=max_loose),
         told=_Checking(),
     )
-    notes = [*report.notes, *_notes(where, known, found, path, exported=bool(export))]
+    notes = [*report.notes, *_notes(where, known, found, report, exported=bool(export))]
     kept = KeptEvidence()
     if not export:
-        kept = KeptEvidence.of(where.path, where.store, where.trouble)
-    facts = {**_report_json(report, path, known, found, notes), "evidence": kept.as_json}
+        kept = KeptEvidence.of(where.store.rows, where.store.evidence_to_read)
+    facts = {**_report_json(report, name, known, found, notes), "evidence": kept.as_json}
     sentence = plain_sentence(report, rehearsal=bool(where.rehearsal))
-    text = _report_text(sentence, report, path, known, found, notes)
+    text = _report_text(sentence, report, name, known, found, notes)
     facts["sentence"] = sentence
     answer(facts, "\n".join([text, *kept.lines]), as_json=as_json)
     return report.exit_code
@@ -299,7 +285,7 @@ def _parse_key(text: str, source: str) -> NoteKey:
 
 
 def _notes(
-    where: _Where, known: KnownOfJournal, found: _Key, path: Path, *, exported: bool
+    where: _Where, known: KnownOfJournal, found: _Key, report: VerifyReport, *, exported: bool
 ) -> Iterator[str]:
     if where.rehearsal:
         yield "a rehearsal's journal: its keys lie beside it and prove nothing about its author"
@@ -313,7 +299,7 @@ def _notes(
         yield f"no high-water mark was compared: {known.trouble}"
     if exported:
         yield "an export has no high-water mark: what was cut from its end shows only by anchors"
-    elif known.journal and not path.is_file():
+    elif known.journal and not report.checked and not report.journal:
         had = (
             f"it had at least {known.mark.size} records" if known.mark else "its length is unknown"
         )
@@ -325,7 +311,7 @@ def _notes(
 def _report_text(
     sentence: str,
     report: VerifyReport,
-    path: Path,
+    name: str,
     known: KnownOfJournal,
     found: _Key,
     notes: list[str],
@@ -336,7 +322,7 @@ def _report_text(
     pairs = (
         ("Verification", said(report.says, limit=2_000)),
         ("Journal", word(report.journal or known.journal or "unknown")),
-        ("File", said(path)),
+        ("File", said(name)),
         ("Public key", said(found.source)),
         ("Keys in", said(known.says or "none that could be opened")),
         *(("Note", said(note, limit=2_000)) for note in notes),
@@ -346,7 +332,7 @@ def _report_text(
 
 
 def _report_json(
-    report: VerifyReport, path: Path, known: KnownOfJournal, found: _Key, notes: list[str]
+    report: VerifyReport, name: str, known: KnownOfJournal, found: _Key, notes: list[str]
 ) -> dict[str, Any]:
     from respond.views.json_view import picked
 
@@ -354,7 +340,7 @@ def _report_json(
         "answer": report.answer.name.lower().replace("_", "-"),
         "exit": report.exit_code,
         **picked(report, "says journal"),
-        "file": str(path),
+        "file": name,
         **picked(report, "checked signed outside anchors_matched anchors_given mark first_bad"),
         "fault": report.fault.name.lower() if report.fault else None,
         "why": report.why,
@@ -382,7 +368,7 @@ def public_key(
     known = where.known()
     if known.key is None:
         raise NotReadyError(
-            f"the key of the journal {where.path} is not known",
+            f"the key of the journal {where.store.name} is not known",
             why=known.trouble or "no journal was made there yet",
             do="the first run or `respond connect` makes the journal and its key",
         )
@@ -418,7 +404,7 @@ def show(
     table = JournalTable(columns() if is_terminal_out() else 0)
     told = (
         (row, body, "" if as_json or not _wanted(body, run) else table.says(body))
-        for row, body in _bodies(where.path)
+        for row, body in _bodies(where.store.rows)
     )
     found = (each for each in told if _wanted(each[1], run, step, kind))
     try:
@@ -444,13 +430,12 @@ def _check_kinds(kinds: list[str]) -> None:
             raise UsageError(f"there is no kind of event {kind[:60]!r}", why=hint)
 
 
-def _bodies(path: Path) -> Iterator[tuple[StoredRow, Body | None]]:
+def _bodies(opened: OpenRows) -> Iterator[tuple[StoredRow, Body | None]]:
     """Every row with its body, or None where that cannot be read."""
     from respond.audit.body import read_body
     from respond.audit.canonical import NotCanonicalError
-    from respond.audit.source import open_rows
 
-    with open_rows(path) as rows:
+    with opened() as rows:
         for row in rows:
             try:
                 yield row, read_body(row.body)
@@ -542,36 +527,34 @@ def export(
         )
     try:
         if ocsf:
-            return _export_ocsf(where.path, Path(ocsf))
-        size = _export_to(where.path, Path(out)) if out else _export(where.path)
+            return _export_ocsf(where.store.rows, Path(ocsf))
+        size = _export_to(where.store.rows, Path(out)) if out else _export(where.store.rows)
     except SourceError as error:
         return _unreadable(where, error)
     say(f"{size} records exported; whoever checks them needs the public key: respond audit key")
     return int(ExitCode.DONE)
 
 
-def _export(path: Path) -> int:
+def _export(opened: OpenRows) -> int:
     from respond.audit.export import write_export
-    from respond.audit.source import open_rows
 
-    with open_rows(path) as rows, raw_out() as stream:
+    with opened() as rows, raw_out() as stream:
         return write_export(rows, stream)
 
 
-def _export_to(path: Path, out: Path) -> int:
+def _export_to(opened: OpenRows, out: Path) -> int:
     from respond.audit.export import write_export
-    from respond.audit.source import open_rows
 
-    with written(out), open_rows(path) as rows:
+    with written(out), opened() as rows:
         return write_whole(out, lambda file: write_export(rows, file))
 
 
-def _export_ocsf(path: Path, out: Path) -> int:
+def _export_ocsf(opened: OpenRows, out: Path) -> int:
     from respond.audit.verify import SourceError
     from respond.views.ocsf import ocsf_events, ocsf_line
 
     def bodies() -> Iterator[Body]:
-        for row, body in _bodies(path):
+        for row, body in _bodies(opened):
             if body is None:
                 raise SourceError(f"record {row.seq} cannot be exported: it is no record of ours")
             yield body
@@ -603,7 +586,7 @@ def prove(
     as_json: bool = typer.Option(False, "--json", help="The result as JSON"),
 ) -> int:
     """Say where a secret value occurs in the journal, or that it does not. It is stored nowhere."""
-    from respond.audit.source import verify_file
+    from respond.audit.source import verify_rows
     from respond.audit.verify import SourceError, Verification
     from respond.cli.secret_input import ask_hidden, read_secret
 
@@ -611,13 +594,13 @@ def prove(
     known = where.known()
     key = _public_key("", where, known)
     pinned = [key.key] if key.key else []
-    report = verify_file(where.path, keys=pinned, mark=known.mark, told=_Checking())
+    report = verify_rows(where.store.rows, keys=pinned, mark=known.mark, told=_Checking())
     if report.answer is Verification.CANNOT_BE_CHECKED and not report.checked:
         return _unreadable(where, SourceError(report.why))
     digest_key = _digest_key(where, report.journal or known.journal)
     secret = read_secret(value, "VALUE") if value else ask_hidden("Value to look for (hidden)")
     try:
-        found = _look_for(where.path, secret, digest_key)
+        found = _look_for(where.store.rows, secret, digest_key)
     except SourceError as error:
         return _unreadable(where, error)
     answer(_proof_json(report, found), _proof_text(report, found), as_json=as_json)
@@ -629,21 +612,24 @@ def prove(
 def _digest_key(where: _Where, journal: str) -> bytes:
     from respond.adapters.store.journal_keys import digest_key
 
-    found = where.store.get(digest_key(journal)) if where.store is not None else None
+    trouble = ""
+    try:
+        found = where.store.keys.get(digest_key(journal))
+    except NotReadyError as error:
+        found, trouble = None, error.sentence
     if found is None:
         raise NotReadyError(
-            f"the digest key of journal {journal or where.path} is not here",
-            why=where.trouble or "secrets stand in the journal as keyed digests",
+            f"the digest key of journal {journal or where.store.name} is not here",
+            why=trouble or "secrets stand in the journal as keyed digests",
             do="prove it on the machine, and as the user, that wrote the journal",
         )
     return found
 
 
-def _look_for(path: Path, secret: str, digest_key: bytes) -> list[Occurrence]:
+def _look_for(opened: OpenRows, secret: str, digest_key: bytes) -> list[Occurrence]:
     from respond.audit.proof_of_value import prove as occurrences
-    from respond.audit.source import open_rows
 
-    with open_rows(path) as rows:
+    with opened() as rows:
         return list(occurrences(rows, secret, digest_key))
 
 

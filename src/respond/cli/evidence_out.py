@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,8 +14,8 @@ from respond.errors import ExitCode, NotReadyError, RespondError
 from respond.wiring.places import Places
 
 if TYPE_CHECKING:
-    from respond.adapters.store.evidence_folder import EvidenceFolder
-    from respond.ports import KeyStore
+    from respond.adapters.store.sealed_evidence import SealedEvidence
+    from respond.audit.source import OpenRows
     from respond.views.evidence_file import FoundAnswer
 
 __all__ = ["KeptEvidence", "found_answers", "write_evidence"]
@@ -53,7 +53,7 @@ def write_evidence(places: Places, kept: KeptRun, name: str, *, as_json: bool) -
         "run": state.id,
         "file": str(path),
         "sha256": digest,
-        "kept_in": str(folder.folder / state.id),
+        "kept_in": folder.kept_in(state.id),
         "answers": len(found),
         "cut": cut,
         "lost": [_lost_json(each) for each in lost],
@@ -64,7 +64,7 @@ def write_evidence(places: Places, kept: KeptRun, name: str, *, as_json: bool) -
         ("SHA-256", digest),
         ("Open it", "it is a zip; README.txt in it says how to check it"),
         ("Cut", f"{cut} answers: only the digest was kept, the run had too many" if cut else ""),
-        ("Kept in", said(folder.folder / state.id) if lost else ""),
+        ("Kept in", said(folder.kept_in(state.id)) if lost else ""),
         *(("LOST", _lost_text(each)) for each in lost),
         *(("Not kept", said(line)) for line in state.unkept),
     ]
@@ -77,10 +77,10 @@ def write_evidence(places: Places, kept: KeptRun, name: str, *, as_json: bool) -
 
 
 def found_answers(
-    folder: EvidenceFolder, run: str, answers: Iterable[KeptAnswer]
+    folder: SealedEvidence, run: str, answers: Iterable[KeptAnswer]
 ) -> Iterator[FoundAnswer]:
     """Each answer that a run's records speak of, with its bytes or why they are not there."""
-    from respond.adapters.store.evidence_folder import LostAnswerError
+    from respond.adapters.store.sealed_evidence import LostAnswerError
     from respond.views.evidence_file import FoundAnswer
 
     for each in answers:
@@ -129,22 +129,26 @@ class KeptEvidence:
     trouble: str = ""
 
     @classmethod
-    def of(cls, path: Path, store: KeyStore | None, trouble: str) -> KeptEvidence:
-        """Look at each; ``trouble`` says why there is no key store to look with."""
-        from respond.adapters.store.evidence_folder import EvidenceFolder
+    def of(cls, opened: OpenRows, kept_of: Callable[[str], SealedEvidence]) -> KeptEvidence:
+        """Look at each; ``kept_of`` gives what a journal's runs kept."""
         from respond.audit.verify import SourceError
 
         lost: list[tuple[str, str, str]] = []
         count = cut = 0
-        folder: EvidenceFolder | None = None
+        folder: SealedEvidence | None = None
+        trouble = ""
         try:
-            for journal, run, answers in _kept_in(path):
+            for journal, run, answers in _kept_in(opened):
                 count += len(answers)
                 cut += sum(each.cut for each in answers)
-                if store is None:
+                if trouble:
                     continue
-                # A key store may take its time: it is asked once for the journal.
-                folder = folder or EvidenceFolder.to_read(path, journal, store)
+                try:
+                    # A key store may take its time: it is asked once for the journal.
+                    folder = folder or kept_of(journal)
+                except NotReadyError as error:
+                    trouble = error.sentence
+                    continue
                 lost += (
                     (run, each.answer.sha256, f"{each.state}: {each.why}")
                     for each in found_answers(folder, run, answers)
@@ -152,9 +156,10 @@ class KeptEvidence:
                 )
         except SourceError:
             return cls()  # What verification says of it stands above.
-        except NotReadyError as error:
-            return cls(count, cut, trouble=error.sentence)
-        return cls(count, cut, tuple(lost), trouble if store is None else "")
+        finally:
+            if folder is not None:
+                folder.close()
+        return cls(count, cut, tuple(lost), trouble)
 
     @property
     def lines(self) -> list[str]:
@@ -178,15 +183,14 @@ class KeptEvidence:
         return {"answers": self.count, "cut": self.cut, "lost": lost, "trouble": self.trouble}
 
 
-def _kept_in(path: Path) -> Iterator[tuple[str, str, list[KeptAnswer]]]:
+def _kept_in(opened: OpenRows) -> Iterator[tuple[str, str, list[KeptAnswer]]]:
     """Of each record that speaks of answers: the journal, the run, and these."""
     from respond.audit.body import read_body
     from respond.audit.canonical import NotCanonicalError
-    from respond.audit.source import open_rows
     from respond.core.kept_answer import KeptAnswer
     from respond.core.read_back import read
 
-    with open_rows(path) as rows:
+    with opened() as rows:
         for row in rows:
             if not isinstance(row.body, bytes) or b'"evidence":[' not in row.body:
                 continue

@@ -17,8 +17,8 @@ from respond.wiring.places import Places
 from respond.wiring.rehearsed_journal import RUN_ID, open_rehearsal
 
 if TYPE_CHECKING:
-    from respond.adapters.store.evidence_folder import EvidenceFolder
     from respond.adapters.store.journal_chain import ChainJournal
+    from respond.adapters.store.sealed_evidence import SealedEvidence
     from respond.core.asked import Today
     from respond.core.events import Record
     from respond.core.fold import RunState
@@ -36,6 +36,7 @@ __all__ = [
     "only_open",
     "open_journal",
     "read_run",
+    "real_store",
     "rehearsal_of",
     "states_between",
     "states_of",
@@ -76,7 +77,7 @@ def open_journal(places: Places, run: str = "") -> Iterator[ChainJournal | None]
         with open_rehearsal(folder) as rehearsed:
             yield rehearsed
         return
-    store = _real_store(places)
+    store = real_store(places)
     if not store.is_there():
         yield None
         return
@@ -85,11 +86,14 @@ def open_journal(places: Places, run: str = "") -> Iterator[ChainJournal | None]
     except JournalUnusableError as error:
         why = "; ".join(filter(None, (error.why, places.unfound)))
         raise JournalUnusableError(error.what, why=why, do=error.do) from error
-    with opened:
-        yield opened
+    try:
+        with opened:
+            yield opened
+    finally:
+        store.close()
 
 
-def evidence_folder(places: Places, run: str, journal: str) -> EvidenceFolder:
+def evidence_folder(places: Places, run: str, journal: str) -> SealedEvidence:
     """Where the answers lie that the runs of this journal kept.
 
     Raises:
@@ -103,17 +107,19 @@ def store_with(places: Places, run: str) -> Store:
     from respond.wiring.stores import rehearsal_store
 
     folder = rehearsal_of(places, run)
-    return rehearsal_store(folder) if folder is not None else _real_store(places)
+    return rehearsal_store(folder) if folder is not None else real_store(places)
 
 
-def _real_store(places: Places) -> Store:
+def real_store(places: Places) -> Store:
+    """Where the real runs are."""
     from functools import partial
 
-    from respond.wiring.session import open_keys, project_of_journal
+    from respond.wiring.session import open_keys, own_secrets, project_of_journal
     from respond.wiring.stores import LateKeys, store_of
 
     project = project_of_journal(places)
-    return store_of(project, places, LateKeys(partial(open_keys, project, places, say)))
+    keys = LateKeys(partial(open_keys, project, places, say))
+    return store_of(project, places, keys, own_secrets(project, keys, say))
 
 
 def rehearsal_of(places: Places, run: str) -> Path | None:

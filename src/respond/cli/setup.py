@@ -181,11 +181,11 @@ def _keeper(places: Places, project: Project) -> CredentialKeeper:
     from respond.adapters.clock import SystemClock
     from respond.adapters.secrets.redactor import Redactor
     from respond.cli.credential_keeper import CredentialKeeper
-    from respond.wiring.session import open_keys, os_user
+    from respond.wiring.session import open_keys, os_user, own_secrets
     from respond.wiring.stores import store_of
 
     keys, clock = open_keys(project, places, say), SystemClock()
-    store = store_of(project, places, keys)
+    store = store_of(project, places, keys, own_secrets(project, keys, say))
     journal = store.journal(clock=clock, actor=os_user(), create=True)
     return CredentialKeeper(project, keys, clock, journal, Redactor())
 

@@ -51,6 +51,11 @@ class RehearsalClock:
     def boot(self) -> str:
         return str(self._base.boot())
 
+    def catch_up(self, now_ms: int) -> None:
+        """Stand where another process's clock stood, which moved the company's on as well."""
+        with self._lock:
+            self._ahead_ms += max(0, now_ms - self.now_ms())
+
     def sleep(self, seconds: float) -> None:
         """Jump instead of waiting."""
         if seconds <= 0:

@@ -36,20 +36,21 @@ from respond.wiring.session import (
     rehearsal_session,
     systems_of,
 )
-from respond.wiring.stores import LateKeys, rehearsal_store, store_of
+from respond.wiring.stores import LateKeys, database_store, rehearsal_store, store_of
 
 if TYPE_CHECKING:
     from structlog.typing import FilteringBoundLogger
 
     from respond.adapters.secrets.redactor import Redactor
-    from respond.adapters.store.inbox_sqlite import SqliteInbox
     from respond.adapters.store.journal_chain import ChainJournal
     from respond.company.rehearsal import Rehearsal, RehearsalClock, StorySecrets
     from respond.formats.project.project import Project, SourceConfig
+    from respond.intake.intake import Intake
     from respond.intake.practice import Practice
     from respond.people.answers import Entry
-    from respond.ports import Secrets
+    from respond.ports import Journal, Secrets
     from respond.server.board import Board
+    from respond.server.carrying import Carrier
     from respond.server.conducting import Conductor
     from respond.server.courtesy import Courtesy
     from respond.server.later_looks import LaterLooks
@@ -62,9 +63,9 @@ if TYPE_CHECKING:
     from respond.server.workings import Workings
     from respond.wiring.places import Places
     from respond.wiring.session import Session
-    from respond.wiring.stores import Store
+    from respond.wiring.stores import AnyInbox, Store
 
-__all__ = ["House", "build"]
+__all__ = ["House", "Parts", "Work", "build", "parts_of", "work_of"]
 
 _SESSION_KEY_BYTES = 32
 
@@ -78,7 +79,7 @@ class House:
     url: str
     clock: Clock
     journal: ChainJournal
-    inbox: SqliteInbox
+    inbox: AnyInbox
     board: Board
     entry: Entry
     log: FilteringBoundLogger
@@ -100,7 +101,7 @@ class House:
 
 @dataclass(slots=True)
 class Parts:
-    """What the parts of a house share while it is put together."""
+    """What the parts of a house, or of a worker, share while it is put together."""
 
     places: Places
     project: Project
@@ -183,15 +184,14 @@ def build(places: Places, *, at: str = "", url: str = "", verbosity: int = 1) ->
         journal.close,
         *([rehearsal.close] if rehearsal is not None else []),
         inbox.close,
+        parts.store.close,
         *parts.closers,
         house.receiver.close,
     ]
     return house
 
 
-def parts_of(
-    places: Places, at: str, url: str, verbosity: int
-) -> Parts:
+def parts_of(places: Places, at: str, url: str, verbosity: int) -> Parts:
     """What the parts of a server or a worker share.
 
     Raises:
@@ -219,9 +219,8 @@ def parts_of(
         rehearsal = Rehearsal.start(at=at)
         # Whoever finds one of its runs finds its company too.
         remember(places.rehearsals / SERVED, {"at": at})
-        store = rehearsal_store(places.rehearsals / SERVED)
-        jumping = RehearsalClock(base, rehearsal.doors, ahead_s=_ahead_s(store, base))
-        clock, story = jumping, rehearsal.secrets(MemoryKeys())
+        jumping = RehearsalClock(base, rehearsal.doors)
+        clock = jumping
         people = _rehearsing_people(project, rehearsal)
     else:
         people = project.people
@@ -236,28 +235,40 @@ def parts_of(
 
     # A machine without a keyring has no key store: it is opened only for what lies in it.
     keys = LateKeys(partial(open_keys, project, places, tell))
-    if rehearsal is None:
-        store = store_of(project, places, keys)
 
     def fresh() -> Secrets:
         return credential_store(project, keys, redactor, clock, tell)
 
+    if jumping is None or rehearsal is None:
+        store = store_of(project, places, keys, fresh())
+    elif project.store.url:
+        store = database_store(project, places, keys, fresh(), drill=True)
+        story = rehearsal.secrets(store.keys)  # The same for all who carry its runs on.
+    else:
+        store = rehearsal_store(places.rehearsals / SERVED)
+        story = rehearsal.secrets(MemoryKeys())
+    if jumping is not None:
+        jumping.catch_up(_last_ms(store, base))
+    here = project.server.url or url
     return Parts(
-        places, project, project.server.url or url, clock, store, people, redactor, fresh(), fresh, log,
+        places, project, here, clock, store, people, redactor, fresh(), fresh, log,
         rehearsal, jumping, story,
     )  # fmt: skip
 
 
-def _ahead_s(store: Store, clock: Clock) -> float:
-    """How far a rehearsing server's clock was ahead when its last record was made."""
-    from datetime import datetime
-
+def _last_ms(store: Store, clock: Clock) -> int:
+    """When a rehearsing server's last record was made, by its clock then."""
     if not store.is_there():
-        return 0.0
+        return 0
     actor = Actor("server", Strength.MACHINE)
     with store.journal(clock=clock, actor=actor, create=False) as journal:
-        last = datetime.fromisoformat(journal.highest_at()).timestamp()
-    return max(0.0, last - clock.now_ms() / 1000)
+        return _ms(journal.highest_at())
+
+
+def _ms(at: str) -> int:
+    from datetime import datetime
+
+    return round(datetime.fromisoformat(at).timestamp() * 1000)
 
 
 def _rehearsing_people(project: Project, rehearsal: Rehearsal) -> People:
@@ -292,7 +303,7 @@ def _story_subjects(persons: Sequence[Any], rehearsal: Rehearsal) -> dict[str, s
 
 def _receiver(
     parts: Parts,
-    inbox: SqliteInbox,
+    inbox: AnyInbox,
     entry: Entry,
     metrics: Metrics,
     conductor: Conductor,
@@ -407,7 +418,7 @@ class Work:
 def work_of(
     parts: Parts,
     journal: ChainJournal,
-    inbox: Inbox,
+    inbox: AnyInbox,
     board: Board,
     entry: Entry,
     *,
@@ -461,7 +472,7 @@ def work_of(
     carrier = Carrier(
         entry=entry,
         board=board,
-        open_session=_opener(parts, may_write),
+        open_session=_opener(parts, journal, may_write),
         load_runbook=parts.runbooks,
         log=parts.log,
         tells=tells,
@@ -472,7 +483,7 @@ def work_of(
 def _conductor(
     parts: Parts,
     journal: ChainJournal,
-    inbox: Inbox,
+    inbox: AnyInbox,
     board: Board,
     entry: Entry,
     metrics: Metrics,
@@ -481,7 +492,7 @@ def _conductor(
     from respond.server.supervising import Supervisor
     from respond.server.workers import Workers
 
-    is_team = parts.team is not None
+    is_team = parts.store.queue is not None
     work = work_of(parts, journal, inbox, board, entry)
     supervisor = Supervisor(parts.log)
     threads = parts.project.server.workers
@@ -507,7 +518,7 @@ def _looks(parts: Parts, entry: Entry) -> LaterLooks:
 
     return LaterLooks(
         entry,
-        _opener(parts),
+        _opener(parts, entry.journal),
         parts.runbooks,
         lambda run: parts.store.hold(run, parts.clock),
     )
@@ -517,7 +528,7 @@ def _outages(
     parts: Parts,
     conductor: Conductor,
     journal: ChainJournal,
-    inbox: SqliteInbox,
+    inbox: AnyInbox,
     board: Board,
 ) -> Outages:
     from respond.server.outages import Outages
@@ -533,6 +544,7 @@ def _outages(
         disk=parts.store.disk,
         # A chat's buttons are pressed when somebody is asked, and not otherwise.
         senders=[name for name, each in parts.project.sources.items() if not each.brings_clicks],
+        backlog=parts.store.queue.backlog if parts.store.queue is not None else None,
     )
 
 
@@ -540,22 +552,33 @@ def _workings(
     parts: Parts,
     conductor: Conductor,
     journal: ChainJournal,
-    inbox: SqliteInbox,
+    inbox: AnyInbox,
     board: Board,
     outages: Outages,
     entry: Entry,
 ) -> Workings:
     from respond.server.workings import Workings
 
+    again = conductor.again
+
     def let_go(event: int, who: str) -> None:
         conductor.intake.let_go(event, who)
         conductor.news()
+
+    if (queue := parts.store.queue) is not None:
+        from respond.adapters.queue.team_jobs import Task, TeamJob
+
+        def again(run: str) -> None:
+            queue.put(TeamJob(Task.ADVANCE, run))
+
+        def let_go(event: int, who: str) -> None:
+            queue.put(TeamJob(Task.LET_GO, str(event), {"by": who}))
 
     return Workings(
         recent=lambda: inbox.recent(50),
         held=inbox.count_held,
         let_go=let_go,
-        again=conductor.again,
+        again=again,
         rehearses=_practice(parts, conductor, journal, board)
         if parts.rehearsal is not None
         else _player(parts, entry),
@@ -676,7 +699,7 @@ class _StorySecretsFirst:
 
 
 def _opener(
-    parts: Parts, may_write: Callable[[], bool] = lambda: True
+    parts: Parts, journal: Journal, may_write: Callable[[], bool] = lambda: True
 ) -> Callable[[RunState, Runbook], Session]:
     """Opens a session for one run, as a server carries it on."""
     from respond.adapters.prompt.nobody_there import ServedPrompt
@@ -700,6 +723,8 @@ def _opener(
             secrets=parts.story,
             may_write=may_write,
         )
+        if parts.jumping is not None:
+            parts.jumping.catch_up(_ms(journal.highest_at()))  # Others carry runs on, too.
         if parts.rehearsal is not None:
             click = parts.rehearsal.click
             return rehearsal_session(

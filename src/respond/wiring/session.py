@@ -48,7 +48,7 @@ from respond.wiring.connections import (
     rehearsed_endpoint,
 )
 from respond.wiring.places import Places, read_runbook
-from respond.wiring.stores import LateKeys, rehearsal_store, store_of
+from respond.wiring.stores import LateKeys, journal_path, rehearsal_store, store_of
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -61,8 +61,8 @@ if TYPE_CHECKING:
     from respond.adapters.secrets.credential_store import CredentialStore
     from respond.adapters.secrets.redactor import Redactor
     from respond.adapters.smtp import SmtpServer
-    from respond.adapters.store.evidence_folder import EvidenceFolder
     from respond.adapters.store.journal_chain import ChainJournal
+    from respond.adapters.store.sealed_evidence import SealedEvidence
     from respond.company.crash_points import Moments
     from respond.company.rehearsal import Rehearsal, RehearsalClock, StorySecrets
     from respond.core.approval import People, Request
@@ -305,7 +305,7 @@ def rehearsal_session(
         served.store if served is not None else rehearsal_store(places.rehearsals / (folder or run))
     )
     keys: KeyStore
-    evidence: EvidenceFolder | None = None
+    evidence: SealedEvidence | None = None
     journal: ChainJournal
     if dry_run:
         keys = MemoryKeys()
@@ -405,7 +405,7 @@ def rehearsal_session(
     )
 
 
-def _closers(evidence: EvidenceFolder | None) -> list[Callable[[], None]]:
+def _closers(evidence: SealedEvidence | None) -> list[Callable[[], None]]:
     return [evidence.close] if evidence is not None else []
 
 
@@ -474,25 +474,27 @@ def project_of_journal(places: Places) -> Project:
     """
     import tomllib
 
-    from respond.adapters.secrets.key_stores import MemoryKeys
     from respond.formats.faults import FormatFault, FormatFaults
-    from respond.formats.project.project import JournalConfig, Project
+    from respond.formats.project.project import JournalConfig, Project, StoreConfig
     from respond.formats.project.project_file import BYTES_MAX
 
     try:
         return load_project(places)
     except (FormatFault, FormatFaults, UsageError) as error:
-        if any(each.path.startswith("journal") for each in getattr(error, "faults", ())):
+        if any(each.path.startswith(("journal", "store")) for each in getattr(error, "faults", ())):
             raise
+        given, store = JournalConfig(), StoreConfig()
         try:
             text = read_ordinary(places.config or Path(), BYTES_MAX).decode()
-            said = tomllib.loads(text)["journal"]
+            read = tomllib.loads(text)
+            store = StoreConfig(**read.get("store", {}))
+            said = read["journal"]
             given = JournalConfig(str(said.get("path", "")), str(said.get("keys", "keyring")))
-        except (OSError, ValueError, LookupError, AttributeError):
+        except (OSError, ValueError, TypeError, LookupError, AttributeError):
             keys = "file" if (places.state / "keys").is_dir() else "keyring"
             given = JournalConfig(keys=keys)
-        project = Project(journal=given)
-        if not store_of(project, places, MemoryKeys()).is_there():
+        project = Project(journal=given, store=store)
+        if not store.url and not journal_path(project, places).is_file():
             raise
         return project
 
@@ -553,8 +555,9 @@ def real_session(
     clock, redactor, operator = SystemClock(), Redactor(), operator_of(project)
     made_progress = progress(clock)
     keys = LateKeys(lambda: open_keys(project, places, made_progress.say))
-    store = served.store if served is not None else store_of(project, places, keys)
-    evidence: EvidenceFolder | None = None
+    secrets = credential_store(project, keys, redactor, clock, made_progress.say)
+    store = served.store if served is not None else store_of(project, places, keys, secrets)
+    evidence: SealedEvidence | None = None
     journal: ChainJournal
     if dry_run:
         journal = SqliteJournal.in_memory(MemoryKeys(), clock, operator)
@@ -567,7 +570,6 @@ def real_session(
     if not run:
         run = new_run_id(runbook.name, lambda name: any(journal.records(name)), chance())
     configs = project.connections
-    secrets = credential_store(project, keys, redactor, clock, made_progress.say)
     own = _OwnDigests(secrets, journal)
 
     def keep(name: str, value: str) -> None:
@@ -619,7 +621,8 @@ def real_session(
     )
     if served is not None:
         site = _served_site(site, served)
-    closers = [journal.close, lines.close, *_closers(evidence)]
+    ends = [store.close] if served is None else []
+    closers = [journal.close, lines.close, *_closers(evidence), *ends]
     try:
         if not by_hand and (missing := not_ready(runbook, site, secrets)) is not None:
             raise missing
@@ -664,6 +667,14 @@ def credential_store(
         folder=credentials_folder(),
         tell=tell,
     )
+
+
+def own_secrets(project: Project, keys: KeyStore, tell: Callable[[str], None]) -> Secrets:
+    """The project's credentials for a command that carries no run on and shows nothing of them."""
+    from respond.adapters.clock import SystemClock
+    from respond.adapters.secrets.redactor import Redactor
+
+    return credential_store(project, keys, Redactor(), SystemClock(), tell)
 
 
 def operator_of(project: Project) -> Actor:

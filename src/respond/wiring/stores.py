@@ -1,4 +1,4 @@
-"""Where journal, keys, inbox, locks and evidence of a project lie: in files of this machine.
+"""Where journal, keys, inbox, locks and evidence of a project lie: in files, or in a database.
 
 Everything that has to be the same for all who carry runs on hangs on one ``Store``.
 """
@@ -6,24 +6,45 @@ Everything that has to be the same for all who carry runs on hangs on one ``Stor
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from respond.errors import NotReadyError
+
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
 
+    from respond.adapters.queue.team_queue import TeamQueue
     from respond.adapters.secrets.redactor import Redactor
-    from respond.adapters.store.evidence_folder import EvidenceFolder
+    from respond.adapters.store.inbox_postgres import PostgresInbox
     from respond.adapters.store.inbox_sqlite import SqliteInbox
     from respond.adapters.store.journal_chain import ChainJournal
-    from respond.audit.verify import VerifyReport
+    from respond.adapters.store.postgres import Database
+    from respond.adapters.store.read_only import KnownOfJournal
+    from respond.adapters.store.repetition import Unusable
+    from respond.adapters.store.sealed_evidence import SealedEvidence
+    from respond.adapters.store.team_keys import TeamKeys
+    from respond.audit.verify import StoredRow, VerifyReport
     from respond.core.events import Actor
     from respond.formats.project.project import Project
-    from respond.ports import Clock, KeyStore
+    from respond.ports import Clock, KeyStore, Secrets
     from respond.wiring.places import Places
 
-__all__ = ["FileStore", "LateKeys", "Store", "journal_path", "rehearsal_store", "store_of"]
+    AnyInbox = SqliteInbox | PostgresInbox
+
+__all__ = [
+    "DatabaseStore",
+    "FileStore",
+    "LateKeys",
+    "Store",
+    "database_of",
+    "database_store",
+    "journal_path",
+    "rehearsal_store",
+    "store_of",
+]
 
 
 class Store(Protocol):
@@ -33,16 +54,24 @@ class Store(Protocol):
         name: What messages call it.
         keys: Where its keys are.
         disk: Folder of this machine in which something of it is written.
+        queue: The jobs of whoever shares it; None where no one does.
     """
 
     @property
     def name(self) -> str: ...
 
     @property
+    def queue(self) -> TeamQueue | None: ...
+
+    @property
     def keys(self) -> KeyStore: ...
 
     @property
     def disk(self) -> Path: ...
+
+    def close(self) -> None:
+        """Let go of what its keys hold open; they open it again when they are asked."""
+        ...
 
     def is_there(self) -> bool:
         """Whether there is a journal to read. Its keys may still say that one is missing."""
@@ -69,11 +98,31 @@ class Store(Protocol):
         """Check the journal with the key and the mark that the key store has."""
         ...
 
-    def inbox(self, *, clock: Clock, redactor: Redactor) -> SqliteInbox:
+    def rows(self) -> AbstractContextManager[Iterator[StoredRow]]:
+        """All rows of the journal as they lie there, for who checks or copies them.
+
+        Raises:
+            SourceError: They cannot be read; also while they are.
+        """
+        ...
+
+    def known(self, journal: str = "") -> KnownOfJournal:
+        """What the key store knows of it, as ``known_of``; of another journal by its id."""
+        ...
+
+    def inbox(self, *, clock: Clock, redactor: Redactor) -> AnyInbox:
         """Open the inbox.
 
         Raises:
             InboxUnusableError: It cannot be used.
+        """
+        ...
+
+    def unusable_since(self, at_ms: int) -> list[Unusable]:
+        """What came in and could not be used since then, by source.
+
+        Raises:
+            InboxUnusableError: That cannot be read.
         """
         ...
 
@@ -86,11 +135,11 @@ class Store(Protocol):
         """
         ...
 
-    def evidence_to_write(self, journal: str) -> EvidenceFolder:
+    def evidence_to_write(self, journal: str) -> SealedEvidence:
         """Where runs keep what they looked at."""
         ...
 
-    def evidence_to_read(self, journal: str) -> EvidenceFolder:
+    def evidence_to_read(self, journal: str) -> SealedEvidence:
         """The same for somebody who only reads.
 
         Raises:
@@ -106,6 +155,7 @@ class FileStore:
     path: Path
     keys: KeyStore
     locks: Path
+    queue: None = None
 
     @property
     def name(self) -> str:
@@ -114,6 +164,9 @@ class FileStore:
     @property
     def disk(self) -> Path:
         return self.path.parent
+
+    def close(self) -> None:
+        """Nothing is open."""
 
     def is_there(self) -> bool:
         return self.path.is_file()
@@ -133,31 +186,154 @@ class FileStore:
         )
 
     def verified(self) -> VerifyReport:
-        from respond.adapters.store.read_only import outside_evidence
-        from respond.audit.source import verify_file
+        return _verified(self)
 
-        public, mark = outside_evidence(self.path, self.keys)
-        return verify_file(self.path, keys=[public] if public is not None else [], mark=mark)
+    def rows(self) -> AbstractContextManager[Iterator[StoredRow]]:
+        from respond.audit.source import open_rows
+
+        return open_rows(self.path)
+
+    def known(self, journal: str = "") -> KnownOfJournal:
+        from respond.adapters.store.journal_keys import place_of
+        from respond.adapters.store.read_only import known_of
+
+        return known_of(place_of(self.path.absolute()), self.keys, journal=journal)
 
     def inbox(self, *, clock: Clock, redactor: Redactor) -> SqliteInbox:
         from respond.adapters.store.inbox_sqlite import SqliteInbox
 
         return SqliteInbox.open(self.path.with_name("inbox.db"), clock=clock, redactor=redactor)
 
+    def unusable_since(self, at_ms: int) -> list[Unusable]:
+        from respond.adapters.store.inbox_sqlite import unusable_since
+
+        path = self.path.with_name("inbox.db")
+        return unusable_since(path, at_ms) if path.exists() else []
+
     def hold(self, name: str, clock: Clock) -> AbstractContextManager[None]:
         from respond.adapters.store.run_lock import RunLocks
 
         return RunLocks(self.locks, clock).hold(name)
 
-    def evidence_to_write(self, journal: str) -> EvidenceFolder:
+    def evidence_to_write(self, journal: str) -> SealedEvidence:
         from respond.adapters.store.evidence_folder import EvidenceFolder
 
         return EvidenceFolder.to_write(self.path, journal, self.keys)
 
-    def evidence_to_read(self, journal: str) -> EvidenceFolder:
+    def evidence_to_read(self, journal: str) -> SealedEvidence:
         from respond.adapters.store.evidence_folder import EvidenceFolder
 
         return EvidenceFolder.to_read(self.path, journal, self.keys)
+
+
+@dataclass(frozen=True, slots=True)
+class DatabaseStore:
+    """A journal, inbox, evidence and locks in one database, for all machines that use it.
+
+    Attributes:
+        team_key: Seals what is secret in it; asked when it is first needed.
+        keys: The team's, in the database, and this machine's own.
+        disk: This machine's state folder.
+        queue: What makes something due puts a job there, in its own transaction.
+    """
+
+    database: Database
+    team_key: Callable[[], bytes]
+    keys: TeamKeys
+    disk: Path
+    queue: TeamQueue
+
+    @property
+    def name(self) -> str:
+        return self.database.name
+
+    def close(self) -> None:
+        self.keys.close()
+        self.queue.close()
+
+    def is_there(self) -> bool:
+        from respond.adapters.store.journal_postgres import is_begun
+
+        return is_begun(self.database)
+
+    def journal(self, *, clock: Clock, actor: Actor, create: bool) -> ChainJournal:
+        from respond.adapters.store.journal_postgres import PostgresJournal
+
+        return PostgresJournal.open(
+            self.database,
+            keys=self.keys,
+            clock=clock,
+            create=create,
+            actor=actor,
+            on_record=self.queue.on_record,
+        )
+
+    def fresh(self, *, clock: Clock, actor: Actor) -> ChainJournal:
+        from respond.adapters.store.journal_postgres import PostgresJournal
+
+        return PostgresJournal.fresh(
+            self.database,
+            keys=self.keys,
+            clock=clock,
+            actor=actor,
+            reason="asked for",
+            on_record=self.queue.on_record,
+        )
+
+    def verified(self) -> VerifyReport:
+        return _verified(self)
+
+    def rows(self) -> AbstractContextManager[Iterator[StoredRow]]:
+        from respond.adapters.store.journal_postgres import open_table
+
+        return open_table(self.database)
+
+    def known(self, journal: str = "") -> KnownOfJournal:
+        from respond.adapters.store.journal_keys import place_of_base
+        from respond.adapters.store.read_only import known_of
+
+        return known_of(place_of_base(self.database.place), self.keys, journal=journal)
+
+    def inbox(self, *, clock: Clock, redactor: Redactor) -> PostgresInbox:
+        from respond.adapters.store.inbox_postgres import PostgresInbox
+
+        return PostgresInbox.open(
+            self.database,
+            key=self.team_key(),
+            clock=clock,
+            redactor=redactor,
+            on_delivery=self.queue.on_delivery,
+        )
+
+    def unusable_since(self, at_ms: int) -> list[Unusable]:
+        from respond.adapters.clock import SystemClock
+        from respond.adapters.secrets.redactor import Redactor
+
+        with self.inbox(clock=SystemClock(), redactor=Redactor()) as inbox:
+            return inbox.unusable_since(at_ms)
+
+    def hold(self, name: str, clock: Clock) -> AbstractContextManager[None]:
+        from respond.adapters.store.run_lock_postgres import DatabaseRunLocks
+
+        del clock  # The database says since when.
+        return DatabaseRunLocks(self.database).hold(name)
+
+    def evidence_to_write(self, journal: str) -> SealedEvidence:
+        from respond.adapters.store.evidence_postgres import EvidenceTable
+
+        return EvidenceTable.to_write(self.database, journal, self.keys)
+
+    def evidence_to_read(self, journal: str) -> SealedEvidence:
+        from respond.adapters.store.evidence_postgres import EvidenceTable
+
+        return EvidenceTable.to_read(self.database, journal, self.keys)
+
+
+def _verified(store: Store) -> VerifyReport:
+    from respond.audit.source import verify_rows
+
+    known = store.known()
+    return verify_rows(store.rows, keys=[known.key] if known.key else [], mark=known.mark)
 
 
 class LateKeys:
@@ -194,9 +370,60 @@ def rehearsal_store(folder: Path) -> FileStore:
     return FileStore(folder / "journal.db", FolderKeys(folder / "keys"), folder)
 
 
-def store_of(project: Project, places: Places, keys: KeyStore) -> Store:
-    """The store of the real runs; ``keys`` are those of this machine."""
+def store_of(project: Project, places: Places, keys: KeyStore, secrets: Secrets) -> Store:
+    """The store of the real runs.
+
+    Args:
+        keys: Those of this machine.
+        secrets: Opens the credentials of a database.
+
+    Raises:
+        NotReadyError: It is a database, and what talks to one is not installed.
+    """
+    if project.store.url:
+        return database_store(project, places, keys, secrets)
     return FileStore(journal_path(project, places), keys, places.state / "locks")
+
+
+def database_of(project: Project, secrets: Secrets, *, drill: bool = False) -> Database:
+    """The database that ``[store]`` names; ``drill`` means its part for drills.
+
+    Raises:
+        NotReadyError: What talks to a database is not installed.
+    """
+    try:
+        from respond.adapters.store.postgres import DRILL_NAME, SCHEMA_NAME, Database
+    except ImportError as error:
+        raise NotReadyError(
+            "[store] of respond.toml names a database, and nothing here can talk to one",
+            why=f"the extra 'postgres' is not installed: {error}",
+            do="pip install 'respond[postgres]'",
+        ) from error
+    from respond.formats.project.project import NOWHERE, STORE
+
+    wants_none = project.store.credential == NOWHERE
+    password = str if wants_none else partial(secrets.credential, STORE)
+    return Database(project.store.url, password, DRILL_NAME if drill else SCHEMA_NAME)
+
+
+def database_store(
+    project: Project, places: Places, keys: KeyStore, secrets: Secrets, *, drill: bool = False
+) -> DatabaseStore:
+    """The store in the database that ``[store]`` names. Arguments as of ``store_of``.
+
+    Args:
+        drill: What is rehearsed lies beside the real runs, and never among them.
+    """
+    database = database_of(project, secrets, drill=drill)
+    from respond.adapters.queue.team_queue import TeamQueue
+    from respond.adapters.store.team_keys import TeamKeys, read_team_key
+    from respond.formats.project.project import STORE_KEY
+
+    def team_key() -> bytes:
+        return read_team_key(secrets.credential(STORE_KEY))
+
+    team_keys = TeamKeys(database, team_key, keys)
+    return DatabaseStore(database, team_key, team_keys, places.state, TeamQueue(database))
 
 
 def journal_path(project: Project, places: Places) -> Path:

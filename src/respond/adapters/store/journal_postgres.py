@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 import psycopg
@@ -13,7 +14,8 @@ from respond.adapters.store.journal_chain import ChainJournal, ChainRow, SealedR
 from respond.adapters.store.journal_keys import ChainEnd, known_at, place_of_base
 from respond.adapters.store.postgres import Database, DatabaseConnection, explain, lock_key
 from respond.adapters.store.postgres_schema import see
-from respond.errors import JournalUnusableError
+from respond.audit.verify import SourceError, StoredRow
+from respond.errors import JournalBrokenError, JournalUnusableError, NotReadyError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
     from respond.core.events import Actor, Kind
     from respond.ports import Clock, KeyStore
 
-__all__ = ["OnRecord", "PostgresJournal", "PostgresStore", "turn_of"]
+__all__ = ["OnRecord", "PostgresJournal", "PostgresStore", "is_begun", "open_table", "turn_of"]
 
 OnRecord = Callable[[DatabaseConnection, ChainRow], None]
 """Told of each record in its own transaction; what it does there stands with the record."""
@@ -29,6 +31,7 @@ OnRecord = Callable[[DatabaseConnection, ChainRow], None]
 _IDLE_S: Final = 5
 """A writer that stopped dead between two statements loses its turn after so long."""
 _LAZY: Final = "SET LOCAL synchronous_commit = off; "
+_ROWS_AT_ONCE: Final = 500
 _ROWS: Final = (
     "SELECT j.seq, j.body, j.body_hash, j.hash, j.kind, j.run, j.step, j.at, b.hash"
     " FROM journal j LEFT JOIN journal b ON b.seq = j.seq - 1 WHERE j.seq >= %s"
@@ -61,6 +64,42 @@ class PostgresJournal(ChainJournal):
         journal = cls(store, keys=keys, clock=clock, actor=actor)
         try:
             journal._open(known_at(store.place, keys), create=create)
+        except psycopg.Error as error:
+            raise store.explain(error) from error
+        return journal
+
+    @classmethod
+    def fresh(
+        cls,
+        database: Database,
+        *,
+        keys: KeyStore,
+        clock: Clock,
+        actor: Actor,
+        reason: str,
+        on_record: OnRecord | None = None,
+    ) -> PostgresJournal:
+        """Begin a new journal where the database has none, instead of the one that was there.
+
+        Its second record names that one. What an engine cannot do is set a journal aside: that
+        is for who administers the database.
+
+        Raises:
+            JournalUnusableError: There is one, or the database cannot be used.
+        """
+        store = PostgresStore(database, on_record)
+        journal = cls(store, keys=keys, clock=clock, actor=actor)
+        try:
+            if not store.is_empty():
+                store.close()
+                raise JournalUnusableError(
+                    f"the {store.name} holds a journal, and no engine can set it aside",
+                    why="engines may add to it and nothing else",
+                    do="to go on at once: take [store] out of respond.toml, then runs are recorded"
+                    " on this machine; to begin anew there: docs/many-machines.md",
+                )
+            old = known_at(store.place, keys)
+            journal._begin_anew(old, instead_of=database.place, set_aside="", reason=reason)
         except psycopg.Error as error:
             raise store.explain(error) from error
         return journal
@@ -200,3 +239,50 @@ class PostgresStore:
 
     def _ask(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
         return self.db.execute(query, values, binary=True).fetchall()
+
+
+# --- for who reads and changes nothing ------------------------------------------------------------
+
+
+def is_begun(database: Database) -> bool:
+    """Whether there is a journal in the database.
+
+    Raises:
+        JournalUnusableError: That cannot be found out.
+    """
+    db = database.connect()
+    try:
+        return db.execute("SELECT EXISTS (SELECT FROM journal)").fetchone() == (True,)
+    except psycopg.Error as error:
+        raise explain(error, database.name) from error
+    finally:
+        db.close()
+
+
+@contextmanager
+def open_table(database: Database) -> Iterator[Iterator[StoredRow]]:
+    """The rows as they lie in the database, one at a time, all of one moment.
+
+    Raises:
+        SourceError: They cannot be read; also while they are.
+    """
+    try:
+        db = database.connect()
+    except (JournalUnusableError, NotReadyError) as error:
+        raise SourceError(error.sentence) from error
+    with closing(db):
+        yield _table_rows(db, database.name)
+
+
+def _table_rows(db: DatabaseConnection, name: str) -> Iterator[StoredRow]:
+    query = "SELECT seq, body, body_hash, hash, kind, run, step, at FROM journal ORDER BY seq"
+    try:
+        see(db, name)
+        with db.transaction(), db.cursor(name="rows", binary=True) as cursor:
+            cursor.itersize = _ROWS_AT_ONCE
+            for seq, body, body_hash, linked, *columns in cursor.execute(query):
+                yield StoredRow(seq, body, body_hash, linked, tuple(columns))
+    except psycopg.Error as error:
+        raise SourceError(explain(error, name).sentence) from error
+    except (JournalUnusableError, JournalBrokenError) as error:
+        raise SourceError(error.sentence) from error

@@ -21,11 +21,11 @@ __all__ = ["KnownOfJournal", "known_of", "outside_evidence"]
 
 @dataclass(frozen=True, slots=True)
 class KnownOfJournal:
-    """What a key store says about the journal at a path.
+    """What a key store says about the journal at a place.
 
     Attributes:
         says: Where the keys lie; empty when the store could not be opened.
-        journal: Id of the journal that was last seen at the path; empty when there was none.
+        journal: Id of the journal that was last seen there; empty when there was none.
         trouble: Why something could not be asked; empty when all could.
     """
 
@@ -45,16 +45,17 @@ def outside_evidence(path: Path, keys: KeyStore) -> tuple[NoteKey | None, Anchor
     return _public_key(journal, keys), _mark(journal, keys)
 
 
-def known_of(path: Path, keys: KeyStore, *, journal: str = "") -> KnownOfJournal:
-    """What the key store knows of the journal at a path; never raises for a store in trouble.
+def known_of(place: str, keys: KeyStore, *, journal: str = "") -> KnownOfJournal:
+    """What the key store knows of the journal at a place; never raises for a store in trouble.
 
     Args:
-        journal: Use this id instead of the one that was last seen at the path. Then there is no
+        place: As ``ChainStore.place``.
+        journal: Use this id instead of the one that was last seen there. Then there is no
             mark: an export may be older than the journal.
     """
     known = KnownOfJournal()
     try:
-        at_place = journal or known_at(place_of(path.absolute()), keys)
+        at_place = journal or known_at(place, keys)
         known = KnownOfJournal(keys.says, at_place, _public_key(at_place, keys))
         return known if journal else replace(known, mark=_mark(at_place, keys))
     except (JournalUnusableError, NotReadyError) as error:

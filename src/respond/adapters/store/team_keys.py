@@ -10,6 +10,8 @@ from __future__ import annotations
 import base64
 import binascii
 import threading
+from collections.abc import Callable
+from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
 import psycopg
@@ -53,16 +55,20 @@ class TeamKeys:
     A connection that is gone is made anew: each call is one statement that may be said twice.
 
     Args:
+        team_key: The team key; asked when it is first needed.
         own: This machine's own key store.
     """
 
-    def __init__(self, database: Database, key: bytes, own: KeyStore) -> None:
+    def __init__(self, database: Database, team_key: Callable[[], bytes], own: KeyStore) -> None:
         self._database = database
-        self._key = key
+        self._team_key = cache(team_key)
         self._own = own
         self._db: DatabaseConnection | None = None
         self._lock = threading.Lock()
-        self.says = f"the {database.name}, under the team key, and {own.says}"
+
+    @property
+    def says(self) -> str:
+        return f"the {self._database.name}, under the team key, and {self._own.says}"
 
     def get(self, name: str) -> bytes | None:
         if name.startswith(_OF_THIS_MACHINE):
@@ -97,11 +103,11 @@ class TeamKeys:
     # --- boxes ----------------------------------------------------------------------------------
 
     def _sealed(self, name: str, value: bytes) -> bytes:
-        return seal(self._key, value.hex(), place=_place(name))
+        return seal(self._team_key(), value.hex(), place=_place(name))
 
     def _opened(self, name: str, box: bytes) -> bytes:
         try:
-            return bytes.fromhex(unseal(self._key, box, place=_place(name)))
+            return bytes.fromhex(unseal(self._team_key(), box, place=_place(name)))
         except UnsealError as error:
             raise NotReadyError(
                 f"the entry {name} of the {self._database.name} does not open",
@@ -119,7 +125,7 @@ class TeamKeys:
                 "SELECT box FROM keys WHERE name = %s", (_PROOF,), binary=True
             ).fetchone()
         try:
-            unseal(self._key, (row or (b"",))[0], place=_place(_PROOF))
+            unseal(self._team_key(), (row or (b"",))[0], place=_place(_PROOF))
         except UnsealError as error:
             raise NotReadyError(
                 f"the {self._database.name} belongs to another team key",

@@ -11,12 +11,13 @@ from pathlib import Path
 from typing import Final
 
 from respond.adapters.ordinary_file import read_ordinary
-from respond.adapters.store.read_only import KnownOfJournal, known_of
+from respond.adapters.store.read_only import KnownOfJournal
 from respond.adapters.store.sqlite_file import file_system_of, is_network
 from respond.audit.checkpoint import NoteError, NoteKey
 from respond.audit.verify import SourceError, Verification, verify
 from respond.checks.doctor.looking import CLOCK_S_MAX, Bears, Doctor, Findings, FoundTrouble, iso_s
 from respond.checks.rights import PINNED
+from respond.errors import JournalUnusableError, NotReadyError
 
 __all__ = ["disk", "journal"]
 
@@ -24,7 +25,9 @@ FREE_BYTES_MIN: Final = 256 * 1024 * 1024
 
 
 def disk(at: Doctor) -> Findings:
-    """Room, rights and kind of disk where the journal lies."""
+    """Room, rights and kind of disk where the journal lies, if it lies in a file."""
+    if at.project.store.url:
+        return
     path = at.journal_path
     folder = path.parent
     there = next(each for each in (folder, *folder.parents) if each.exists())
@@ -89,15 +92,19 @@ def _open_to_others(at: Doctor, path: Path, wanted: int) -> Findings:
 
 def journal(at: Doctor) -> Findings:
     """Whether it verifies, with which key, and whether the clock went back since."""
-    path = at.journal_path
-    known = known_of(path, at.keys) if at.keys is not None else KnownOfJournal()
-    if not path.exists():
+    try:
+        store = at.store
+        is_there = store.is_there()
+    except (NotReadyError, JournalUnusableError):
+        return  # Said of the database.
+    known = store.known() if at.keys is not None else KnownOfJournal()
+    if not is_there:
         if not known.journal:
             at.well.append("no journal yet: the first run makes it")
             return
         yield FoundTrouble(
             "journal/gone",
-            f"the journal {path} is gone; {known.says} remembers {known.journal}",
+            f"the journal {store.name} is gone; {known.says} remembers {known.journal}",
             "no run starts while the journal is missing, and what it proved is lost",
             "put the file back; respond audit verify says what is known of it",
             Bears.STOPS,
@@ -106,10 +113,11 @@ def journal(at: Doctor) -> Findings:
         return
     pinned, trouble = _pinned_key(at.places.project, known)
     yield from trouble
-    rows = at.journal.rows(path)
+    rows = at.journal.rows(store.rows)
     report = verify(rows, keys=[pinned] if pinned else [], mark=known.mark)
     with suppress(SourceError):
         deque(rows, maxlen=0)  # What comes after a bad record is read as well.
+    store.close()
     if report.answer in {Verification.BROKEN, Verification.CANNOT_BE_CHECKED}:
         yield FoundTrouble(
             "journal/broken",

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections import deque
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from respond.adapters.ordinary_file import OPEN_DO, who_else_decides
+from respond.audit.source import open_rows
 from respond.audit.verify import SourceError
 from respond.checks.doctor.looking import (
     DAY_S,
@@ -127,7 +129,7 @@ def _rehearsals(folder: Path) -> tuple[dict[str, float], set[str]]:
         begun.add(name)
         read = JournalRead()
         with suppress(SourceError):
-            deque(read.rows(run / "journal.db"), maxlen=0)
+            deque(read.rows(partial(open_rows, run / "journal.db")), maxlen=0)
         if read.is_whole and read.ended_well_s:
             done[name] = max(done.get(name, 0.0), read.ended_well_s)
     return done, begun

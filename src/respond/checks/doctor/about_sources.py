@@ -9,7 +9,6 @@ from typing import Final
 
 from respond.adapters.secrets.credential_store import CredentialStore
 from respond.adapters.secrets.key_stores import MemoryKeys
-from respond.adapters.store.inbox_sqlite import unusable_since
 from respond.checks.credentials import open_line, sign_on_line
 from respond.checks.doctor.looking import DAY_S, Doctor, Findings, FoundTrouble
 from respond.errors import InboxUnusableError, NotReadyError, RespondError
@@ -64,11 +63,10 @@ def sources(at: Doctor) -> Findings:
 
 def received(at: Doctor) -> Findings:
     """Deliveries that were genuine, of which the sender was told so, and that began nothing."""
-    path = at.journal_path.with_name("inbox.db")
-    if not path.exists():
-        return
     try:
-        every = unusable_since(path, at.clock.now_ms() - _RECEIVED_DAYS * DAY_S * 1000)
+        every = at.store.unusable_since(at.clock.now_ms() - _RECEIVED_DAYS * DAY_S * 1000)
+    except NotReadyError:
+        return  # Said of the database.
     except InboxUnusableError as error:
         yield FoundTrouble(
             "sources/inbox", error.what, f"nothing can come in: {error.why}", error.do

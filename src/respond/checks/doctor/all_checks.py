@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Final
 
 from respond.checks.doctor.about_credentials import connections, key_store, needed_connections
+from respond.checks.doctor.about_database import database
 from respond.checks.doctor.about_journal import disk, journal
 from respond.checks.doctor.about_people import approvals, person_keys, persons, unreviewed
 from respond.checks.doctor.about_runbooks import open_to_others, rehearsed, runbooks
@@ -18,6 +19,7 @@ CHECKS: Final[tuple[Callable[[Doctor], Findings], ...]] = (
     key_store,
     connections,
     needed_connections,
+    database,
     disk,
     journal,
     persons,

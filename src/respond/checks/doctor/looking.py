@@ -10,19 +10,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from respond.adapters.secrets.credential_store import CredentialStore
+from respond.adapters.secrets.key_stores import MemoryKeys
 from respond.audit.body import read_body
 from respond.audit.canonical import NotCanonicalError
-from respond.audit.source import open_rows
 from respond.audit.verify import SourceError, StoredRow
 from respond.checks.credentials import Line
 from respond.checks.rights import actions_of, makes_secrets
 from respond.formats.project.project import ConnectionConfig, Project, SourceConfig
 from respond.systems import DIRECTORY, channels
 from respond.systems.vendor import Reaches, Trouble
-from respond.wiring.stores import journal_path
+from respond.wiring.session import credential_store
+from respond.wiring.stores import Store, journal_path, store_of
 
 if TYPE_CHECKING:
     from respond.adapters.secrets.redactor import Redactor
+    from respond.audit.source import OpenRows
     from respond.core.runbook import Runbook
     from respond.formats.runbook.check import Checked
     from respond.ports import Clock, KeyStore
@@ -95,10 +97,10 @@ class JournalRead:
     ended_well_s: float = 0.0
     is_whole: bool = True
 
-    def rows(self, path: Path) -> Iterator[StoredRow]:
+    def rows(self, opened: OpenRows) -> Iterator[StoredRow]:
         """The rows, for somebody to judge; may raise ``SourceError``."""
         try:
-            with open_rows(path) as rows:
+            with opened() as rows:
                 for row in rows:
                     if row.columns:
                         self._take(row.body, *row.columns)
@@ -159,6 +161,19 @@ class Doctor:
     @property
     def journal_path(self) -> Path:
         return journal_path(self.project, self.places)
+
+    @property
+    def store(self) -> Store:
+        """Where the journal is; without a key store it is one of which nothing is known.
+
+        Raises:
+            NotReadyError: It is a database, and what talks to one is not installed.
+        """
+        keys = self.keys or MemoryKeys()
+        secrets = self.secrets or credential_store(
+            self.project, keys, self.redactor, self.clock, self.tell
+        )
+        return store_of(self.project, self.places, keys, secrets)
 
     @property
     def now_s(self) -> float:

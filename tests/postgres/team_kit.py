@@ -1,0 +1,210 @@
+"""A team in processes of its own: servers and workers of one database, over a simulated company.
+
+``respond serve --at`` and ``respond worker --at`` as somebody would start them, each with a state
+folder of its own, as on machines of their own.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import signal
+import subprocess
+import sys
+import threading
+import time
+from base64 import b64encode
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from tests.server.house_kit import LIMIT_S, CompanyBrowser, project, ssh_signature
+
+from respond.adapters.clock import SystemClock
+from respond.adapters.secrets.key_stores import FolderKeys
+from respond.adapters.store.journal_postgres import PostgresJournal
+from respond.adapters.store.postgres import DRILL_NAME, Database
+from respond.adapters.store.team_keys import TeamKeys
+from respond.company import Server as Company
+from respond.company import default_company, serve
+from respond.company.rehearsal import Rehearsal
+from respond.core.approval import answer_text, Verdict
+from respond.core.asked import asked_now
+from respond.core.events import Actor, Strength
+from respond.core.fold import RunState
+from respond.server.board import Board
+from respond.testing.loopback import loopback_client
+from respond.testing.postgres_cluster import ENGINE_ROLE, PostgresCluster
+from respond.testing.senders import payload, secret_for, signed
+
+RESPOND = (sys.executable, "-c", "from respond.cli.main import main; main()")
+
+
+@dataclass
+class Member:
+    """A process of the team."""
+
+    process: subprocess.Popen[bytes]
+    log: Path
+    url: str = ""
+
+    def lines(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in self.log.read_text().splitlines() if line[:1] == "{"]
+
+    def said(self, event: str, **fields: Any) -> list[dict[str, Any]]:
+        return [
+            line
+            for line in self.lines()
+            if line.get("event") == event and fields.items() <= line.items()
+        ]
+
+    def kill(self) -> None:
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait()
+
+    def stop(self) -> int:
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(LIMIT_S)
+
+
+@dataclass
+class Team:
+    """All of it. What happened is read from the database, by nobody of the team."""
+
+    folder: Path
+    database: Database
+    company: Company
+    rehearsal: Rehearsal
+    journal: PostgresJournal
+    board: Board
+    members: list[Member] = field(default_factory=list)
+    sent: int = 0
+
+    def start(self, *words: str, name: str = "") -> Member:
+        number = len(self.members)
+        log = self.folder / f"{number}.log"
+        given = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+        with log.open("wb") as out:
+            process = subprocess.Popen(  # noqa: S603 - our own program
+                [*RESPOND, *words, "--at", self.company.base_url],
+                cwd=self.folder / "project",
+                env={**given, "XDG_STATE_HOME": str(self.folder / (name or f"state-{number}"))},
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=out,
+            )
+        member = Member(process, log)
+        self.members.append(member)
+        return member
+
+    def worker(self, *words: str) -> Member:
+        member = self.start("worker", *words)
+        self.soon(lambda: member.said("worker.started"), member)
+        return member
+
+    def server(self) -> Member:
+        member = self.start("serve", "--port", "0")
+        (line,) = self.soon(lambda: member.said("server.listening"), member)
+        self.soon(lambda: member.said("server.started"), member)
+        member.url = line["at"]
+        return member
+
+    def soon(self, found: Callable[[], Any], member: Member | None = None) -> Any:
+        """What is found, as soon as it is; a limit, and no sleep that decides anything."""
+        end, pause_s = time.monotonic() + LIMIT_S, 0.01
+        while time.monotonic() < end:
+            if got := found():
+                return got
+            ended = [m for m in self.members if m is member and m.process.poll() is not None]
+            assert not ended, ended[0].log.read_text()
+            threading.Event().wait(pause_s)
+            pause_s = min(pause_s * 1.5, 0.1)
+        logs = "\n".join(each.log.read_text()[-3000:] for each in self.members)
+        seen = [(s.id, s.status.value, s.parked) for s in self.board.runs()]
+        raise AssertionError(f"it did not come to that within {LIMIT_S} s: {seen}\n{logs}")
+
+    # --- what comes in, and what becomes of it ---
+
+    def send(self, server: Member, sender: str = "pagerduty") -> int:
+        self.sent += 1
+        at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+        body = payload(sender, at=at)
+        headers = signed(
+            sender, [secret_for(sender)], body, now_s=int(time.time()),
+            delivery_id=f"delivery-{self.sent}", options={},
+        )  # fmt: skip
+        with loopback_client(timeout=60) as http:
+            there = f"{server.url}/hooks/{sender}"
+            return http.post(there, content=body, headers=dict(headers)).status_code
+
+    def until(self, wanted: Callable[[RunState], object], run: str = "") -> RunState:
+        """The run, as soon as it is as wanted."""
+
+        def found() -> RunState | None:
+            states = (s for s in self.board.runs() if not run or s.id == run)
+            return next((state for state in states if wanted(state)), None)
+
+        state: RunState = self.soon(found)
+        return state
+
+    def waiting(self, run: str = "") -> RunState:
+        return self.until(lambda s: s.status.value == "parked" and asked_now(s) is not None, run)
+
+    def agree(self, state: RunState, server: Member, person: str = "ana") -> None:
+        """Somebody signs on at a server, and says yes."""
+        request = asked_now(state)
+        assert request is not None
+        page = CompanyBrowser(server.url)
+        assert page.sign_on(person).status_code in (302, 303)
+        fields = {
+            "verdict": "approve", "nonce": request.nonce, "digest": request.digest,
+            "typed": state.id.rpartition("-")[2],
+        }  # fmt: skip
+        assert page.post(f"/runs/{state.id}/decision", fields).status_code in (302, 303)
+        page.http.close()
+
+    def writes(self) -> int:
+        return int(self.rehearsal.doors.get("counts")["customerio"]["writes"])
+
+
+@contextmanager
+def team(postgres: PostgresCluster, template: str, folder: Path, **how: str) -> Iterator[Team]:
+    """A company, a database and a project; nobody of the team is started."""
+    where = project(folder / "project", **how)
+    key = folder / "store-key"
+    key.write_text(b64encode(secrets.token_bytes(32)).decode())
+    key.chmod(0o600)
+    url = postgres.url(postgres.new_base(template), ENGINE_ROLE)
+    config = where / "respond.toml"
+    own = f'[journal]\nkeys = "file"\n[store]\nurl = "{url}"\ncredential = "none"\n'
+    config.write_text(f'{own}key = "file:{key}"\n{config.read_text()}')
+    database = Database(url, schema=DRILL_NAME)
+    company = serve(default_company(guess_routes=True))
+    keys = TeamKeys(database, lambda: key_of(key), FolderKeys(folder / "own"))
+    journal = PostgresJournal.open(
+        database, keys=keys, clock=SystemClock(), create=True,
+        actor=Actor("test", Strength.MACHINE),
+    )  # fmt: skip
+    made = Team(
+        folder, database, company, Rehearsal.start(at=company.base_url), journal,
+        Board(journal, SystemClock()),
+    )  # fmt: skip
+    try:
+        yield made
+    finally:
+        for member in made.members:
+            member.process.kill()
+            member.process.wait()
+        journal.close()
+        keys.close()
+        company.close()
+
+
+def key_of(path: Path) -> bytes:
+    from base64 import b64decode
+
+    return b64decode(path.read_text())
