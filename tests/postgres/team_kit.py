@@ -9,20 +9,20 @@ from __future__ import annotations
 import json
 import os
 import secrets
+import select
 import signal
 import subprocess
 import sys
 import threading
 import time
-from base64 import b64encode
-from collections.abc import Callable, Iterator
+from base64 import b64decode, b64encode
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import psycopg
-from tests.server.house_kit import LIMIT_S, CompanyBrowser, project, ssh_signature
+from tests.server.house_kit import LIMIT_S, CompanyBrowser, project
 
 from respond.adapters.clock import SystemClock
 from respond.adapters.secrets.key_stores import FolderKeys
@@ -32,7 +32,6 @@ from respond.adapters.store.team_keys import TeamKeys
 from respond.company import Server as Company
 from respond.company import default_company, serve
 from respond.company.rehearsal import Rehearsal
-from respond.core.approval import answer_text, Verdict
 from respond.core.asked import asked_now
 from respond.core.events import Actor, Strength
 from respond.core.fold import RunState
@@ -41,18 +40,54 @@ from respond.testing.loopback import loopback_client
 from respond.testing.postgres_cluster import ENGINE_ROLE, PostgresCluster
 from respond.testing.senders import payload, secret_for, signed
 
-RESPOND = (sys.executable, "-c", "from respond.cli.main import main; main()")
+STARTER = Path(__file__).with_name("starter.py")
+
+
+class Starter:
+    """Starts processes that have imported everything before: that is most of what a start costs."""
+
+    def __init__(self) -> None:
+        self._process = subprocess.Popen(  # noqa: S603 - our own program
+            [sys.executable, str(STARTER)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def start(self, words: Sequence[str], folder: Path, state: Path, log: Path) -> int:
+        """Start one; gives its number."""
+        given = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+        case = {
+            "words": words, "folder": str(folder), "log": str(log),
+            "env": {**given, "XDG_STATE_HOME": str(state)},
+        }  # fmt: skip
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(f"{json.dumps(case)}\n")
+        self._process.stdin.flush()
+        return int(self._process.stdout.readline())
+
+    def close(self) -> None:
+        with self._process as process:
+            assert process.stdin is not None
+            process.stdin.close()
 
 
 @dataclass
 class Member:
     """A process of the team."""
 
-    process: subprocess.Popen[bytes]
+    pid: int
     log: Path
     url: str = ""
+    _handle: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._handle = os.pidfd_open(self.pid)
 
     def lines(self) -> list[dict[str, Any]]:
+        if not self.log.exists():
+            return []
         return [json.loads(line) for line in self.log.read_text().splitlines() if line[:1] == "{"]
 
     def said(self, event: str, **fields: Any) -> list[dict[str, Any]]:
@@ -62,13 +97,22 @@ class Member:
             if line.get("event") == event and fields.items() <= line.items()
         ]
 
+    def is_alive(self, within_s: float = 0) -> bool:
+        return not select.select([self._handle], [], [], within_s)[0]
+
+    def send(self, number: signal.Signals) -> None:
+        signal.pidfd_send_signal(self._handle, number)
+
     def kill(self) -> None:
-        self.process.send_signal(signal.SIGKILL)
-        self.process.wait()
+        if self.is_alive():
+            self.send(signal.SIGKILL)
+            self.is_alive(LIMIT_S)
 
     def stop(self) -> int:
-        self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(LIMIT_S)
+        """End it as a service manager does; gives what it ended with."""
+        self.send(signal.SIGTERM)
+        assert not self.is_alive(LIMIT_S)
+        return int(self.log.with_name(f"{self.log.name}.exit").read_text())
 
 
 @dataclass
@@ -76,6 +120,7 @@ class Team:
     """All of it. What happened is read from the database, by nobody of the team."""
 
     folder: Path
+    starter: Starter
     database: Database
     company: Company
     rehearsal: Rehearsal
@@ -84,34 +129,28 @@ class Team:
     members: list[Member] = field(default_factory=list)
     sent: int = 0
 
-    def start(self, *words: str, name: str = "") -> Member:
+    def start(self, *words: str) -> Member:
+        """Start one, on a machine of its own."""
         number = len(self.members)
-        log = self.folder / f"{number}.log"
-        given = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
-        with log.open("wb") as out:
-            process = subprocess.Popen(  # noqa: S603 - our own program
-                [*RESPOND, *words, "--at", self.company.base_url],
-                cwd=self.folder / "project",
-                env={**given, "XDG_STATE_HOME": str(self.folder / (name or f"state-{number}"))},
-                stdin=subprocess.DEVNULL,
-                stdout=out,
-                stderr=out,
-            )
-        member = Member(process, log)
+        log, state = self.folder / f"{number}.log", self.folder / f"state-{number}"
+        given = (*words, "--at", self.company.base_url)
+        member = Member(self.starter.start(given, self.folder / "project", state, log), log)
         self.members.append(member)
         return member
 
-    def worker(self, *words: str) -> Member:
-        member = self.start("worker", *words)
-        self.soon(lambda: member.said("worker.started"), member)
-        return member
+    def workers(self, count: int) -> list[Member]:
+        members = [self.start("worker") for _ in range(count)]
+        for member in members:
+            self.soon(lambda member=member: member.said("worker.started"), member)
+        return members
 
-    def server(self) -> Member:
-        member = self.start("serve", "--port", "0")
-        (line,) = self.soon(lambda: member.said("server.listening"), member)
-        self.soon(lambda: member.said("server.started"), member)
-        member.url = line["at"]
-        return member
+    def servers(self, count: int) -> list[Member]:
+        members = [self.start("serve", "--port", "0") for _ in range(count)]
+        for member in members:
+            self.soon(lambda member=member: member.said("server.started"), member)
+            (line,) = member.said("server.listening")
+            member.url = line["at"]
+        return members
 
     def soon(self, found: Callable[[], Any], member: Member | None = None) -> Any:
         """What is found, as soon as it is; a limit, and no sleep that decides anything."""
@@ -119,8 +158,7 @@ class Team:
         while time.monotonic() < end:
             if got := found():
                 return got
-            ended = [m for m in self.members if m is member and m.process.poll() is not None]
-            assert not ended, ended[0].log.read_text()
+            assert member is None or member.is_alive(), member.log.read_text()
             threading.Event().wait(pause_s)
             pause_s = min(pause_s * 1.5, 0.1)
         logs = "\n".join(each.log.read_text()[-3000:] for each in self.members)
@@ -172,7 +210,9 @@ class Team:
 
 
 @contextmanager
-def team(postgres: PostgresCluster, template: str, folder: Path, **how: str) -> Iterator[Team]:
+def team(
+    starter: Starter, postgres: PostgresCluster, template: str, folder: Path, **how: str
+) -> Iterator[Team]:
     """A company, a database and a project; nobody of the team is started."""
     where = project(folder / "project", **how)
     key = folder / "store-key"
@@ -184,27 +224,20 @@ def team(postgres: PostgresCluster, template: str, folder: Path, **how: str) -> 
     config.write_text(f'{own}key = "file:{key}"\n{config.read_text()}')
     database = Database(url, schema=DRILL_NAME)
     company = serve(default_company(guess_routes=True))
-    keys = TeamKeys(database, lambda: key_of(key), FolderKeys(folder / "own"))
+    keys = TeamKeys(database, lambda: b64decode(key.read_text()), FolderKeys(folder / "own"))
     journal = PostgresJournal.open(
         database, keys=keys, clock=SystemClock(), create=True,
         actor=Actor("test", Strength.MACHINE),
     )  # fmt: skip
     made = Team(
-        folder, database, company, Rehearsal.start(at=company.base_url), journal,
+        folder, starter, database, company, Rehearsal.start(at=company.base_url), journal,
         Board(journal, SystemClock()),
     )  # fmt: skip
     try:
         yield made
     finally:
         for member in made.members:
-            member.process.kill()
-            member.process.wait()
+            member.kill()
         journal.close()
         keys.close()
         company.close()
-
-
-def key_of(path: Path) -> bytes:
-    from base64 import b64decode
-
-    return b64decode(path.read_text())

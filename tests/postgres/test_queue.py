@@ -21,7 +21,7 @@ from respond.adapters.store.journal_chain import ChainRow
 from respond.adapters.store.postgres import SCHEMA_NAME, Database
 from respond.core.events import Kind
 from respond.errors import JournalUnusableError
-from respond.testing.postgres_cluster import ENGINE_ROLE, PostgresCluster
+from respond.testing.postgres_cluster import PostgresCluster
 
 RUN = "CK-AAAA"
 LIMIT_S = 20.0
