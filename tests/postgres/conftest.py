@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from respond.adapters.queue.team_jobs import install
 from respond.adapters.store.postgres import Database
 from respond.adapters.store.postgres_schema import init
 from respond.testing.postgres_cluster import ENGINE_ROLE, PostgresCluster
@@ -15,7 +14,7 @@ def template(postgres: PostgresCluster) -> str:
     """A database with our tables that is only copied."""
     base = postgres.new_base()
     with postgres.admin(base) as admin:
-        init(admin, ENGINE_ROLE, more=[install])
+        init(admin, ENGINE_ROLE)
     return base
 
 

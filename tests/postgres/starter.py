@@ -9,6 +9,7 @@ import json
 import os
 import signal
 import sys
+from collections.abc import Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
 
@@ -22,18 +23,18 @@ WARM = (
 )  # fmt: skip
 
 
-def child(case: dict[str, object]) -> int:
+def child(words: Sequence[str], env: Mapping[str, str], folder: str, log: str) -> int:
     """Everything of one process, in the fork."""
     main = import_module("respond.cli.main").main
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    out = os.open(str(case["log"]), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    out = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     os.dup2(out, 1)
     os.dup2(out, 2)
     os.environ.clear()
-    os.environ.update(case["env"])  # type: ignore[arg-type]  # texts, as the kit gives them
-    os.chdir(str(case["folder"]))
-    sys.argv = ["respond", *case["words"]]  # type: ignore[misc]  # the same
+    os.environ.update(env)
+    os.chdir(folder)
+    sys.argv = ["respond", *words]
     try:
         main()
     except SystemExit as stop:
@@ -53,7 +54,7 @@ def serve() -> None:
         case = json.loads(line)
         pid = os.fork()
         if pid == 0:
-            status = child(case)
+            status = child(**case)
             sys.stdout.flush()
             sys.stderr.flush()
             Path(f"{case['log']}.exit").write_text(str(status), encoding="ascii")

@@ -19,6 +19,7 @@ from base64 import b64decode, b64encode
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -141,13 +142,13 @@ class Team:
     def workers(self, count: int) -> list[Member]:
         members = [self.start("worker") for _ in range(count)]
         for member in members:
-            self.soon(lambda member=member: member.said("worker.started"), member)
+            self.soon(partial(member.said, "worker.started"), member)
         return members
 
     def servers(self, count: int) -> list[Member]:
         members = [self.start("serve", "--port", "0") for _ in range(count)]
         for member in members:
-            self.soon(lambda member=member: member.said("server.started"), member)
+            self.soon(partial(member.said, "server.started"), member)
             (line,) = member.said("server.listening")
             member.url = line["at"]
         return members
@@ -239,5 +240,4 @@ def team(
         for member in made.members:
             member.kill()
         journal.close()
-        keys.close()
         company.close()

@@ -45,10 +45,8 @@ def own() -> MemoryKeys:
 
 
 @pytest.fixture
-def keys(database: Database, own: MemoryKeys) -> Iterator[TeamKeys]:
-    keys = TeamKeys(database, lambda: TEAM_KEY, own)
-    yield keys
-    keys.close()
+def keys(database: Database, own: MemoryKeys) -> TeamKeys:
+    return TeamKeys(database, lambda: TEAM_KEY, own)
 
 
 class TestPostgres(JournalContract):
@@ -116,7 +114,6 @@ def test_each_machine_finds_out_that_the_database_was_put_back(
         for keys in machines:
             with pytest.raises(JournalUnusableError, match="has been emptied"):
                 opened(database, keys)
-            keys.close()
 
 
 @pytest.mark.promise("P23")
@@ -152,7 +149,6 @@ def test_a_dump_of_the_database_shows_nothing(
     with opened(database, keys) as journal:
         journal.append(event(Kind.PROPOSED), seal={"new.key": value})
         assert journal.open_secret(RUN, "new.key") == value
-    keys.close()
     with postgres.admin(base) as admin:
         names = admin.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'respond'")
         dump = b""
@@ -204,7 +200,6 @@ def test_processes_keep_one_chain(postgres: PostgresCluster, base: str, database
         runs = [record.event.run for record in journal.records() if record.event.run]
         assert sorted(runs) == sorted(f"R{n % 4}" for n in range(100))
         assert runs != sorted(runs), "they never met"
-    keys.close()
 
 
 def test_who_waits_too_long_for_its_turn_loses_nothing(

@@ -86,11 +86,8 @@ def open_journal(places: Places, run: str = "") -> Iterator[ChainJournal | None]
     except JournalUnusableError as error:
         why = "; ".join(filter(None, (error.why, places.unfound)))
         raise JournalUnusableError(error.what, why=why, do=error.do) from error
-    try:
-        with opened:
-            yield opened
-    finally:
-        store.close()
+    with opened:
+        yield opened
 
 
 def evidence_folder(places: Places, run: str, journal: str) -> SealedEvidence:

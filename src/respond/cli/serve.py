@@ -54,8 +54,8 @@ def serve(
 ) -> int:
     """Receive pager events, make plans, wait for people, and carry runs on.
 
-    Deliveries come to /hooks/SOURCE. Nothing is written to any system before people agreed. With
-    [store] in respond.toml any number may run, and `respond worker` makes plans and carries runs on.
+    Deliveries come to /hooks/SOURCE. Nothing is written to any system before people agreed.
+    With [store] in respond.toml any number may run, and `respond worker` carries the runs on.
     The log goes to stderr, as JSON when that is no terminal. Ctrl-C or SIGTERM stops it: a run in
     flight is taken to its next safe point and carried on at the next start.
     """

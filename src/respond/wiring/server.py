@@ -36,11 +36,18 @@ from respond.wiring.session import (
     rehearsal_session,
     systems_of,
 )
-from respond.wiring.stores import LateKeys, database_store, rehearsal_store, store_of
+from respond.wiring.stores import (
+    DatabaseStore,
+    LateKeys,
+    database_store,
+    rehearsal_store,
+    store_of,
+)
 
 if TYPE_CHECKING:
     from structlog.typing import FilteringBoundLogger
 
+    from respond.adapters.queue.team_queue import TeamQueue
     from respond.adapters.secrets.redactor import Redactor
     from respond.adapters.store.journal_chain import ChainJournal
     from respond.company.rehearsal import Rehearsal, RehearsalClock, StorySecrets
@@ -118,12 +125,19 @@ class Parts:
     story: StorySecrets | None
     closers: list[Callable[[], None]] = field(default_factory=list)
     courtesy: Courtesy = field(init=False)
+    team: TeamQueue | None = field(default=None, init=False)
+    """What workers of a database do; None where this process does all by itself."""
     runbooks: Callable[[str], Runbook] = field(init=False)
 
     def __post_init__(self) -> None:
         from respond.server.courtesy import Courtesy
 
         self.courtesy = Courtesy()
+        if isinstance(self.store, DatabaseStore):
+            from respond.adapters.queue.team_queue import TeamQueue
+
+            self.team = TeamQueue(self.store.database)
+            self.closers.append(self.team.close)
         self.runbooks = partial(load_runbook, self.places)
 
     @property
@@ -184,7 +198,6 @@ def build(places: Places, *, at: str = "", url: str = "", verbosity: int = 1) ->
         journal.close,
         *([rehearsal.close] if rehearsal is not None else []),
         inbox.close,
-        parts.store.close,
         *parts.closers,
         house.receiver.close,
     ]
@@ -492,7 +505,7 @@ def _conductor(
     from respond.server.supervising import Supervisor
     from respond.server.workers import Workers
 
-    is_team = parts.store.queue is not None
+    is_team = parts.team is not None
     work = work_of(parts, journal, inbox, board, entry)
     supervisor = Supervisor(parts.log)
     threads = parts.project.server.workers
@@ -544,7 +557,7 @@ def _outages(
         disk=parts.store.disk,
         # A chat's buttons are pressed when somebody is asked, and not otherwise.
         senders=[name for name, each in parts.project.sources.items() if not each.brings_clicks],
-        backlog=parts.store.queue.backlog if parts.store.queue is not None else None,
+        backlog=parts.team.backlog if parts.team is not None else None,
     )
 
 
@@ -565,7 +578,7 @@ def _workings(
         conductor.intake.let_go(event, who)
         conductor.news()
 
-    if (queue := parts.store.queue) is not None:
+    if (queue := parts.team) is not None:
         from respond.adapters.queue.team_jobs import Task, TeamJob
 
         def again(run: str) -> None:

@@ -621,8 +621,7 @@ def real_session(
     )
     if served is not None:
         site = _served_site(site, served)
-    ends = [store.close] if served is None else []
-    closers = [journal.close, lines.close, *_closers(evidence), *ends]
+    closers = [journal.close, lines.close, *_closers(evidence)]
     try:
         if not by_hand and (missing := not_ready(runbook, site, secrets)) is not None:
             raise missing

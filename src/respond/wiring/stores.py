@@ -16,12 +16,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
 
-    from respond.adapters.queue.team_queue import TeamQueue
     from respond.adapters.secrets.redactor import Redactor
     from respond.adapters.store.inbox_postgres import PostgresInbox
     from respond.adapters.store.inbox_sqlite import SqliteInbox
     from respond.adapters.store.journal_chain import ChainJournal
-    from respond.adapters.store.postgres import Database
+    from respond.adapters.store.journal_postgres import OnRecord
+    from respond.adapters.store.postgres import Database, DatabaseConnection
     from respond.adapters.store.read_only import KnownOfJournal
     from respond.adapters.store.repetition import Unusable
     from respond.adapters.store.sealed_evidence import SealedEvidence
@@ -54,24 +54,16 @@ class Store(Protocol):
         name: What messages call it.
         keys: Where its keys are.
         disk: Folder of this machine in which something of it is written.
-        queue: The jobs of whoever shares it; None where no one does.
     """
 
     @property
     def name(self) -> str: ...
 
     @property
-    def queue(self) -> TeamQueue | None: ...
-
-    @property
     def keys(self) -> KeyStore: ...
 
     @property
     def disk(self) -> Path: ...
-
-    def close(self) -> None:
-        """Let go of what its keys hold open; they open it again when they are asked."""
-        ...
 
     def is_there(self) -> bool:
         """Whether there is a journal to read. Its keys may still say that one is missing."""
@@ -155,7 +147,6 @@ class FileStore:
     path: Path
     keys: KeyStore
     locks: Path
-    queue: None = None
 
     @property
     def name(self) -> str:
@@ -164,9 +155,6 @@ class FileStore:
     @property
     def disk(self) -> Path:
         return self.path.parent
-
-    def close(self) -> None:
-        """Nothing is open."""
 
     def is_there(self) -> bool:
         return self.path.is_file()
@@ -234,22 +222,20 @@ class DatabaseStore:
         team_key: Seals what is secret in it; asked when it is first needed.
         keys: The team's, in the database, and this machine's own.
         disk: This machine's state folder.
-        queue: What makes something due puts a job there, in its own transaction.
+        on_record, on_delivery: What is done in the transaction of each record, and of each
+            delivery that has an event.
     """
 
     database: Database
     team_key: Callable[[], bytes]
     keys: TeamKeys
     disk: Path
-    queue: TeamQueue
+    on_record: OnRecord
+    on_delivery: Callable[[DatabaseConnection], None]
 
     @property
     def name(self) -> str:
         return self.database.name
-
-    def close(self) -> None:
-        self.keys.close()
-        self.queue.close()
 
     def is_there(self) -> bool:
         from respond.adapters.store.journal_postgres import is_begun
@@ -265,7 +251,7 @@ class DatabaseStore:
             clock=clock,
             create=create,
             actor=actor,
-            on_record=self.queue.on_record,
+            on_record=self.on_record,
         )
 
     def fresh(self, *, clock: Clock, actor: Actor) -> ChainJournal:
@@ -277,7 +263,7 @@ class DatabaseStore:
             clock=clock,
             actor=actor,
             reason="asked for",
-            on_record=self.queue.on_record,
+            on_record=self.on_record,
         )
 
     def verified(self) -> VerifyReport:
@@ -302,7 +288,7 @@ class DatabaseStore:
             key=self.team_key(),
             clock=clock,
             redactor=redactor,
-            on_delivery=self.queue.on_delivery,
+            on_delivery=self.on_delivery,
         )
 
     def unusable_since(self, at_ms: int) -> list[Unusable]:
@@ -415,15 +401,17 @@ def database_store(
         drill: What is rehearsed lies beside the real runs, and never among them.
     """
     database = database_of(project, secrets, drill=drill)
-    from respond.adapters.queue.team_queue import TeamQueue
+    from respond.adapters.queue import team_jobs
     from respond.adapters.store.team_keys import TeamKeys, read_team_key
     from respond.formats.project.project import STORE_KEY
 
     def team_key() -> bytes:
         return read_team_key(secrets.credential(STORE_KEY))
 
-    team_keys = TeamKeys(database, team_key, keys)
-    return DatabaseStore(database, team_key, team_keys, places.state, TeamQueue(database))
+    team = TeamKeys(database, team_key, keys)
+    return DatabaseStore(
+        database, team_key, team, places.state, team_jobs.on_record, team_jobs.on_delivery
+    )
 
 
 def journal_path(project: Project, places: Places) -> Path:

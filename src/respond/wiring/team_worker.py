@@ -144,7 +144,8 @@ def build_crew(places: Places, *, at: str = "", at_once: int = 0, verbosity: int
 
     parts = parts_of(places, at, "", verbosity)
     store, project = parts.store, parts.project
-    if store.queue is None:
+    queue = parts.team
+    if queue is None:
         raise NotReadyError(
             "there is no database that workers could share",
             why="[store] of respond.toml names none; then `respond serve` does all by itself",
@@ -173,7 +174,7 @@ def build_crew(places: Places, *, at: str = "", at_once: int = 0, verbosity: int
         board=board,
         intake=work.intake,
         carrier=work.carrier,
-        queue=store.queue,
+        queue=queue,
         log=parts.log,
         able=can,
         aside=_aside,
@@ -181,7 +182,7 @@ def build_crew(places: Places, *, at: str = "", at_once: int = 0, verbosity: int
         reconcile_s=project.server.reconcile_s,
     )
     work.carrier.leaves = team.leave
-    locks = DatabaseRunLocks(store.queue.database)
+    locks = DatabaseRunLocks(queue.database)
     conductor = Conductor(
         entry=entry,
         intake=work.intake,
@@ -202,20 +203,19 @@ def build_crew(places: Places, *, at: str = "", at_once: int = 0, verbosity: int
         carrier=work.carrier,
         work=team,
         jobs=JobWorker(
-            store.queue.database,
+            queue.database,
             team.tasks(),
             lease,
             locks.hold,
             (EVERYBODY, *sorted(can)),
             at_once or project.server.workers,
         ),
-        queue=store.queue,
+        queue=queue,
         end_holder=locks.end_holder,
         closers=[
             journal.close,
             *([rehearsal.close] if rehearsal is not None else []),
             inbox.close,
-            store.close,
             *parts.closers,
         ],
     )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from respond.adapters.queue.taking_over import take_over
-from respond.adapters.queue.team_jobs import ASIDE, TeamJob, on_delivery, on_record, put
+from respond.adapters.queue.team_jobs import ASIDE, TeamJob, put
 from respond.adapters.store.postgres_pool import PostgresPool
 
 if TYPE_CHECKING:
@@ -59,10 +59,6 @@ class TeamQueue:
     @property
     def database(self) -> Database:
         return self._pool.database
-
-    # What makes something due calls these, on the connection of its own transaction.
-    on_record = staticmethod(on_record)
-    on_delivery = staticmethod(on_delivery)
 
     def put(self, job: TeamJob, *, in_s: float | None = None, queue: str = "") -> None:
         """As ``team_jobs.put``, in a transaction of its own."""

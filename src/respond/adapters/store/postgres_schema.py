@@ -7,12 +7,13 @@ a rule or a trigger in its place could show a reader other rows than were writte
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from psycopg import sql
 
+from respond.adapters.queue import team_jobs
 from respond.adapters.store.inbox_postgres import INBOX_RIGHTS, INBOX_TABLES
 from respond.adapters.store.postgres import DRILL_NAME, SCHEMA_NAME
 from respond.errors import JournalBrokenError, JournalUnusableError, NotReadyError
@@ -204,8 +205,6 @@ def init(
     admin: Session,
     role: str,
     password: str = "",
-    *,
-    more: Iterable[Callable[[Session], None]] = (),
 ) -> list[str]:
     """Make schema, tables and the role that engines use, in one transaction; says what it did.
 
@@ -214,7 +213,6 @@ def init(
     Args:
         admin: A session of who may make roles and schemas; it owns what it makes.
         password: Of a role that is made; one that is there keeps its own.
-        more: What others keep in the same schema; each makes it where it is not there.
 
     Raises:
         NotReadyError: The role that engines use would own the tables.
@@ -227,8 +225,6 @@ def init(
         done = [_make_role(admin, role, password)]
         for schema in (SCHEMA_NAME, DRILL_NAME):
             done += _make_schema(admin, schema)
-            for each in more:
-                each(admin)
             done += _give_rights(admin, role, schema)
     return done
 
@@ -243,8 +239,9 @@ def _make_schema(admin: Session, schema: str) -> list[str]:
         for statement in table.statements(name):
             admin.execute(statement.encode())
     admin.execute(INBOX_TABLES.encode())
+    team_jobs.install(admin)
     admin.execute("INSERT INTO about VALUES (%s)", (VERSION,))
-    made = ", ".join((*TABLES, *INBOX_RIGHTS))
+    made = ", ".join((*TABLES, *INBOX_RIGHTS, "and those of procrastinate"))
     return [f"made the schema {schema} with the tables {made}, version {VERSION}"]
 
 

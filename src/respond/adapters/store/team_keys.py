@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import base64
 import binascii
-import threading
 from collections.abc import Callable
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
 import psycopg
 
-from respond.adapters.store.postgres import Database, DatabaseConnection, explain, is_lost
+from respond.adapters.store.postgres import Database, DatabaseConnection, explain
 from respond.adapters.store.sealing import KEY_BYTES, UnsealError, seal, unseal
 from respond.errors import JournalUnusableError, NotReadyError
 
@@ -52,8 +51,6 @@ def read_team_key(text: str) -> bytes:
 class TeamKeys:
     """The ``KeyStore`` of all machines that use one database.
 
-    A connection that is gone is made anew: each call is one statement that may be said twice.
-
     Args:
         team_key: The team key; asked when it is first needed.
         own: This machine's own key store.
@@ -63,8 +60,7 @@ class TeamKeys:
         self._database = database
         self._team_key = cache(team_key)
         self._own = own
-        self._db: DatabaseConnection | None = None
-        self._lock = threading.Lock()
+        self._is_ours = False
 
     @property
     def says(self) -> str:
@@ -92,13 +88,6 @@ class TeamKeys:
             self._own.delete(name)
             return
         self._do("DELETE FROM keys WHERE name = %s RETURNING name", name)
-
-    def close(self) -> None:
-        """Let go of the connection; the next call makes another."""
-        with self._lock:
-            if self._db is not None:
-                self._db.close()
-                self._db = None
 
     # --- boxes ----------------------------------------------------------------------------------
 
@@ -137,31 +126,17 @@ class TeamKeys:
     # --- the database ---------------------------------------------------------------------------
 
     def _do(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
-        """Carry out one statement; a connection that was lost meanwhile is made anew, once."""
-        with self._lock:
-            try:
-                try:
-                    return self._connected().execute(query, values, binary=True).fetchall()
-                except psycopg.Error as error:
-                    if not is_lost(error):
-                        raise
-                    self._db = None
-                    return self._connected().execute(query, values, binary=True).fetchall()
-            except psycopg.Error as error:
-                raise _not_ready(explain(error, self._database.name)) from error
-            except JournalUnusableError as error:
-                raise _not_ready(error) from error
-
-    def _connected(self) -> DatabaseConnection:
-        if self._db is None or self._db.closed:
-            db = self._database.connect()
-            try:
-                self._check_key(db)
-            except BaseException:
-                db.close()
-                raise
-            self._db = db
-        return self._db
+        """Carry out one statement on a session of its own: keys are asked for a few times a run."""
+        try:
+            with self._database.connect() as db:
+                if not self._is_ours:
+                    self._check_key(db)
+                    self._is_ours = True
+                return db.execute(query, values, binary=True).fetchall()
+        except psycopg.Error as error:
+            raise _not_ready(explain(error, self._database.name)) from error
+        except JournalUnusableError as error:
+            raise _not_ready(error) from error
 
 
 def _place(name: str) -> bytes:

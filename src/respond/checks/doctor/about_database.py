@@ -57,8 +57,6 @@ def _found_in(at: Doctor, store: DatabaseStore, opened: DatabaseConnection) -> F
     except (JournalUnusableError, JournalBrokenError, NotReadyError) as error:
         yield _stopping(at, "store/tables", error)
         return
-    finally:
-        store.close()
     apart_s = at.now_s - theirs_s
     if abs(apart_s) > _APART_S_MAX:
         yield FoundTrouble(

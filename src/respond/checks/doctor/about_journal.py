@@ -117,7 +117,6 @@ def journal(at: Doctor) -> Findings:
     report = verify(rows, keys=[pinned] if pinned else [], mark=known.mark)
     with suppress(SourceError):
         deque(rows, maxlen=0)  # What comes after a bad record is read as well.
-    store.close()
     if report.answer in {Verification.BROKEN, Verification.CANNOT_BE_CHECKED}:
         yield FoundTrouble(
             "journal/broken",
