@@ -16,6 +16,7 @@ import sys
 import threading
 import time
 from base64 import b64decode, b64encode
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -23,13 +24,16 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import psycopg
 from tests.server.house_kit import LIMIT_S, CompanyBrowser, project
 
 from respond.adapters.clock import SystemClock
 from respond.adapters.secrets.key_stores import FolderKeys
-from respond.adapters.store.journal_postgres import PostgresJournal
-from respond.adapters.store.postgres import DRILL_NAME, Database
+from respond.adapters.store.journal_postgres import PostgresJournal, open_table
+from respond.adapters.store.postgres import DRILL_NAME, Database, lock_key
 from respond.adapters.store.team_keys import TeamKeys
+from respond.audit.checkpoint import NoteKey
+from respond.audit.verify import Verification, verify
 from respond.company import Server as Company
 from respond.company import default_company, serve
 from respond.company.rehearsal import Rehearsal
@@ -127,7 +131,9 @@ class Team:
     rehearsal: Rehearsal
     journal: PostgresJournal
     board: Board
+    watch: psycopg.Connection[tuple[Any, ...]]
     members: list[Member] = field(default_factory=list)
+    both: list[Member] = field(default_factory=list)
     sent: int = 0
 
     def start(self, *words: str) -> Member:
@@ -171,7 +177,7 @@ class Team:
     def send(self, server: Member, sender: str = "pagerduty") -> int:
         self.sent += 1
         at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-        body = payload(sender, at=at)
+        body = payload(sender, thing=f"T{self.sent}", event=f"event-{self.sent}", at=at)
         headers = signed(
             sender, [secret_for(sender)], body, now_s=int(time.time()),
             delivery_id=f"delivery-{self.sent}", options={},
@@ -206,8 +212,71 @@ class Team:
         assert page.post(f"/runs/{state.id}/decision", fields).status_code in (302, 303)
         page.http.close()
 
-    def writes(self) -> int:
-        return int(self.rehearsal.doors.get("counts")["customerio"]["writes"])
+    # --- the company ---
+
+    def anew(self) -> None:
+        """Begin with the company as it was, for another run."""
+        company = self.company.company = default_company(guess_routes=True)
+        for system in company.systems.values():
+            system.opened(self.company.base_url)
+
+    def holder(self, run: str) -> Member | None:
+        """Whoever has the run locked now."""
+        query = (
+            "SELECT a.application_name FROM pg_locks l JOIN pg_stat_activity a USING (pid)"
+            " WHERE l.locktype = 'advisory' AND l.granted"
+            " AND (l.classid::bigint << 32) | l.objid::bigint = %s"
+        )
+        rows = self.watch.execute(query, (lock_key(f"run {run} {DRILL_NAME}"),)).fetchall()
+        pids = [int(name.split()[2]) for (name,) in rows]
+        return next((each for each in self.members if each.pid in pids), None)
+
+    def _sessions(self, member: Member) -> int:
+        query = "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE %s"
+        ((count,),) = self.watch.execute(query, (f"respond % {member.pid} %",)).fetchall()
+        return int(count)
+
+    def is_given_up(self, member: Member) -> bool:
+        """Others have taken it for dead, and ended all that it held."""
+        return self._sessions(member) == 0
+
+    def is_back(self, member: Member) -> bool:
+        """It gives signs of life again, as another worker."""
+        query = (
+            "SELECT count(*) FROM pg_locks l JOIN pg_stat_activity a USING (pid)"
+            " WHERE l.locktype = 'advisory' AND l.granted AND a.application_name LIKE %s"
+        )
+        ((count,),) = self.watch.execute(query, (f"respond % {member.pid} %",)).fetchall()
+        return bool(count)
+
+    def journal_faults(self) -> str:
+        """What does not verify; empty when all does."""
+        with open_table(self.database) as rows:
+            report = verify(rows, keys=[NoteKey.parse(self.journal.public_key)])
+        return "" if report.answer is Verification.INTACT else str(report)
+
+    def effects(self) -> Counter[str]:
+        """What happened in the company, and how often."""
+        listed = self.rehearsal.doors.get("effects")["effects"]
+        return Counter(f"{each['system']} {each['kind']}" for each in listed)
+
+    def requests(self) -> int:
+        """Requests that could change something, in all systems."""
+        counts = self.rehearsal.doors.get("counts")
+        return sum(int(of.get("writes", 0)) for of in counts.values() if isinstance(of, dict))
+
+
+def write_project(folder: Path, url: str, **how: str) -> Path:
+    """A project of house_kit's whose store is a database, and the key of its team; gives the key's
+    place.
+    """
+    where, key = project(folder / "project", **how), folder / "store-key"
+    key.write_text(b64encode(secrets.token_bytes(32)).decode())
+    key.chmod(0o600)
+    config = where / "respond.toml"
+    own = f'[journal]\nkeys = "file"\n[store]\nurl = "{url}"\ncredential = "none"\n'
+    config.write_text(f'{own}key = "file:{key}"\n{config.read_text()}')
+    return key
 
 
 @contextmanager
@@ -215,14 +284,9 @@ def team(
     starter: Starter, postgres: PostgresCluster, template: str, folder: Path, **how: str
 ) -> Iterator[Team]:
     """A company, a database and a project; nobody of the team is started."""
-    where = project(folder / "project", **how)
-    key = folder / "store-key"
-    key.write_text(b64encode(secrets.token_bytes(32)).decode())
-    key.chmod(0o600)
-    url = postgres.url(postgres.new_base(template), ENGINE_ROLE)
-    config = where / "respond.toml"
-    own = f'[journal]\nkeys = "file"\n[store]\nurl = "{url}"\ncredential = "none"\n'
-    config.write_text(f'{own}key = "file:{key}"\n{config.read_text()}')
+    base = postgres.new_base(template)
+    url = postgres.url(base, ENGINE_ROLE)
+    key = write_project(folder, url, **how)
     database = Database(url, schema=DRILL_NAME)
     company = serve(default_company(guess_routes=True))
     keys = TeamKeys(database, lambda: b64decode(key.read_text()), FolderKeys(folder / "own"))
@@ -232,12 +296,13 @@ def team(
     )  # fmt: skip
     made = Team(
         folder, starter, database, company, Rehearsal.start(at=company.base_url), journal,
-        Board(journal, SystemClock()),
+        Board(journal, SystemClock()), postgres.admin(base),
     )  # fmt: skip
     try:
         yield made
     finally:
         for member in made.members:
             member.kill()
+        made.watch.close()
         journal.close()
         company.close()

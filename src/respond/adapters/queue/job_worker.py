@@ -68,7 +68,9 @@ class _Signs:
         manager: JobManager,
         lease: Lease,
         hold: Callable[[str], AbstractContextManager[object]],
+        stop: Callable[[], None],
     ) -> None:
+        self._stop = stop
         self._manager = manager
         self._lease = lease
         self._hold = hold
@@ -86,20 +88,29 @@ class _Signs:
         return self._worker
 
     async def update_heartbeat(self, worker_id: int) -> None:
-        """Give a sign of life.
+        """Give a sign of life; when nobody waits for it any more, stop, to begin as another one.
 
-        Raises:
-            TakenForDeadError: Nobody waits for it any more; the worker stops, and begins anew.
+        It never fails: procrastinate would give none any more, and go on.
         """
+        from procrastinate.exceptions import ConnectorException  # noqa: PLC0415 - see above
+
         asked_ms = self._lease.asked()
-        rows = await self._manager.connector.execute_query_all_async(_BEAT, worker_id=worker_id)
-        if not rows:
+        try:
+            rows = await self._manager.connector.execute_query_all_async(_BEAT, worker_id=worker_id)
+        except ConnectorException:
+            return  # What is not confirmed counts for nothing.
+        if rows:
+            self._lease.confirmed(asked_ms)
+        else:
             self._lease.end()
-            raise TakenForDeadError
-        self._lease.confirmed(asked_ms)
+            self._stop()
 
     async def fetch_job(self, queues: Iterable[str] | None, worker_id: int) -> Job | None:
-        """Take a job; raises as ``update_heartbeat``."""
+        """Take a job.
+
+        Raises:
+            TakenForDeadError: Others have taken this worker for dead.
+        """
         from procrastinate.exceptions import ConnectorException  # noqa: PLC0415 - see above
 
         try:
@@ -175,6 +186,9 @@ class JobWorker:
     def stop(self) -> None:
         """Take no other job. It may be called from any thread."""
         self._stopped = True
+        self._stop_worker()
+
+    def _stop_worker(self) -> None:
         if self._worker is not None:
             self._worker.stop()  # type: ignore[no-untyped-call]  # not typed there
 
@@ -192,7 +206,7 @@ class JobWorker:
             configure=_each_for_itself,
         )
         app = App(connector=connector)
-        signs = _Signs(app.job_manager, self.lease, self.hold)
+        signs = _Signs(app.job_manager, self.lease, self.hold, self._stop_worker)
         app.job_manager = cast("JobManager", signs)
         for task, do in self.do.items():
             app.task(name=task.value)(_with_words(do))
