@@ -32,9 +32,9 @@ types:
 suite:
 	@$(BIN)/python -m pytest -n 2 --dist worksteal
 
-quick: $(VENV)/test.stamp  ## Lint, and of the tests that take no time a few cases each, while you work
+quick: $(VENV)/test.stamp  ## Lint, the pure tests, and one case of each other that takes no time, while you work
 	@$(BIN)/ruff check .
-	@$(BIN)/python -m pytest -q -n 2 --dist worksteal -m "not long" --few 3
+	@$(BIN)/python -m pytest -q -n 2 --dist worksteal -m "not long" --few 1
 
 campaign: $(VENV)/test.stamp  ## The campaigns at every point, for a night
 	@$(BIN)/python -m pytest -n 2 --dist worksteal -m campaign --every-point

@@ -29,9 +29,13 @@ LONG = frozenset(
     }
 )  # fmt: skip
 """Folders and files whose tests start servers, terminals, browsers or whole rehearsals."""
+WHOLE = frozenset({"core", "views", "intake", "people", "senders"})
+"""Folders of pure tests: a quick look takes each of their cases."""
 
 # A machine that is busy with other work fails no test: bounds are on what is done, not on time.
-settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+BUSY = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("busy", BUSY, max_examples=40)
+settings.register_profile("every point", BUSY, max_examples=400)
 settings.load_profile("busy")
 
 
@@ -47,7 +51,7 @@ def postgres() -> Iterator[PostgresCluster]:
 def pytest_addoption(parser: pytest.Parser) -> None:
     """``--every-point``: campaigns visit all their points (nightly); ``--few``: a quick look."""
     parser.addoption("--every-point", action="store_true", help="all points, not a sample")
-    parser.addoption("--few", type=int, help="of each test so many cases, others each day")
+    parser.addoption("--few", type=int, help="so many cases of a test that is not pure, by day")
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
@@ -56,8 +60,10 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     return True if is_left_out else None
 
 
-def pytest_configure() -> None:
+def pytest_configure(config: pytest.Config) -> None:
     """Let Ctrl-C reach what tests start: ``nohup`` and ``&`` leave it ignored, children inherit."""
+    if config.getoption("--every-point"):
+        settings.load_profile("every point")
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
@@ -65,7 +71,8 @@ def pytest_configure() -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """What is ``LONG`` is, and each campaign; ``make quick`` leaves it out.
 
-    Of cases that are marked ``share`` others are taken each day, and so with ``--few``.
+    Of cases that are marked ``share`` others are taken each day, and so with ``--few`` of all
+    that is not pure.
     """
     every, today = config.getoption("--every-point"), datetime.now(UTC).toordinal()
     few = config.getoption("--few")
@@ -77,7 +84,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         share = item.get_closest_marker("share")
         if share and not every and (today + crc32(item.nodeid.encode())) % share.args[0]:
             left.append(item)
-        elif few:
+        elif few and not WHOLE.intersection(item.path.parts):
             cases[item.nodeid.partition("[")[0]].append(item)
     for name, found in cases.items():
         first = (today * few + crc32(name.encode())) % len(found)

@@ -22,9 +22,7 @@ class Newcomer:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        shutil.copytree(
-            ROOT / "src", folder / "src", ignore=shutil.ignore_patterns("__pycache__", "*.pyc")
-        )
+        shutil.copytree(ROOT / "src", folder / "src")  # What is compiled already among it.
         shutil.copytree(ROOT / "runbooks", folder / "runbooks")
         (folder / "respond.toml").write_text("", encoding="utf-8")
         self.touched: set[str] = set()

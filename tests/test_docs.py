@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import os
 import re
 import shlex
@@ -11,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from contextlib import closing
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -394,36 +394,6 @@ def test_the_site_asks_nobody_for_anything(site: Path) -> None:
         assert not re.search(r"(?:url\(|@import\s+)['\"]?https?:", style.read_text("utf-8")), style
 
 
-@pytest.mark.long
-def test_every_error_of_the_troubleshooting_page_is_one_that_the_program_says() -> None:
-    """Its fixed words stand side by side in the source, where `...` is what differs each time."""
-    page = (DOCS / "troubleshooting.md").read_text(encoding="utf-8")
-    said = [
-        _as_it_is_said(text)
-        for path in Path(respond.__file__).parent.rglob("*.py")
-        for call in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
-        if isinstance(call, ast.Call)
-        for text in call.args[:1]
-        if isinstance(text, (ast.JoinedStr, ast.Constant)) and "Error" in _name_of(call.func)
-    ]
-    errors = re.findall(r"(?m)^### (.+)$", page)
-    assert len(errors) >= 30
-    unsaid = [error for error in errors if not any(re.fullmatch(each, error) for each in said)]
-    assert unsaid == []
-
-
-def _name_of(called: ast.expr) -> str:
-    return str(getattr(called, "id", getattr(called, "attr", "")))
-
-
-def _as_it_is_said(text: ast.JoinedStr | ast.Constant) -> str:
-    """A pattern of what a text of the source comes to; of one that is all values nothing."""
-    parts = text.values if isinstance(text, ast.JoinedStr) else [text]
-    words = [str(part.value) if isinstance(part, ast.Constant) else "" for part in parts]
-    is_text = len("".join(words)) >= len(" has no ")
-    return "".join(re.escape(each) if each else ".+" for each in words) if is_text else ""
-
-
 def test_every_promise_stands_on_its_page_with_a_folder_that_has_its_tests() -> None:
     """docs/promises.md: no promise without a test, no test of a promise that is not there."""
     rows = re.findall(
@@ -443,6 +413,7 @@ def test_every_promise_stands_on_its_page_with_a_folder_that_has_its_tests() -> 
     } - {number for number, _ in rows}
 
 
+@cache
 def _markers(path: Path) -> list[str]:
     return re.findall(r"mark\.promise\(([^)]*)\)", path.read_text(encoding="utf-8"))
 

@@ -19,6 +19,7 @@ from respond.senders import SENDERS
 from respond.systems import NAMES, takes_clicks
 
 SOURCE = Path(respond.__file__).parent
+ROOT = Path(__file__).parents[1]
 FILES = sorted(SOURCE.rglob("*.py"))
 
 
@@ -251,7 +252,8 @@ def test_no_plug_in_is_looked_for() -> None:
         for node in nodes(path, ast.Attribute, ast.Name):
             name = node.attr if isinstance(node, ast.Attribute) else node.id
             assert name not in looks, f"{path.name}: {name}"
-            assert not (isinstance(node, ast.Name) and name in {"eval", "exec"}), path.name
+            runs = isinstance(node, ast.Name) and name in {"eval", "exec"}
+            assert not runs, path.name
 
 
 def test_httpx_is_imported_in_one_adapter() -> None:
@@ -399,3 +401,31 @@ def test_a_sender_of_clicks_is_one_by_its_vendors_record_and_by_itself() -> None
     """The file that is read without the senders, and the receiver, take the same for clicks."""
     by_record = {name for name in SENDERS if takes_clicks(name)}
     assert by_record == {name for name, each in SENDERS.items() if each.brings_clicks} != set()
+
+
+def test_every_error_of_the_troubleshooting_page_is_one_that_the_program_says() -> None:
+    """Its fixed words stand side by side in the source, where `...` is what differs each time."""
+    page = (ROOT / "docs" / "troubleshooting.md").read_text(encoding="utf-8")
+    said = [
+        _as_it_is_said(text)
+        for path in FILES
+        for call in nodes(path, ast.Call)
+        for text in call.args[:1]
+        if isinstance(text, (ast.JoinedStr, ast.Constant)) and "Error" in _name_of(call.func)
+    ]
+    errors = re.findall(r"(?m)^### (.+)$", page)
+    assert len(errors) >= 30
+    unsaid = [error for error in errors if not any(re.fullmatch(each, error) for each in said)]
+    assert unsaid == []
+
+
+def _name_of(called: ast.expr) -> str:
+    return str(getattr(called, "id", getattr(called, "attr", "")))
+
+
+def _as_it_is_said(text: ast.JoinedStr | ast.Constant) -> str:
+    """A pattern of what a text of the source comes to; of one that is all values nothing."""
+    parts = text.values if isinstance(text, ast.JoinedStr) else [text]
+    words = [str(part.value) if isinstance(part, ast.Constant) else "" for part in parts]
+    is_text = len("".join(words)) >= len(" has no ")
+    return "".join(re.escape(each) if each else ".+" for each in words) if is_text else ""

@@ -7,6 +7,7 @@ makes those (P1).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Final, Protocol
@@ -36,6 +37,7 @@ __all__ = [
     "Reader",
     "Received",
     "Secrets",
+    "ServerMemory",
     "Took",
 ]
 
@@ -389,6 +391,42 @@ class Received:
     why: str
     weak: bool
     event: int = 0
+
+
+class ServerMemory(Protocol):
+    """What all servers behind one address know alike.
+
+    Every method raises ``JournalUnusableError`` when it cannot be had: whoever asked does not know,
+    and lets nobody in.
+    """
+
+    @property
+    def apart_ms(self) -> int:
+        """How far the clocks of two servers may differ; 0 where there is one."""
+        ...
+
+    def spend(self, thing: str, life_s: int) -> bool:
+        """Use a thing up; False when it was before. It may be forgotten after its life."""
+        ...
+
+    def is_spent(self, thing: str) -> bool: ...
+
+    def wait_s(self, source: str, rate: int) -> int:
+        """Take one of this minute's deliveries of a source, at any of the servers.
+
+        Args:
+            rate: Deliveries a minute.
+
+        Returns:
+            0, or in how many seconds there is one again.
+        """
+        ...
+
+    def alone(self, what: str) -> AbstractContextManager[None]:
+        """Let nobody else at any of the servers be in a block of the same name meanwhile."""
+        ...
+
+    def close(self) -> None: ...
 
 
 class Inbox(Protocol):

@@ -62,7 +62,7 @@ def lines() -> Iterator[Lines]:
 
 
 @pytest.mark.promise("P5")
-@settings(max_examples=60)
+@settings(max_examples=20)
 @given(
     method=st.one_of(
         st.sampled_from(["POST", "PUT", "PATCH", "DELETE", "get", "GET ", "MERGE", "CONNECT"]),

@@ -172,6 +172,7 @@ PEAK_MIB = (
 )
 
 
+@pytest.mark.share(2)
 @pytest.mark.promise("P18")
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="the peak is read from /proc")
 @pytest.mark.parametrize("unit", ["[],", "{},", '{"":0},', "0,", '"\\u00e9\U0001f600",'])

@@ -129,6 +129,81 @@ class TestFolderKeys(KeyStoreContract):
         keys.set("a", b"2")
         assert len(list((tmp_path / "keys").iterdir())) == 1
 
+    @pytest.mark.promise("P23")
+    def test_the_mark_is_written_over_in_its_file(self, tmp_path: Path) -> None:
+        """It moves with each intent: one sync in a file that stays, and no new one each time."""
+        keys = FolderKeys(tmp_path / "keys")
+        keys.set("high-water/J", b"1 aa")
+        (file,) = (tmp_path / "keys").iterdir()
+        found = file.stat()
+        for size in range(2, 9):
+            keys.set("high-water/J", b"%d bb" % size)
+            assert FolderKeys(tmp_path / "keys").get("high-water/J") == b"%d bb" % size
+        assert list((tmp_path / "keys").iterdir()) == [file]
+        assert (file.stat().st_ino, file.stat().st_size) == (found.st_ino, found.st_size)
+
+    @pytest.mark.promise("P23")
+    @pytest.mark.parametrize("place", [0, 4096])
+    @pytest.mark.parametrize("at", [0, 31, 32, 39, 40, 42, 45])
+    def test_a_mark_that_is_not_whole_counts_for_nothing(
+        self, tmp_path: Path, place: int, at: int
+    ) -> None:
+        """Of two places one was met by a power cut: the other is the mark, and goes on from there.
+
+        When neither is whole, that is said, and nothing is taken for the mark.
+        """
+        keys = FolderKeys(tmp_path / "keys")
+        keys.set("high-water/J", b"7 aa")
+        keys.set("high-water/J", b"8 bb")
+        (file,) = (tmp_path / "keys").iterdir()
+        content = bytearray(file.read_bytes())
+        content[place + at] ^= 1
+        file.write_bytes(content)
+        left = b"8 bb" if place == 0 else b"7 aa"
+        assert keys.get("high-water/J") == left
+        keys.set("high-water/J", b"9 cc")
+        assert keys.get("high-water/J") == b"9 cc"
+        file.write_bytes(bytes(len(content)))
+        with pytest.raises(NotReadyError, match="neither place"):
+            keys.get("high-water/J")
+        with pytest.raises(NotReadyError, match="neither place"):
+            keys.set("high-water/J", b"10 dd")
+
+    @pytest.mark.promise("P23")
+    def test_a_mark_of_an_older_version_is_read_and_goes_on(self, tmp_path: Path) -> None:
+        """There the file was the value itself."""
+        keys = FolderKeys(tmp_path / "keys")
+        keys.set("high-water/J", b"7 aa")
+        (file,) = (tmp_path / "keys").iterdir()
+        file.write_bytes(b"6 of an older version")
+        assert keys.get("high-water/J") == b"6 of an older version"
+        keys.set("high-water/J", b"8 bb")
+        keys.set("high-water/J", b"9 cc")
+        assert keys.get("high-water/J") == b"9 cc"
+
+    @pytest.mark.promise("P22")
+    def test_a_secret_that_was_replaced_stays_nowhere(self, tmp_path: Path) -> None:
+        """Only the mark, which is no secret, leaves what it was in its file."""
+        keys = FolderKeys(tmp_path / "keys")
+        for value in (b"the first of them", b"the second", b"the third"):
+            keys.set("run-key/CK-1", value)
+        assert [p.read_bytes() for p in (tmp_path / "keys").iterdir()] == [b"the third"]
+
+    @pytest.mark.promise("P22")
+    def test_a_mark_that_others_can_write_is_refused(self, tmp_path: Path) -> None:
+        """It is neither read nor written over, and a link in its place is not followed."""
+        keys = FolderKeys(tmp_path / "keys")
+        keys.set("high-water/J", b"7 aa")
+        (file,) = (tmp_path / "keys").iterdir()
+        file.chmod(0o620)
+        with pytest.raises(NotReadyError, match="open to other users"):
+            keys.set("high-water/J", b"8 bb")
+        file.chmod(0o600)
+        file.rename(tmp_path / "elsewhere")
+        file.symlink_to(tmp_path / "elsewhere")
+        with pytest.raises(NotReadyError):
+            keys.set("high-water/J", b"8 bb")
+
     def test_it_says_the_folder(self, tmp_path: Path) -> None:
         """``audit verify`` can say that the keys are files, and where."""
         assert FolderKeys(tmp_path / "k").says == f"0600 files in {tmp_path / 'k'}"

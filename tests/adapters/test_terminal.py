@@ -62,6 +62,7 @@ def test_a_bare_enter_answers_nothing(ask: Callable[..., pexpect.spawn[str]]) ->
     }  # fmt: skip
 
 
+@pytest.mark.share(3)
 @pytest.mark.promise("P15")
 @pytest.mark.parametrize(
     "wrong", ["yes", "y", "Revoke cdef", "revoke CDEF", "revoke", "cdef", "revoke cdef now"]

@@ -265,6 +265,7 @@ def test_a_system_that_is_down_after_a_yes_makes_no_loop() -> None:
     assert grown_in(stage, 60) <= 15
 
 
+@pytest.mark.share(2)
 @pytest.mark.parametrize(
     ("what", "most"), [("people", 8), ("task", 130), ("wait", 500), ("down", 60)]
 )

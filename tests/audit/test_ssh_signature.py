@@ -386,14 +386,14 @@ def test_numbers_have_one_form() -> None:
         assert "written" in refused(good.line, made(write).text())
 
 
-@settings(max_examples=300)
+@settings(max_examples=80)
 @given(st.one_of(st.text(max_size=300), st.binary(max_size=300).map(armored)))
 def test_any_text_is_refused_in_the_one_way(text: str) -> None:
     """Whatever comes in, the answer is that one error."""
     refused(key_of("ed25519"), text)
 
 
-@settings(max_examples=300)
+@settings(max_examples=80)
 @given(st.text(max_size=200))
 def test_any_line_is_no_key_in_the_one_way(line: str) -> None:
     """A list with anything in it can be read."""
@@ -401,7 +401,7 @@ def test_any_line_is_no_key_in_the_one_way(line: str) -> None:
         public_key(line)
 
 
-@settings(max_examples=300)
+@settings(max_examples=80)
 @given(
     st.sampled_from(["ssh-ed25519", "ssh-rsa", "ecdsa-sha2-nistp256",
                      "sk-ssh-ed25519@openssh.com", "sk-ecdsa-sha2-nistp256@openssh.com"]),

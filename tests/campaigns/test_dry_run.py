@@ -19,6 +19,7 @@ from respond.testing.runbook_kit import Stage
 pytestmark = pytest.mark.promise("P5")
 
 
+@pytest.mark.share(3)
 @pytest.mark.parametrize("name", RUNBOOKS)
 @pytest.mark.parametrize("hands", HANDS)
 def test_a_dry_run_of_a_shipped_runbook_changes_nothing(

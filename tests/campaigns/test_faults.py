@@ -141,6 +141,7 @@ def test_a_containment_that_is_refused_goes_on_by_hand(tmp_path: Path) -> None:
         assert {e["detail"]["by"] for e in stage.effects() if "revoked" in e["kind"]} == {"person"}
 
 
+@pytest.mark.share(2)
 @pytest.mark.parametrize("hands", ["person", "tool"])
 def test_a_key_off_the_list_that_cannot_be_tried_fails_nothing(hands: str, tmp_path: Path) -> None:
     """No region answers the probe after the revoke: unproved, with the cause; people are told."""

@@ -118,7 +118,10 @@ def test_a_file_is_checked_when_the_editor_closes(
 
 @pytest.mark.long
 def test_a_person_is_asked_a_few_things_and_may_go_back_to_a_fault(project: Path) -> None:
-    """Enter takes what is offered; the editor opens again until the file fits, or they leave."""
+    """Enter takes what is offered, ? says what is meant, and what cannot be is asked again at once.
+
+    The editor opens again until the file fits, or they leave.
+    """
     # Each time it runs it breaks what is whole, and mends what is broken.
     swap = "sed -i -e s/human.do/humn.do/ -e t -e s/humn.do/human.do/"
     respond = "import sys; from respond.cli.main import main; main(sys.argv[1:])"
@@ -134,9 +137,13 @@ def test_a_person_is_asked_a_few_things_and_may_go_back_to_a_fault(project: Path
         )  # fmt: skip
 
     asked = child("new", "own")
-    for answer in ("A phone is lost", "", "phone", "", "nothing", "hands"):
+    told = {"?": "the one thing that it asks for", "Öl!": "no: it takes a word of small letters",
+            "nothing": "no: it takes hands or api"}  # fmt: skip
+    for answer in ("A phone is lost", "", "?", "Öl!", "phone", "", "nothing", "hands"):
         asked.expect_exact("]: ")
         asked.sendline(answer)
+        if answer in told:
+            asked.expect_exact(told[answer])
     asked.expect_exact("own.yaml: fits")
     asked.expect(pexpect.EOF)
     text = (project / "runbooks" / "own.yaml").read_text(encoding="utf-8")

@@ -193,6 +193,7 @@ def test_every_parameter_says_what_it_may_be(home: Path) -> None:
     assert {n for n in found if not n.startswith("input_")} == known
 
 
+@pytest.mark.share(3)
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 @pytest.mark.long
 def test_a_real_shell_completes(shell: str, home: Path) -> None:

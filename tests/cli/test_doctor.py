@@ -361,7 +361,7 @@ one then; and a word of what is found or to be done.
 """
 
 
-@pytest.mark.share(3)
+@pytest.mark.share(5)
 @pytest.mark.promise("P28", "P16")
 @pytest.mark.parametrize("trouble", TROUBLES, ids=lambda each: f"{each[2]}:{each[0].__name__}")
 def test_each_trouble_alone_is_found_by_its_finding(

@@ -129,6 +129,7 @@ def test_ctrl_c_speaks_on_a_line_of_its_own(start: Start) -> None:
     assert said in terminal.screen.rows
 
 
+@pytest.mark.share(2)
 @pytest.mark.parametrize("runbook", ["compromised-key", "compromised-user", "lost-2fa"])
 def test_every_screen_of_a_rehearsal_fits_eighty_columns(start: Start, runbook: str) -> None:
     """Plan, progress, each question, the tasks by hand, summary and the company's changes."""

@@ -7,15 +7,16 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 import pytest
 
 from respond.adapters.clock import SystemClock
 from respond.adapters.log import make_logger
 from respond.adapters.secrets.redactor import Redactor
+from respond.cli.main import run
 from respond.cli.output import screen_width
-from respond.errors import NotReadyError
+from respond.errors import ExitCode, NotReadyError
 from respond.testing.example_run import ExampleRun
 from respond.views.live import JsonProgress, Lines, LiveProgress
 
@@ -59,6 +60,7 @@ def test_a_closed_screen_does_not_stop_an_incident(redirected: str, tmp_path: Pa
     assert "ended 0: done" in shell("respond runs --all", tmp_path).stdout
 
 
+@pytest.mark.share(2)
 @pytest.mark.parametrize("words", ["list", "--help", "--version", "rehearse --help", "schema"])
 def test_output_that_cannot_be_written_is_told_in_words(words: str, tmp_path: Path) -> None:
     """A full disk behind `>` is no traceback, and no success."""
@@ -115,3 +117,33 @@ def test_what_was_closed_by_the_caller_is_not_given_to_the_next_file(tmp_path: P
     assert shell("respond rehearse lost-2fa --auto <&- >&- 2>&-", tmp_path).returncode == 0
     (run,) = os.listdir(tmp_path / "respond" / "rehearsals")  # noqa: PTH208 - names are wanted
     assert shell(f"respond audit verify --run {run}", tmp_path).returncode == 0
+
+
+@pytest.mark.long
+def test_a_rehearsal_that_cannot_be_written_down_is_begun_anew(tmp_path: Path) -> None:
+    """It names no way that would carry on what went with its process, nor a new journal for it."""
+    ran = shell("ulimit -f 60; respond rehearse lost-2fa --auto", tmp_path)
+    assert ran.returncode == ExitCode.JOURNAL_UNUSABLE
+    assert "do:  see to that, and begin anew: respond rehearse lost-2fa" in ran.stderr
+    assert "--new-journal" not in ran.stderr
+
+
+class Interrupted(io.TextIOWrapper):
+    """Standard input at which somebody presses Ctrl-C instead of typing."""
+
+    @property
+    def buffer(self) -> Any:
+        raise KeyboardInterrupt
+
+
+def test_ctrl_c_before_there_is_a_run_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It ends with 3, as in a run, and not with a code that no page knows and without a word."""
+    text = '[journal]\nkeys = "file"\n[connections.cio]\nsystem = "customerio"\n'
+    (tmp_path / "respond.toml").write_text(text)
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "stdin", Interrupted(io.BytesIO()))
+    assert run(["connect", "cio", "--from", "-"]) == ExitCode.PARKED
+    assert "stopped; `respond runs` shows what is open" in capsys.readouterr().err

@@ -109,12 +109,20 @@ def test_a_start_and_a_list_read_no_more_beside_more_runs_that_are_over(home: Ma
 # --- a rehearsal whose company is gone --------------------------------------------------------
 
 
+def test_where_no_company_answers_it_is_said_in_words(home: Machine) -> None:
+    """What the system says, and not what Python makes of it; and what to start."""
+    ran = home.run("rehearse", "lost-2fa", "--at", "http://127.0.0.1:9")
+    assert ran.code == 2
+    assert "why: Connection refused\n  do:  start one: respond simulate" in ran.err
+
+
 def test_a_rehearsal_that_waits_ends_with_its_company(home: Machine) -> None:
     """Nobody can carry it on, so nothing tells anybody to, and no command counts it as open."""
     ran = home.run("rehearse", "lost-2fa")
     assert ran.code == 3
     assert "its company ended with this process" in ran.out
     assert "Go on with" not in ran.out
+    assert "There was no terminal to ask on; --auto answers every question with yes." in ran.err
 
     (listed,) = home.run("runs", "--all", "--json").json
     assert (listed["status"], listed["exit"]) == ("ended", 3)

@@ -23,6 +23,8 @@ def test_init_makes_a_project_that_is_accepted_as_it_is(home: Machine, tmp_path:
     place = tmp_path / "new"
     ran = home.run("init", str(place))
     assert (ran.code, len(ran.out.splitlines())) == (0, 2)
+    told = [line for line in ran.err.splitlines() if "cd /" not in line]
+    assert max(map(len, told)) <= 80, "what comes next fits a small terminal"
     assert load_project(Places(place, home.state)).connections == {}
     checked = home.run("--project", str(place), "check", str(place / "runbooks/lost-laptop.yaml"))
     assert (checked.code, checked.err) == (0, "")

@@ -177,13 +177,15 @@ def test_one_no_is_recorded_with_its_reason(office: Office) -> None:
 
 @pytest.mark.promise("P15")
 def test_enter_and_other_words_agree_to_nothing(office: Office) -> None:
-    """Only the word itself does; `later` leaves everything as it is."""
+    """Only the word itself does; `?` says what each word does, `later` leaves all as it is."""
     office.ask()
     child = office.sit("approve", RUN, "--as", "ben", "--key", office.key("ben"))
     child.expect("Type exactly")
     for line in ("", "yes", "deny"):
         child.sendline(line)
         child.expect("Nothing was taken")
+    child.sendline("?")
+    child.expect("your answer is signed with your key and recorded")
     child.sendline("later")
     code, shown = ended(child)
 
@@ -470,6 +472,7 @@ def test_what_is_no_file_of_ours_is_refused(office: Office, tmp_path: Path, data
         assert (ran.code, "this is no approval" in ran.err) == (2, True)
 
 
+@pytest.mark.share(2)
 @pytest.mark.parametrize(
     ("change", "code"),
     [

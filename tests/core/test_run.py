@@ -124,7 +124,7 @@ def _seldom(state: RunState, name: str, choice: int, seq: int) -> Record | None:
 
 
 @given(CHOICES)
-@settings(max_examples=300)
+@settings(max_examples=60)
 @pytest.mark.long
 def test_a_resumed_fold_is_the_live_fold(choices: list[int]) -> None:
     """Cut the journal anywhere: folding the rest on top gives the same state."""
@@ -137,7 +137,7 @@ def test_a_resumed_fold_is_the_live_fold(choices: list[int]) -> None:
 
 
 @given(CHOICES)
-@settings(max_examples=300)
+@settings(max_examples=100)
 def test_no_write_has_two_done_attempts(choices: list[int]) -> None:
     """P2 in the fold: one write of a step is done at most once, and open at most once."""
     state = fold(legal(choices))
@@ -148,7 +148,7 @@ def test_no_write_has_two_done_attempts(choices: list[int]) -> None:
 
 
 @given(CHOICES)
-@settings(max_examples=200)
+@settings(max_examples=60)
 def test_a_run_that_is_over_stays_over(choices: list[int]) -> None:
     """No event brings an ended run back."""
     seen = False

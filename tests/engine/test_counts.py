@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,8 @@ from respond.adapters.secrets.key_stores import FolderKeys
 from respond.adapters.store.journal_sqlite import SqliteJournal
 from respond.company.crash_points import Killed, KilledJournal, KilledPen, Moments
 from respond.core.events import Event, Kind, Record
-from respond.core.plan import write_key
+from respond.core.fold import fold
+from respond.core.plan import digest_of, write_key
 from respond.errors import ExitCode
 from respond.ports import Intent
 from respond.testing.settable_clock import SettableClock
@@ -30,6 +32,7 @@ class CountedJournal(KilledJournal):
         synced: Kind and step of each append that a power cut does not take away.
         lost: Of those that it may.
         reads: How often records were asked for.
+        read: The kinds of those that came.
     """
 
     def __init__(self, stage: BoxStage) -> None:
@@ -37,6 +40,7 @@ class CountedJournal(KilledJournal):
         self.synced: list[tuple[Kind, str]] = []
         self.lost: list[tuple[Kind, str]] = []
         self.reads = 0
+        self.read: list[Kind] = []
 
     def append(
         self, event: Event, *, seal: Mapping[str, str] | None = None, synced: bool = True
@@ -50,7 +54,9 @@ class CountedJournal(KilledJournal):
 
     def records(self, run: str = "", *, since: int = 0) -> Iterator[Record]:
         self.reads += 1
-        return super().records(run, since=since)
+        for record in super().records(run, since=since):
+            self.read.append(record.event.kind)
+            yield record
 
 
 def ran(steps: str, **more: Any) -> tuple[BoxStage, CountedJournal]:
@@ -184,3 +190,37 @@ def test_a_step_reads_the_journal_once_and_digests_its_write_once(
 
     one, three = cost("a"), cost("abc")
     assert (three[0] - one[0], three[1] - one[1]) == (2, 2)
+
+
+def test_a_run_reads_nothing_again_that_it_wrote_itself() -> None:
+    """Not even its plan, which may be of thousands of targets, and has a checkpoint before it."""
+    stage, journal = ran(SEEN)
+    assert set(journal.read) == {Kind.PROPOSED, Kind.TAKEN}
+    assert Kind.PLANNED in {record.event.kind for record in stage.kept.records()}
+
+
+def test_what_a_step_did_as_planned_is_held_once() -> None:
+    """Of thousands of targets the plan and the state hold the same values, not equal ones."""
+    stage, _ = ran(SEEN)
+    state = fold(stage.kept.records(stage.run))
+    assert state is not None
+    assert state.plan is not None
+    planned, step = state.plan.steps[0], state.steps["one"]
+    assert step.conclusion is not None
+    assert step.conclusion.output is planned.output
+    for name in ("key", "says", "request", "subject", "before", "after", "stays", "also"):
+        assert getattr(step.writes[0].write, name) is getattr(planned.writes[0], name), name
+
+
+@pytest.mark.promise("P10")
+def test_a_digest_step_by_step_is_that_of_the_whole_plan() -> None:
+    """A large plan is digested without being written out as a whole; nothing else is said of it."""
+    step = "  - {{id: s{0}, action: box.set, with: {{name: {0}, value: '[] é \\ud800'}}}}"
+    stage, _ = ran("\n".join(step.format(name) for name in "abc"))
+    state = fold(stage.kept.records(stage.run))
+    assert state is not None
+    assert state.plan is not None
+    for count in range(4):
+        plan = replace(state.plan, steps=state.plan.steps[:count], runbook='"steps":[]')
+        assert plan.digest == digest_of(plan.canonical)
+    assert state.plan.digest == state.plan_digest

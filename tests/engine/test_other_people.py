@@ -262,6 +262,7 @@ CHANNELS = {
 }
 
 
+@pytest.mark.share(2)
 @pytest.mark.promise("P11")
 @pytest.mark.parametrize("chat", Chat)
 @pytest.mark.parametrize("destroys", [True, False])
@@ -889,7 +890,7 @@ def test_one_approval_and_several_engines_start_once(
 ) -> None:
     """Two servers find the same yes at the same instant: each write happens once, every time."""
     clock, first, second = two_servers
-    rounds = 1_000 if pytestconfig.getoption("--every-point") else 100
+    rounds = 1_000 if pytestconfig.getoption("--every-point") else 30
     for n in range(rounds):
         stage = served(SET, run=f"BX-{n}", clock=clock, journal=first)
         advance(stage)

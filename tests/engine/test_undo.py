@@ -199,7 +199,7 @@ def test_the_undo_of_a_shipped_runbook_survives_a_crash_anywhere(
         stage.advance()
         assert stage.undo(moments) is ExitCode.DONE
         base, tally = changed_in(stage), stage.tally()
-    for n in todays(range(len(moments.names)), 24):
+    for n in todays(range(len(moments.names)), 60):
         dying = Moments(kill_at=n)
         with Stage(tmp_path / str(n), name, routes=True) as stage:
             stage.advance()
@@ -210,6 +210,7 @@ def test_the_undo_of_a_shipped_runbook_survives_a_crash_anywhere(
     print(f"undo {name}: {len(moments.names)} points")  # noqa: T201
 
 
+@pytest.mark.share(2)
 @pytest.mark.parametrize("name", RUNBOOKS)
 @pytest.mark.parametrize("routes", ["hidden", "shown"])
 def test_the_undo_of_a_shipped_runbook_does_what_it_says(

@@ -52,6 +52,7 @@ def taken(playbook: Any, **given: Any) -> Imported:
 # --- there and back -----------------------------------------------------------------------------
 
 
+@pytest.mark.share(3)
 @pytest.mark.long
 @pytest.mark.parametrize("name", SHIPPED)
 def test_a_runbook_that_went_out_and_came_back_is_the_same(name: str) -> None:

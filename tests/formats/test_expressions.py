@@ -577,7 +577,7 @@ TEXTS = (
 
 @pytest.mark.promise("P18")
 @pytest.mark.campaign("C9")
-@settings(max_examples=1_000, suppress_health_check=list(HealthCheck))
+@settings(max_examples=250, suppress_health_check=list(HealthCheck))
 @given(TEXTS)
 def test_any_text_is_an_expression_or_a_fault(text: str) -> None:
     """Nothing but ``Expression``, a value or ``ExpressionFault`` comes out of any text."""

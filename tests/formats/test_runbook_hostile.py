@@ -116,7 +116,7 @@ def _look(data: bytes) -> None:
 
 @pytest.mark.promise("P18")
 @pytest.mark.campaign("C9")
-@settings(max_examples=30)
+@settings(max_examples=12)
 @given(_NEARLY)
 def test_no_runbook_ends_in_a_traceback(data: Any) -> None:
     """Whatever a file holds that is nearly a runbook, the answer is a runbook or faults."""
@@ -134,7 +134,7 @@ def test_no_yaml_ends_in_a_traceback(data: Any) -> None:
 
 @pytest.mark.promise("P18")
 @pytest.mark.campaign("C9")
-@settings(max_examples=40)
+@settings(max_examples=15)
 @given(st.data())
 def test_a_runbook_with_one_thing_changed_ends_in_no_traceback(data: st.DataObject) -> None:
     """Any value of a good file replaced by any other: a typing hand at night."""

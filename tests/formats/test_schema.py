@@ -47,6 +47,7 @@ def test_the_schema_is_one() -> None:
     assert json.loads(schema_text(ACTIONS)) == SCHEMA
 
 
+@pytest.mark.share(3)
 @pytest.mark.parametrize("path", RUNBOOKS, ids=lambda path: path.stem)
 def test_an_editor_has_nothing_against_a_shipped_runbook(path: Path) -> None:
     """With the real actions."""

@@ -267,6 +267,7 @@ except FormatFault as fault:
 """
 
 
+@pytest.mark.share(3)
 @pytest.mark.parametrize("what", BIG)
 @pytest.mark.promise("P18")
 @pytest.mark.long
@@ -399,7 +400,7 @@ def refused_or_read(data: bytes) -> None:
 
 @pytest.mark.promise("P18")
 @pytest.mark.campaign("C9")
-@settings(max_examples=1_000, suppress_health_check=list(HealthCheck))
+@settings(max_examples=250, suppress_health_check=list(HealthCheck))
 @given(st.binary(max_size=200) | st.text(max_size=100).map(lambda t: t.encode("utf-8", "replace")))
 def test_any_bytes_are_read_or_refused(data: bytes) -> None:
     """Nothing but a node or a ``FormatFault`` comes out of any bytes."""
@@ -428,7 +429,7 @@ def mutated(draw: st.DrawFn) -> bytes:
 
 @pytest.mark.promise("P18")
 @pytest.mark.campaign("C9")
-@settings(max_examples=1_000, suppress_health_check=list(HealthCheck))
+@settings(max_examples=250, suppress_health_check=list(HealthCheck))
 @given(mutated())
 def test_a_mutated_runbook_is_read_or_refused(data: bytes) -> None:
     """Nothing but a node or a ``FormatFault`` comes out of a runbook with damage in it."""

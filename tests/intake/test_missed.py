@@ -106,7 +106,6 @@ def scene() -> Iterator[Scene]:
             clock,
             user_agent="respond/test",
             redactor=Redactor(),
-            timeout_scale=0.1,
         ) as transport:
             yield Scene(company, clock, transport.reader())
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
+from tests.postgres.team_kit import TEAM_KEY, TOML, Laptop
 
 from respond.adapters.store.postgres import Database
 from respond.adapters.store.postgres_schema import init
@@ -25,6 +28,40 @@ def base(postgres: PostgresCluster, template: str) -> str:
 
 
 @pytest.fixture
+def database_url(postgres: PostgresCluster, base: str) -> str:
+    """Of that database, as the role of engines."""
+    return postgres.url(base, ENGINE_ROLE)
+
+
+@pytest.fixture
 def database(postgres: PostgresCluster, base: str) -> Database:
     """A new database with our tables, as the role of engines."""
     return Database(postgres.url(base, ENGINE_ROLE))
+
+
+@pytest.fixture
+def laptops(
+    postgres: PostgresCluster,
+    base: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> tuple[Laptop, Laptop]:
+    """Two machines with the same respond.toml and the same team key."""
+
+    def read() -> tuple[str, str]:
+        out, err = capsys.readouterr()
+        return out, err
+
+    made = []
+    for name in ("one", "two"):
+        folder = tmp_path / name
+        (folder / "project").mkdir(parents=True)
+        one = Laptop(folder / "project", folder / "state" / "respond", read)
+        one.patch = monkeypatch
+        one.configure(TOML.format(url=postgres.url(base, ENGINE_ROLE)))
+        one.state.mkdir(mode=0o700, parents=True)
+        one.keys.set("credential/store-key", TEAM_KEY.encode())
+        made.append(one)
+    made[0].here()
+    return made[0], made[1]

@@ -14,9 +14,10 @@ import pytest
 
 from respond.adapters.secrets.redactor import Redactor
 from respond.adapters.store.inbox_moving import move_inbox
-from respond.adapters.store.inbox_postgres import INBOX_RIGHTS, INBOX_TABLES, PostgresInbox
+from respond.adapters.store.inbox_postgres import INBOX_RIGHTS, PostgresInbox
 from respond.adapters.store.inbox_sqlite import SqliteInbox
 from respond.adapters.store.postgres import SCHEMA_NAME, Database, DatabaseConnection
+from respond.adapters.store.postgres_schema import init
 from respond.adapters.store.repetition import MARK_LIFE_MS
 from respond.errors import ExitCode, InboxUnusableError
 from respond.ports import Became, Kept, Took
@@ -28,22 +29,14 @@ KEY = bytes(range(32))
 HOUR_S = 3600
 
 
-def prepared(cluster: PostgresCluster) -> str:
-    """A new database with the tables of an inbox."""
-    base = cluster.new_base()
-    with cluster.admin(base) as db:
-        db.execute(f"CREATE SCHEMA {SCHEMA_NAME}")
-        db.execute(f"GRANT USAGE ON SCHEMA {SCHEMA_NAME} TO {ENGINE_ROLE}")
-        db.execute(f"SET search_path TO {SCHEMA_NAME}")
-        db.execute(INBOX_TABLES)
-        for table, rights in INBOX_RIGHTS.items():
-            db.execute(f"GRANT {rights} ON {table} TO {ENGINE_ROLE}")
-    return base
+def moved(path: Path, inbox: PostgresInbox) -> int:
+    with inbox.transaction() as write:
+        return move_inbox(path, inbox, write)
 
 
 @pytest.fixture(scope="module")
-def whole(postgres: PostgresCluster) -> str:
-    return prepared(postgres)
+def whole(postgres: PostgresCluster, template: str) -> str:
+    return postgres.new_base(template)
 
 
 @pytest.fixture
@@ -53,11 +46,6 @@ def base(postgres: PostgresCluster, whole: str) -> str:
         db.execute(f"SET search_path TO {SCHEMA_NAME}")
         db.execute(f"TRUNCATE {', '.join(INBOX_RIGHTS)} RESTART IDENTITY")
     return whole
-
-
-@pytest.fixture
-def database(postgres: PostgresCluster, base: str) -> Database:
-    return Database(postgres.url(base, ENGINE_ROLE))
 
 
 @pytest.fixture
@@ -265,8 +253,12 @@ def test_what_was_answered_is_there_after_the_database_died_in_the_middle() -> N
     """
     refused: list[InboxUnusableError] = []
     with PostgresCluster.begin() as cluster:
-        base = prepared(cluster)
-        with opened(Database(cluster.url(base))) as inbox, ThreadPoolExecutor(4) as pool:
+        with cluster.admin() as admin:
+            init(admin, ENGINE_ROLE)
+        with (
+            opened(Database(cluster.url("postgres", ENGINE_ROLE))) as inbox,
+            ThreadPoolExecutor(4) as pool,
+        ):
 
             def send(number: int) -> str:
                 if number == 40 and not refused:
@@ -335,14 +327,14 @@ def test_an_inbox_in_sqlite_is_brought_over_whole(database: Database, tmp_path: 
         waiting, held, recent = old.waiting(10), old.held(10), old.recent(10)
     clock.advance(MARK_LIFE_MS / 2_000)
     with opened(database, clock) as inbox:
-        assert move_inbox(path, inbox) == 3
+        assert moved(path, inbox) == 3
         assert [each.event for each in inbox.waiting(10)] == [each.event for each in waiting]
         assert [each.event for each in inbox.held(10)] == [each.event for each in held]
         assert inbox.recent(10) == recent
         assert keep(inbox, delivery("a", their_id="w-1")) == Kept(first.id, Took.DUPLICATE)
         assert keep(inbox, delivery("b", their_id="w-1")) == Kept(conflict.id, Took.DUPLICATE)
         with pytest.raises(InboxUnusableError, match="not empty"):
-            move_inbox(path, inbox)
+            moved(path, inbox)
         clock.advance(MARK_LIFE_MS / 2_000 + 1)
         keep(inbox, delivery("d"))
         assert keep(inbox, delivery("c", their_id="w-3"), [event("3")]).result is Took.NEW
@@ -360,5 +352,5 @@ def test_an_inbox_that_cannot_be_read_is_not_moved_in_part(
     db.close()
     with opened(database) as inbox:
         with pytest.raises(InboxUnusableError, match="cannot be read"):
-            move_inbox(path, inbox)
+            moved(path, inbox)
         assert inbox.recent(10) == []

@@ -17,6 +17,7 @@ from respond.adapters.store.journal_chain import ChainRow
 from respond.adapters.store.journal_keys import read_mark
 from respond.adapters.store.journal_postgres import PostgresJournal, PostgresStore, turn_of
 from respond.adapters.store.postgres import Database, DatabaseConnection
+from respond.adapters.store.postgres_schema import init
 from respond.adapters.store.team_keys import TeamKeys
 from respond.audit.checkpoint import NoteKey
 from respond.audit.verify import Anchor, AnchorPolicy, Verification, verify
@@ -181,6 +182,51 @@ with PostgresJournal.open(
     for n in range(25):
         journal.append(Event(Kind.NOTICE, sys.argv[2], "", dana, {}), synced=n % 2 > 0)
 """
+
+
+@pytest.mark.promise("P23")
+def test_a_journal_that_was_begun_anew_names_the_old_one_and_is_taken_up_by_all(
+    postgres: PostgresCluster, base: str, database: Database
+) -> None:
+    """An administrator sets the old one aside, one machine begins anew, the others follow; a
+    journal of somebody who knew nothing of the old one is still another journal.
+    """
+    machines = [TeamKeys(database, lambda: TEAM_KEY, MemoryKeys()) for _ in range(3)]
+    one, two, _ = machines
+    for keys in machines[:2]:
+        with opened(database, keys) as journal:
+            head = journal.head()
+    clock = SettableClock()
+
+    def fresh(keys: TeamKeys) -> PostgresJournal:
+        return PostgresJournal.fresh(
+            database, keys=keys, clock=clock, actor=DANA, reason="put back from a backup"
+        )
+
+    with pytest.raises(JournalUnusableError, match="no engine can set it aside"):
+        fresh(one)
+
+    def set_aside(number: int) -> None:
+        with postgres.admin(base) as admin:
+            admin.execute(f"ALTER SCHEMA respond RENAME TO aside_{number}")
+            init(admin, ENGINE_ROLE)
+
+    set_aside(1)
+    with pytest.raises(JournalUnusableError, match="has been emptied"):
+        opened(database, two)
+    with fresh(one) as journal:
+        _, second, *_ = journal.records()
+        assert second.event.kind is Kind.RESTORED
+        assert second.event.data["old"] == {
+            "journal": head.journal,
+            "size": head.size,
+            "hash": head.hash,
+        }
+    opened(database, two).close()
+    set_aside(2)
+    opened(database, TeamKeys(database, lambda: TEAM_KEY, MemoryKeys())).close()
+    with pytest.raises(JournalBrokenError, match="another journal"):
+        opened(database, two)
 
 
 # --- who writes -----------------------------------------------------------------------------------

@@ -9,85 +9,12 @@ from pathlib import Path
 
 import pytest
 from tests.audit.test_c8_mutations import load_second
+from tests.postgres.team_kit import TOML, Laptop
 
-from respond.adapters.clock import SystemClock
 from respond.adapters.store.evidence_postgres import EvidenceTable
 from respond.adapters.store.postgres import Database
 from respond.adapters.store.sealed_evidence import LostAnswerError
-from respond.core.events import Actor, Event, Kind, Strength
-from respond.formats.project.project_file import parse_project
-from respond.testing.cli_kit import Machine
 from respond.testing.postgres_cluster import ENGINE_ROLE, PostgresCluster
-from respond.wiring.places import Places
-from respond.wiring.session import own_secrets
-from respond.wiring.stores import DatabaseStore, store_of
-
-TEAM_KEY = base64.b64encode(bytes(range(32))).decode()
-DANA = Actor("dana", Strength.CLAIMED)
-TOML = """\
-[journal]
-keys = "file"
-
-[store]
-url = "{url}"
-credential = "none"
-"""
-
-
-class Laptop(Machine):
-    """A machine of the team; which one the command line is on is said by ``here``."""
-
-    patch: pytest.MonkeyPatch
-
-    def here(self) -> None:
-        self.patch.setenv("XDG_STATE_HOME", str(self.state.parent))
-        self.patch.chdir(self.project)
-
-    @property
-    def store(self) -> DatabaseStore:
-        project = parse_project((self.project / "respond.toml").read_bytes(), name="respond.toml")
-        secrets = own_secrets(project, self.keys, lambda _: None)
-        made = store_of(project, Places(self.project, self.state), self.keys, secrets)
-        assert isinstance(made, DatabaseStore)
-        return made
-
-    def record_run(self, run: str) -> None:
-        """A short run in the team's journal, signed at its end."""
-        with self.store.journal(clock=SystemClock(), actor=DANA, create=True) as journal:
-            for kind, data in (
-                (Kind.PROPOSED, {"runbook": "lost-laptop", "inputs": {}}),
-                (Kind.PARKED, {"reason": "quit"}),
-            ):
-                journal.append(Event(kind, run, "", DANA, data))
-            journal.checkpoint(f"end of run {run}")
-
-
-@pytest.fixture
-def laptops(
-    postgres: PostgresCluster,
-    base: str,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> tuple[Laptop, Laptop]:
-    """Two machines with the same respond.toml and the same team key."""
-
-    def read() -> tuple[str, str]:
-        out, err = capsys.readouterr()
-        return out, err
-
-    made = []
-    for name in ("one", "two"):
-        folder = tmp_path / name
-        (folder / "project").mkdir(parents=True)
-        one = Laptop(folder / "project", folder / "state" / "respond", read)
-        one.patch = monkeypatch
-        one.configure(TOML.format(url=postgres.url(base, ENGINE_ROLE)))
-        one.state.mkdir(mode=0o700, parents=True)
-        one.keys.set("credential/store-key", TEAM_KEY.encode())
-        made.append(one)
-    made[0].here()
-    return made[0], made[1]
 
 
 @pytest.mark.promise("P23")
@@ -183,6 +110,13 @@ def test_answers_are_kept_sealed_in_the_database(
     kept.keep("CK-1", digest, text)
     assert kept.unkept(20) == {}
     assert read.read("CK-1", digest) == text
+    other = sha256(b"[]").hexdigest()
+    kept.keep("CK-1", other, b"[]")
+    while not kept._unsynced:
+        pass  # Written, and not durable yet.
+    with postgres.admin(base) as admin:
+        admin.execute("DELETE FROM respond.evidence WHERE sha256 = %s", (other,))
+    assert kept.unkept(20) == {other: "the database lost it"}
     with postgres.admin(base) as admin:
         ((box,),) = admin.execute("SELECT box FROM respond.evidence").fetchall()
         assert b"mallory" not in box

@@ -18,6 +18,7 @@ ROWS = 20
 """So many lines stand on the smallest terminal, the one that is typed on among them."""
 
 
+@pytest.mark.share(2)
 @pytest.mark.promise("P10")
 @pytest.mark.parametrize("name", RUNBOOKS)
 def test_what_decides_is_in_the_last_twenty_lines(name: str, tmp_path: Path) -> None:

@@ -44,7 +44,7 @@ def nodes(value: Any) -> int:
     return 1 + sum(nodes(each) for each in inner)
 
 
-@pytest.mark.share(3)
+@pytest.mark.share(5)
 @pytest.mark.promise("P18")
 @pytest.mark.parametrize(
     ("body", "reason"),
@@ -116,7 +116,7 @@ def test_what_stands_right_at_a_limit_is_read() -> None:
 
 
 @pytest.mark.promise("P18")
-@settings(max_examples=25)
+@settings(max_examples=8)
 @given(value=JSON, indent=st.sampled_from([None, 1]))
 @pytest.mark.long
 def test_values_are_counted_on_the_bytes_as_they_are_in_the_value(
@@ -132,7 +132,7 @@ def test_values_are_counted_on_the_bytes_as_they_are_in_the_value(
 
 
 @pytest.mark.promise("P18")
-@settings(max_examples=200)
+@settings(max_examples=60)
 @given(name=st.sampled_from(READING), body=st.binary(max_size=200) | JSON.map(json.dumps))
 def test_arbitrary_bodies_are_events_or_a_refusal(*, name: str, body: bytes | str) -> None:
     """Nothing but the one error comes out."""

@@ -41,11 +41,12 @@ from respond.errors import NotReadyError
 from respond.formats.runbook.runbook_file import load
 from respond.intake.practice import Practice
 from respond.people.answers import Entry
-from respond.ports import Received
+from respond.ports import Received, ServerMemory
 from respond.server.board import Board
 from respond.server.event_stream import Streams
 from respond.server.later_looks import LaterLooks
 from respond.server.outages import Outage
+from respond.server.own_memory import OwnMemory
 from respond.server.pages.all_pages import pages
 from respond.server.pages.page_frame import PageSettings
 from respond.server.playing import Player, Plays, SeenRehearsal
@@ -109,6 +110,13 @@ def subject_of(person: str) -> str:
     return f"sub-{person}"
 
 
+def sessions_of(
+    clock: SettableClock, key: bytes = SESSION_KEY, memory: ServerMemory | None = None
+) -> Sessions:
+    """Sessions of a server that is alone, or shares a memory."""
+    return Sessions(key, clock, memory or OwnMemory(clock))
+
+
 @dataclass
 class Night:
     """Journal, clock and people, and what was told to whom."""
@@ -139,6 +147,10 @@ class Night:
         proofs = {p.id: frozenset({f"SHA256:{p.id}", self.account(p.id)}) for p in EVERYBODY}
         people = People(EVERYBODY, self.suspects, proofs=proofs)
         return Entry(self.journal, self.clock, people, {})
+
+    def sessions(self, memory: ServerMemory | None = None) -> Sessions:
+        """Sessions as this night's servers make them."""
+        return sessions_of(self.clock, memory=memory)
 
     def looks(self, load_runbook: Callable[[str], Runbook]) -> LaterLooks:
         """Looks at nothing: these pages have no system behind them."""
@@ -379,8 +391,13 @@ def served(
     persons: Mapping[tuple[str, str], str] | None = None,
     load_runbook: Callable[[str], Runbook] = runbook_named,
     secret: Callable[[], str] = lambda: SECRET,
+    memory: ServerMemory | None = None,
+    known_as: str = "",
 ) -> Iterator[Served]:
-    """Serve the pages of a night on loopback; without an issuer nobody can sign on."""
+    """Serve the pages of a night on loopback; without an issuer nobody can sign on.
+
+    ``known_as``: the address that people come back to from there, where it is not its own.
+    """
     loopback = _FREE.pop() if _FREE else _Loopback()
     listed = persons
     if listed is None:
@@ -388,13 +405,13 @@ def served(
     signon = None
     if issuer:
         night.issuer = issuer
-        asked = SignOnSettings(issuer, CLIENT, secret, loopback.url, listed)
+        asked = SignOnSettings(issuer, CLIENT, secret, known_as or loopback.url, listed)
         signon = SignOn(asked, night.clock)
     loopback.app = Starlette(
         routes=pages(
             night.board,
             night.entry,
-            PageSettings(loopback.url, mode, SESSION_KEY, "Example Co"),
+            PageSettings(loopback.url, mode, night.sessions(memory), "Example Co"),
             signon,
             load_runbook,
             night.changed.append,
@@ -557,7 +574,7 @@ ISSUER = "https://id.example"
 def on(at: Served, person: str) -> Browserish:
     """Somebody who is signed on."""
     made = at.client()
-    made.cookies[SESSION] = Sessions(SESSION_KEY, at.night.clock).begin(ISSUER, subject_of(person))
+    made.cookies[SESSION] = at.night.sessions().begin(ISSUER, subject_of(person))
     return made
 
 

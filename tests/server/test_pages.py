@@ -19,7 +19,6 @@ from tests.server.page_kit import (
     HOOK,
     ISSUER,
     RUN,
-    SESSION_KEY,
     Browserish,
     Night,
     Served,
@@ -45,7 +44,7 @@ from respond.formats.approval_file import read_request_file, request_file
 from respond.people.following_up import open_items
 from respond.server.board import Board
 from respond.server.guard import BODY_MAX, HEADERS, Guard, Refused
-from respond.server.sessions import SESSION, Sessions
+from respond.server.sessions import SESSION
 from respond.testing.example_run import ExampleRun, example_write
 from respond.testing.settable_clock import SettableClock
 from respond.views.approval_text import approval_screen
@@ -95,7 +94,7 @@ def guard_of(night: Night, **more: Any) -> Guard:
     async def none(*_: Any) -> None:
         raise AssertionError
 
-    sessions = Sessions(SESSION_KEY, night.clock)
+    sessions = night.sessions()
     return Guard(none, "https://respond.example", sessions, None, lambda *_: Response(), **more)
 
 
@@ -1173,7 +1172,7 @@ def _poison(night: Night, attack: str) -> list[str]:
     return ["/", "/audit", *(f"/runs/{r}" for r in runs), *(f"/runs/{r}/report" for r in runs)]
 
 
-@pytest.mark.share(3)
+@pytest.mark.share(6)
 @pytest.mark.promise("P21")
 @pytest.mark.campaign("C10")
 @pytest.mark.parametrize("attack", EVERY, ids=lambda name: name.replace(" ", "-").replace(",", ""))

@@ -437,7 +437,7 @@ def test_who_hangs_up_leaves_nothing_behind(hooks: Open) -> None:
     ),
     body=st.binary(max_size=200),
 )  # fmt: skip
-@settings(max_examples=300)
+@settings(max_examples=80)
 @pytest.mark.long
 def test_no_bytes_end_in_anything_but_an_answer(
     name: str, method: str, headers: list[tuple[bytes, bytes]], body: bytes

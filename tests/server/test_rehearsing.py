@@ -15,7 +15,7 @@ from tests.server.page_kit import ISSUER, Browserish, Night, on, served
 
 from respond.adapters.clock import SystemClock
 from respond.adapters.command import Ran, run
-from respond.server.playing import LIMIT_S, Player, Plays
+from respond.server.playing import LIMIT_S, Player, Plays, SeenRehearsal
 from respond.testing.example_run import ExampleRun, example_plan
 from respond.wiring.beside_server import environment_of, player_of
 from respond.wiring.places import Places
@@ -131,7 +131,7 @@ def test_a_rehearsal_from_the_page_is_a_whole_one_of_its_own(
     """The very command, with the project's runbook and without the server's environment.
 
     Its journal is its own; what it came to, its report and what it changed in its company stand on
-    pages that say REHEARSAL, and after a restart all but the last.
+    pages that say REHEARSAL, and after a restart all but the last, whatever became of its notes.
     """
     monkeypatch.setenv("CREDENTIALS_DIRECTORY", "/run/canary-of-the-server")
     project, state = tmp_path / "project", tmp_path / "state" / "respond"
@@ -167,6 +167,7 @@ def test_a_rehearsal_from_the_page_is_a_whole_one_of_its_own(
         assert "Counted: doors" in page
         assert ana.get("/rehearsals/CK-N0PE").status_code == 404
         assert ana.get("/rehearsals/..%2f..").status_code == 404
+    (places.rehearsals / run_id / "rehearsal.json").write_text("")
     with rehearsing(night, made()) as ana:
         assert run_id in ana.get("/start").text
         page = ana.get(f"/rehearsals/{run_id}").text
@@ -296,6 +297,25 @@ def test_a_program_that_cannot_be_started_is_said(ana: Browserish) -> None:
     """And the server goes on."""
     assert begin(ana) == 303
     soon(lambda: "it could not be started: there is no such program" in ana.get("/start").text)
+
+
+@pytest.mark.parametrize("stays", [False, True])
+def test_a_rehearsal_that_is_not_over_says_what_can_become_of_it(
+    night: Night, *, stays: bool
+) -> None:
+    """Nothing carries one on whose company went with it; with one that stays somebody can."""
+    night.put(ExampleRun(example_plan(mode="rehearsal")).propose().look())
+
+    def read(run: str) -> SeenRehearsal | None:
+        one = night.board.run(run)
+        assert one is not None
+        return SeenRehearsal(one, night.board.head(), night.entry.today(), stays)
+
+    player = night.player(of_python(night, DONE), read=read)
+    with rehearsing(night, player) as ana:
+        page = ana.get("/rehearsals/CK-7F3Q").text
+        assert "It has not come to its end" in page
+        assert ("nothing carries it on" in page) is not stays
 
 
 @pytest.mark.promise("P13")

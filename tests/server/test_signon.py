@@ -17,18 +17,18 @@ from tests.server.page_kit import (
     CLIENT,
     RUN,
     SECRET,
-    SESSION_KEY,
     Browserish,
     Night,
     Served,
     provider,
     served,
+    sessions_of,
     subject_of,
 )
 
 from respond.core.approval import Moment
 from respond.server.pages.page_frame import PageSettings
-from respond.server.sessions import FLOW, SESSION, Sessions, local_path
+from respond.server.sessions import FLOW, SESSION, local_path
 from respond.testing.settable_clock import SettableClock
 
 HOUR_S = 3_600
@@ -177,7 +177,7 @@ def test_signing_on_always_makes_a_new_session(at: Served, browser: Browserish) 
     browser.sign_on("ana")
 
     assert browser.cookies[SESSION] != planted
-    sessions = Sessions(SESSION_KEY, at.night.clock)
+    sessions = at.night.sessions()
     one, other = sessions.read(planted), sessions.read(browser.cookies[SESSION])
     assert one is not None
     assert other is not None
@@ -237,7 +237,7 @@ def test_signing_off_wants_a_form_of_this_session(browser: Browserish) -> None:
 def test_a_cookie_that_was_changed_is_none() -> None:
     """Every byte of it counts, and one kind of cookie is not another."""
     clock = SettableClock()
-    sessions = Sessions(SESSION_KEY, clock)
+    sessions = sessions_of(clock)
     cookie = sessions.begin("https://id.example", "sub-ana")
     assert sessions.read(cookie) is not None
 
@@ -246,19 +246,21 @@ def test_a_cookie_that_was_changed_is_none() -> None:
         assert sessions.read(cookie[:at] + other + cookie[at + 1 :]) is None
     assert sessions.flow(cookie) is None
     assert sessions.read(sessions.keep_flow({"state": "x"})) is None
-    assert Sessions(b"o" * 32, clock).read(cookie) is None
+    assert sessions_of(clock, b"o" * 32).read(cookie) is None
     assert sessions.read("") is None
 
 
 def test_a_short_key_is_refused() -> None:
     """What signs sessions is not guessed."""
     with pytest.raises(ValueError, match="31 bytes"):
-        Sessions(b"k" * 31, SettableClock())
+        sessions_of(SettableClock(), b"k" * 31)
 
 
 def test_the_page_settings_do_not_show_their_key() -> None:
     """Not in a log, not in a traceback."""
-    settings = PageSettings("https://x.example", "real", b"secret-secret")
+    settings = PageSettings(
+        "https://x.example", "real", sessions_of(SettableClock(), b"secret" * 8)
+    )
     assert "secret" not in repr(settings)
 
 
@@ -291,7 +293,7 @@ def test_without_the_provider_the_page_says_how_to_go_on() -> None:
     night.waiting()
     with _answering(503) as away, served(night, away) as at, at.client() as browser:
         begun = at.client()
-        cookie = Sessions(SESSION_KEY, night.clock).begin(away, subject_of("ana"))
+        cookie = night.sessions().begin(away, subject_of("ana"))
         begun.cookies[SESSION] = cookie
 
         answer = browser.begin(f"/runs/{RUN}")
@@ -578,7 +580,7 @@ def test_a_secret_that_cannot_be_read_is_said_in_words(issuer: str) -> None:
 def test_a_moment_of_another_boot_is_compared_by_the_wall() -> None:
     """After a restart of the machine a session goes on, and still ends."""
     clock = SettableClock()
-    sessions = Sessions(SESSION_KEY, clock)
+    sessions = sessions_of(clock)
     cookie = sessions.begin("i", "s")
     clock.reboot()
     found = sessions.read(cookie)
@@ -592,7 +594,7 @@ def test_a_moment_of_another_boot_is_compared_by_the_wall() -> None:
 def test_a_session_that_began_in_the_future_is_over() -> None:
     """After a restart with the clock set back nothing says how old a session is."""
     clock = SettableClock()
-    sessions = Sessions(SESSION_KEY, clock)
+    sessions = sessions_of(clock)
     cookie = sessions.begin("i", "s")
     clock.reboot()
     clock.jump(-60)

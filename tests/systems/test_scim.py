@@ -154,6 +154,7 @@ WAYS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
 CHANGES = [case for case in CASES.values() if case.name != "recreate_user"]
 
 
+@pytest.mark.share(3)
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("case", CHANGES, ids=[case.name for case in CHANGES])
 def test_a_change_comes_out_the_same_whatever_the_product_wants(

@@ -106,6 +106,7 @@ def test_every_end_but_a_good_one_names_its_reason_and_what_to_do(
         summary(state, HEAD, exit_code=code, today=TODAY),
         run_status(state, HEAD, TODAY),
     ]
+    assert len({text.splitlines()[-1] for text in texts}) == 1, "both end with the verdict"
     texts.append(as_text(report(state, run.records, HEAD, TODAY)))
     for text in texts:
         assert NOTHING_KNOWN not in text

@@ -56,9 +56,10 @@ class Doors:
                 str(hello["company"]),
             )
         except (OSError, ValueError, KeyError, TypeError) as error:
+            cause = getattr(error, "reason", error)  # Of an address that cannot be opened.
             raise UsageError(
                 f"no simulated company answers at {url}",
-                why=str(error),
+                why=getattr(cause, "strerror", None) or str(cause),
                 do="start one: respond simulate",
             ) from error
         if protocol != PROTOCOL:

@@ -72,8 +72,6 @@ _TYPES = tuple(FIELDS.values())
 _TIME = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}T(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]\.[0-9]{3}Z"
 )
-_PLAIN = tuple(name for name in FIELDS if name not in ("actor", "v"))
-"""Those that a ``Body`` holds as they stand."""
 
 
 class UnknownVersionError(NotCanonicalError):
@@ -101,6 +99,10 @@ class Body(NamedTuple):
     data: Mapping[str, Any]
 
 
+_made = tuple.__new__
+"""As calling ``Body`` with as many values, in half the time."""
+
+
 def time_text(ms: int) -> str:
     """Milliseconds since 1970 as ``2026-11-23T03:12:00.000Z``."""
     seconds, rest = divmod(ms, 1000)
@@ -114,9 +116,22 @@ def write_body(body: Body) -> bytes:
     Raises:
         NotCanonicalError: The data holds something that has no canonical form.
     """
-    plain = {name: getattr(body, name) for name in _PLAIN}
-    actor = {"id": body.actor, "strength": body.strength}
-    return encode({**plain, "actor": actor, "v": _CAME_WITH.get(body.kind, _VERSION)})
+    journal, seq, at, mono_ms, boot, actor, strength, run, step, kind, data = body
+    return encode(
+        {
+            "actor": {"id": actor, "strength": strength},
+            "at": at,
+            "boot": boot,
+            "data": data,
+            "journal": journal,
+            "kind": kind,
+            "mono_ms": mono_ms,
+            "run": run,
+            "seq": seq,
+            "step": step,
+            "v": _CAME_WITH.get(kind, _VERSION),
+        }
+    )
 
 
 def read_body(encoded: bytes) -> Body:
@@ -127,12 +142,15 @@ def read_body(encoded: bytes) -> Body:
         NotCanonicalError: It is not strict JSON, or not the fields of a body.
     """
     found = decode(encoded)
-    if type(found) is not dict or found.keys() != _NAMES:
-        raise _no_body(found)
-    values = _in_order(found)
-    if tuple(map(type, values)) != _TYPES or not _VERSION <= values[-1] <= _NEWEST:
+    try:
+        values = _in_order(found)
+    except (KeyError, TypeError):
+        raise _no_body(found) from None
+    if len(found) != len(FIELDS) or tuple(map(type, values)) != _TYPES:
         raise _no_body(found)
     actor, at, boot, data, journal, kind, mono_ms, run, seq, step, version = values
+    if not _VERSION <= version <= _NEWEST:
+        raise _no_body(found)
     who, strength = actor.get("id"), actor.get("strength")
     if len(actor) != _ACTOR_FIELDS or not type(who) is type(strength) is str:
         raise NotCanonicalError("the fields are not those of an actor")
@@ -142,7 +160,7 @@ def read_body(encoded: bytes) -> Body:
         raise NotCanonicalError(f"no record of its kind is of version {version} of the format")
     if not _is_time(at):
         raise NotCanonicalError("at is not a time as the format writes it")
-    return Body(journal, seq, at, mono_ms, boot, who, strength, run, step, kind, data)
+    return _made(Body, (journal, seq, at, mono_ms, boot, who, strength, run, step, kind, data))
 
 
 def _no_body(found: Any) -> NotCanonicalError:

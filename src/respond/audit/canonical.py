@@ -60,7 +60,10 @@ def decode(encoded: bytes, *, bytes_max: int = BODY_BYTES_MAX) -> Any:
         raise NotCanonicalError(f"{len(encoded)} bytes are more than {bytes_max}")
     try:
         text = encoded.decode("utf-8")
-        value, end = _DECODER.raw_decode(text) if text[:1] == "{" else (None, -1)
+        try:
+            value, end = _SCAN(text, 0)
+        except StopIteration:
+            end = -1
         if end != len(text):  # White space around it, or a fault.
             value = _DECODER.decode(text)
     except UnicodeDecodeError as error:
@@ -95,21 +98,21 @@ def _is_simple(value: Any, depth: int) -> bool:
 
     So it is with nearly every record. False says nothing: ``_ordered`` finds out.
     """
+    # Loops and no generators: a run asks this of every value that it records.
     kind = type(value)
     if kind is dict:
-        return depth < DEPTH_MAX and all(
-            type(key) is str
-            and key.isascii()
-            and (type(item) in _LEAVES or _is_simple(item, depth + 1))
-            for key, item in value.items()
-        )
-    if kind is list:
-        return depth < DEPTH_MAX and all(
-            type(item) in _LEAVES or _is_simple(item, depth + 1) for item in value
-        )
-    if kind is int:
-        return bool(-INTEGER_MAX <= value <= INTEGER_MAX)
-    return kind in _LEAVES
+        for key in value:
+            if type(key) is not str or not key.isascii():
+                return False
+        value = value.values()
+    elif kind is not list:
+        return kind in _LEAVES or (kind is int and -INTEGER_MAX <= value <= INTEGER_MAX)
+    if depth >= DEPTH_MAX:
+        return False
+    for item in value:
+        if type(item) not in _LEAVES and not _is_simple(item, depth + 1):
+            return False
+    return True
 
 
 def _ordered(value: Any, depth: int) -> Any:
@@ -171,6 +174,9 @@ _DECODER = json.JSONDecoder(
     parse_float=_refuse_number,
     parse_constant=_refuse_number,
 )
+
+
+_SCAN = _DECODER.scan_once  # type: ignore[attr-defined]  # what raw_decode calls
 
 
 def _check_read(value: Any, depth: int) -> None:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 __all__ = [
     "ADDED",
     "APPLICATION_ID",
+    "MOVED_VERSION",
     "READABLE_VERSIONS",
     "SCHEMA",
     "SCHEMA_VERSION",
@@ -25,6 +26,9 @@ APPLICATION_ID = 0x52535044
 
 SCHEMA_VERSION = 2
 READABLE_VERSIONS = (1, SCHEMA_VERSION)
+
+MOVED_VERSION = 0x4D4F5645
+"""``MOVE``: of a file whose records are in a database now. It is read, and never written to."""
 
 ADDED = ("journal_begun", "journal_over", "journal_at")
 """Indexes that files of version 1 do not have yet; the records in them are the same."""
@@ -79,7 +83,7 @@ SCHEMA: dict[str, str] = {
 def schema_faults(db: sqlite3.Connection, version: int) -> str:
     """What differs between the file's schema and ours of that version, or an empty text."""
     found = dict(db.execute("SELECT name, sql FROM sqlite_schema"))
-    wanted = {n: sql for n, sql in SCHEMA.items() if version == SCHEMA_VERSION or n not in ADDED}
+    wanted = {n: sql for n, sql in SCHEMA.items() if version >= SCHEMA_VERSION or n not in ADDED}
     for name in found.keys() - wanted.keys():
         return f"it has {name!r}, which is not ours"
     for name, statement in wanted.items():

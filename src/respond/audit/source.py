@@ -11,7 +11,12 @@ from urllib.parse import quote
 from respond.audit.body import read_body
 from respond.audit.canonical import NotCanonicalError
 from respond.audit.export import read_export
-from respond.audit.record_schema import APPLICATION_ID, READABLE_VERSIONS, schema_faults
+from respond.audit.record_schema import (
+    APPLICATION_ID,
+    MOVED_VERSION,
+    READABLE_VERSIONS,
+    schema_faults,
+)
 from respond.audit.verify import SourceError, StoredRow, VerifyReport, verify
 
 if TYPE_CHECKING:
@@ -142,7 +147,7 @@ def _table_rows(db: sqlite3.Connection) -> Iterator[StoredRow]:
     try:
         (application,) = db.execute("PRAGMA application_id").fetchone()
         (version,) = db.execute("PRAGMA user_version").fetchone()
-        if application != APPLICATION_ID or version not in READABLE_VERSIONS:
+        if application != APPLICATION_ID or version not in (*READABLE_VERSIONS, MOVED_VERSION):
             raise SourceError(f"application id {application}, schema version {version} is unknown")
         fault = schema_faults(db, version)
         if fault:

@@ -28,6 +28,9 @@ _OF_A_RUN = frozenset(
     {"taken", "intent", "outcome", "unknown", "reconciled", "ended", "followed-up"}
 )
 
+_SAY_NO_MORE = frozenset({"observed", "planned", "confirmed", "notice"})
+"""The most frequent kinds of which nothing is asked before the end of their run."""
+
 # What is known of an intent, and which kind may settle it.
 _MAY_SETTLE = {
     "intent": frozenset({"outcome", "unknown", "reconciled"}),
@@ -61,17 +64,18 @@ class Transitions:
 
     def __call__(self, body: Body) -> str:
         """The reason why this body may not come now, or an empty text."""
-        if (body.kind == "opened") != (body.seq == 0):
+        kind, name = body.kind, body.run
+        if (kind == "opened") != (body.seq == 0):
             return "a journal begins with one opening record and has no other"
-        if not body.run:
-            return f"{body.kind} belongs to no run" if body.kind in _OF_A_RUN else ""
-        run = self._runs.get(body.run)
+        if not name:
+            return f"{kind} belongs to no run" if kind in _OF_A_RUN else ""
+        run = self._runs.get(name)
         if run is None:
-            if body.kind != "proposed":
-                return f"run {body.run!r} begins with {body.kind}"
-            self._runs[body.run] = _Run()
+            if kind != "proposed":
+                return f"run {name!r} begins with {kind}"
+            self._runs[name] = _Run()
             return ""
-        return _in_run(run, body)
+        return "" if kind in _SAY_NO_MORE and not run.ended else _in_run(run, body)
 
 
 def _in_run(run: _Run, body: Body) -> str:

@@ -299,36 +299,43 @@ class _Check:
 
     def take(self, row: StoredRow) -> None:
         """Check the next row. The order of the checks decides which fault is named."""
-        number = self.size + 1
-        if type(row.seq) is not int or row.seq != self.size:
+        seq, raw, digest, linked, columns = row
+        size, number = self.size, self.size + 1
+        if type(seq) is not int or seq != size:
             raise _BrokenError(Damage.MISSING, number)
-        if not (type(row.body) is type(row.body_hash) is type(row.hash) is bytes):
+        if not (type(raw) is type(digest) is type(linked) is bytes):
             raise _BrokenError(Damage.MALFORMED, number, "a column has the wrong type")
-        if len(row.body_hash) != HASH_BYTES or len(row.hash) != HASH_BYTES:
+        if len(digest) != HASH_BYTES or len(linked) != HASH_BYTES:
             raise _BrokenError(Damage.MALFORMED, number, "a hash has the wrong length")
-        if body_hash(row.body) != row.body_hash:
+        if body_hash(raw) != digest:
             raise _BrokenError(Damage.BODY_CHANGED, number)
-        if self.size == 0:
-            self._begin(_read(row, number))
-        if link(self.journal, self.size, self.head, row.body_hash) != row.hash:
+        if size == 0:
+            self._begin(_read(raw, number))
+        if link(self.journal, size, self.head, digest) != linked:
             raise _BrokenError(Damage.CHAIN, number)
-        body = _read(row, number)
-        if body.journal != self.journal:
+        body = _read(raw, number)
+        journal, own, at, mono_ms, boot, _, _, run, step, kind, _ = body
+        if journal != self.journal:
             raise _BrokenError(Damage.OTHER_JOURNAL, number)
-        if body.seq != self.size:
+        if own != size:
             raise _BrokenError(Damage.MISSING, number)
-        if row.columns not in (None, (body.kind, body.run, body.step, body.at)):
+        if columns is not None and columns != (kind, run, step, at):
             raise _BrokenError(Damage.COLUMNS, number)
-        self._time(body, number)
-        if body.kind == "checkpoint":
+        monos = self.monos
+        if mono_ms < monos.get(boot, 0):
+            raise _BrokenError(Damage.TIME, number)
+        monos[boot] = mono_ms
+        if at < self.last_at:
+            jump = f"{self.last_at[:24]} to {at[:24]}"
+            self._note(f"the wall clock went back at record {number}: {jump}")
+        self.last_at = at
+        if kind == "checkpoint":
             self._checkpoint(body, number)
         reason = self.legal(body)
         if reason:
             raise _BrokenError(Damage.TRANSITION, number, reason)
-        self.head = row.hash
-        self.size = number
-        self.begun_at = self.begun_at or body.at
-        self.placed_at = body.at
+        self.begun_at = self.begun_at or at
+        self.head, self.size, self.placed_at = linked, number, at
         if number in self.points:
             self._points()
 
@@ -404,15 +411,6 @@ class _Check:
         elif len(self.notes) == _NOTES_MAX:
             self.notes.append("and more of the same kind")
 
-    def _time(self, body: Body, number: int) -> None:
-        if body.mono_ms < self.monos.get(body.boot, 0):
-            raise _BrokenError(Damage.TIME, number)
-        self.monos[body.boot] = body.mono_ms
-        if body.at < self.last_at:
-            jump = f"{self.last_at[:24]} to {body.at[:24]}"
-            self._note(f"the wall clock went back at record {number}: {jump}")
-        self.last_at = body.at
-
     def _checkpoint(self, body: Body, number: int) -> None:
         if self.key is None:
             return
@@ -459,9 +457,9 @@ class _Check:
                 self.matched.append((self.size, self.placed_at))
 
 
-def _read(row: StoredRow, number: int) -> Body:
+def _read(raw: bytes, number: int) -> Body:
     try:
-        return read_body(row.body)
+        return read_body(raw)
     except UnknownVersionError:
         raise
     except NotCanonicalError as error:

@@ -20,6 +20,27 @@ __all__ = ["apps"]
 
 apps = {name: typer.Typer(rich_markup_mode=None, add_completion=False) for name in ("new", "edit")}
 
+_QUESTIONS: Final = {
+    "title": (
+        "What is it for, in a few words?", "",
+        "stands beside its name in every list: Block a lost badge",
+    ),
+    "when": (
+        "When is it used, in a sentence?", "Say in a sentence when it is used.",
+        "who reads it at night sees whether it is the right one",
+    ),
+    "about": (
+        "What is it about, in a word?", "item",
+        "the one thing that it asks for: badge, laptop, account_id",
+    ),
+    "example": ("One of those, for rehearsals?", "item-7", "how one is named: b-17; no real one"),
+    "source": (
+        "By hands (a person), or by an api of your own?", "hands",
+        "hands: a person is told what to do; api: a request of yours, and what to see after it",
+    ),
+    "connection": ("Its connection?", "own", "how respond.toml names your API: [connections.own]"),
+}  # fmt: skip
+"""What a new runbook is asked: the question, what Enter takes, and what ``?`` says."""
 _NAME: Final = "[a-z][a-z0-9]*(-[a-z0-9]+)*"
 
 
@@ -83,29 +104,41 @@ def _place_of(places: Places, name: str) -> Path:
 def _asked(places: Places, name: str, source: str, given: dict[str, str]) -> tuple[str, Beginning]:
     """The template, and what goes into it: from options, or from whoever sits there."""
     from respond.adapters.clock import SystemClock
-    from respond.cli.new_runbook import TEMPLATES, Beginning
-    from respond.cli.secret_input import ask_line, is_terminal
+    from respond.cli.new_runbook import Beginning
+    from respond.cli.secret_input import is_terminal
     from respond.wiring.session import load_project
 
     if not source and is_terminal():
-        say("Enter takes what stands in brackets.")
-        questions = (
-            ("title", "What is it for, in a few words?", name.replace("-", " ").capitalize()),
-            ("when", "When is it used, in a sentence?", "Say in a sentence when it is used."),
-            ("about", "What is it about, in a word?", "item"),
-            ("example", "One of those, for rehearsals?", "item-7"),
-        )
-        for key, question, usual in questions:
-            given[key] = given[key] or ask_line(f"{question} [{usual}]") or usual
-        while source not in TEMPLATES:
-            source = ask_line("By hands (a person), or by an api of your own? [hands]") or "hands"
+        say("Enter takes what stands in brackets; ? says what is meant.")
+        given["title"] = given["title"] or _answer("title", name.replace("-", " ").capitalize())
+        for key in ("when", "about", "example"):
+            given[key] = given[key] or _answer(key)
+        source = _answer("source")
         if source == "api":
-            given["connection"] = given["connection"] or ask_line("Its connection? [own]") or "own"
+            given["connection"] = given["connection"] or _answer("connection")
     people = load_project(places).records
     owner = next((mail for each in people for mail in each.emails), "security@example.com")
     known = {key: value for key, value in given.items() if value}
     today = SystemClock().today().isoformat()
     return source or "hands", Beginning(name=name, today=today, owner=owner, **known)
+
+
+def _answer(key: str, usual: str = "") -> str:
+    """What somebody says to one of the questions; what cannot stand there is asked again."""
+    from respond.cli.new_runbook import fault_of
+    from respond.cli.secret_input import ask_line
+    from respond.views.answer_words import HELP
+
+    question, otherwise, means = _QUESTIONS[key]
+    usual = usual or otherwise
+    while True:
+        typed = ask_line(f"{question} [{usual}]") or usual
+        if typed in HELP:
+            say(f"  {means}")
+        elif fault := fault_of(key, typed):
+            say(f"no: it takes {fault}")
+        else:
+            return typed
 
 
 def _text_of(places: Places, name: str) -> str:

@@ -226,7 +226,9 @@ def _ask(item: Item, reason: str) -> None:
     say(
         "It is recorded as your word, with your name and the time. Nothing is changed or looked at."
     )
-    typed_exactly("done", flag="--yes")
+    typed_exactly(
+        "done", "it is recorded that you say so, and taken out of LEFT TO DO", flag="--yes"
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -59,6 +59,9 @@ COMMANDS: dict[str, CommandEntry] = {
     "init": CommandEntry(
         "setup", "Begin a project: respond.toml and a folder for runbooks", "Set up"
     ),
+    "store": CommandEntry(
+        "store", "Prepare a database for several machines, move into it", "Set up"
+    ),
     "connect": CommandEntry("setup", "Store a credential, and see what it may do", "Set up"),
     "doctor": CommandEntry("doctor_command", "Find trouble before the incident does", "Set up"),
     "new": CommandEntry("authoring", "Begin a runbook that fits and rehearses", "For authors"),
@@ -260,6 +263,8 @@ def _print_help(command: Any, words: list[str], places: Places) -> None:
     output.print_out(command.get_help(context))
 
 
+_INTERRUPTED = 130
+"""What the command line library makes of a Ctrl-C, without a word."""
 _YOUNG_OBJECTS = 100_000
 """How many objects are made before circles of them that nobody holds are looked for.
 
@@ -324,6 +329,8 @@ def _run(words: list[str]) -> int:
         return int(ExitCode.DONE)
     command, name, words = _straight_to(command, words, places)
     result = command.main(args=words, prog_name=name, standalone_mode=False, obj=places)
+    if result == _INTERRUPTED:
+        raise KeyboardInterrupt
     return int(result or 0)
 
 

@@ -15,10 +15,12 @@ from typing import Final
 from respond.core.showable import hidden_character
 from respond.errors import UsageError
 
-__all__ = ["TEMPLATES", "Beginning", "template_text"]
+__all__ = ["TEMPLATES", "Beginning", "fault_of", "template_text"]
 
 _WORD: Final = re.compile(r"[a-z][a-z0-9_]*")
 _TEXT_MAX: Final = 200
+_OPTIONS: Final = {"about": "--asks", "connection": "--connection"}
+"""What stands bare in a template, and the option that gives it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +116,19 @@ TEMPLATES: Final[Mapping[str, str]] = {
 """By name: a person does it all; or an API of one's own, which stands in for itself."""
 
 
+def fault_of(what: str, answer: str) -> str:
+    """Why an answer cannot stand in a template, as words behind "it takes"; empty when it can."""
+    text = " ".join(answer.split())
+    if what in _OPTIONS:
+        bare = answer.replace("-", "_") if what == "connection" else answer
+        return "" if _WORD.fullmatch(bare) else "a word of small letters, such as badge"
+    if what == "source":
+        return "" if answer in TEMPLATES else " or ".join(TEMPLATES)
+    if not text or "${{" in text or hidden_character(text):
+        return "one line of plain text"
+    return "" if len(text) <= _TEXT_MAX else f"{_TEXT_MAX} characters at most"
+
+
 def template_text(given: Beginning, source: str, runbook_text: Callable[[str], str]) -> str:
     """The text of a new runbook: from a template, or from a runbook that there is.
 
@@ -127,9 +142,9 @@ def template_text(given: Beginning, source: str, runbook_text: Callable[[str], s
         if count != 1:
             raise UsageError(f"{source} does not say its name at the start of a line")
         return changed
-    for what, word in (("--asks", given.about), ("--connection", given.connection)):
-        if not _WORD.fullmatch(word.replace("-", "_") if what == "--connection" else word):
-            raise UsageError(f"{what} takes a word such as badge", why=f"it is {word[:40]!r}")
+    for what, answer in (("about", given.about), ("connection", given.connection)):
+        if fault := fault_of(what, answer):
+            raise UsageError(f"{_OPTIONS[what]} takes {fault}", why=f"it is {answer[:40]!r}")
     example = " ".join(given.example.split())
     words = {
         "title": given.title or "Say in a few words what this is for",
@@ -153,11 +168,6 @@ def template_text(given: Beginning, source: str, runbook_text: Callable[[str], s
 
 def _quoted(name: str, text: str) -> str:
     """As YAML takes it in double quotes, which JSON's are."""
-    text = " ".join(text.split())
-    if not text or "${{" in text or hidden_character(text):
-        raise UsageError(
-            f"the {name} cannot stand in a runbook", why="it is one line of plain text"
-        )
-    if len(text) > _TEXT_MAX:
-        raise UsageError(f"the {name} is too long", why=f"{_TEXT_MAX} characters are the most")
-    return json.dumps(text, ensure_ascii=False)
+    if fault := fault_of(name, text):
+        raise UsageError(f"the {name} cannot stand in a runbook", why=f"it takes {fault}")
+    return json.dumps(" ".join(text.split()), ensure_ascii=False)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from respond.cli.output import say
+from respond.cli.output import say, screen_width
 from respond.errors import JournalBrokenError, JournalUnusableError, NotReadyError, UsageError
 from respond.wiring.places import Places
 from respond.wiring.rehearsed_journal import RUN_ID, open_rehearsal
@@ -266,9 +266,12 @@ def _real(places: Places, of: Callable[[ChainJournal], T], *, needed: bool) -> T
         with open_journal(places) as journal:
             return of(journal) if journal is not None else None
     except (NotReadyError, JournalUnusableError) as error:
+        from respond.views.layout import wrap
+
         if needed or not places.unfound:
             raise
-        say(f"real runs are not listed: {error.what}; {error.why}")
+        why = f"real runs are not listed: {error.what}; {error.why}"
+        say("\n".join(wrap(why, screen_width())))
         return None
 
 

@@ -12,7 +12,7 @@ import typer
 
 from respond.cli.examples import examples
 from respond.cli.output import print_out, say, screen_width
-from respond.errors import ExitCode, UsageError
+from respond.errors import ExitCode, JournalUnusableError, UsageError
 from respond.wiring.places import Places
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ apps = {"rehearse": _rehearse, "simulate": _simulate}
 
 
 _GONE = "The company of this rehearsal ended with this process"
+_NOBODY = "There was no terminal to ask on; --auto answers every question with yes."
 _STAYS = "With one that stays: respond simulate, then respond rehearse RUNBOOK --at URL"
 _LATENCY = "Time that each answer takes: 200ms, or customerio=200ms for one system"
 
@@ -122,7 +123,14 @@ def rehearse(
         )
         ways = {"by_hand": by_hand, "step_by_step": step_by_step, "alone": reason.strip()}
         stage = Staging(places, loaded, rehearsal, run, ways, dry_run, hand)
-        return int(stage.play(overrides, crash, at))
+        try:
+            return int(stage.play(overrides, crash, at))
+        except JournalUnusableError as error:
+            if rehearsal.own is None:
+                raise
+            # Its company is gone with this process: there is nothing to resume, and nothing lost.
+            do = f"see to that, and begin anew: respond rehearse {loaded.name}"
+            raise JournalUnusableError(error.what, why=error.why, do=do) from error
 
 
 def _pairs(given: list[str]) -> dict[str, str]:
@@ -303,6 +311,7 @@ class Staging:
         self, session: Session, engine: Engine, code: ExitCode, *, undone: bool = False
     ) -> None:
         from respond.cli.foreground import facts, put_back, result, words
+        from respond.cli.secret_input import is_terminal
         from respond.views import company
         from respond.views.undo_text import undo_json, undo_text
         from respond.views.verdict import verdict_of
@@ -331,6 +340,8 @@ class Staging:
             if undone
             else words(session, engine, code)
         )
+        if alone and not self.hand.auto and not is_terminal():
+            say(_NOBODY)
         wants = verdict_of(engine.state, session.today()).do
         if self.rehearsal.own is not None and any("respond prove" in each for each in wants):
             say(f"{_GONE}:\nnothing of it can be proved any more.\n{_STAYS}")

@@ -199,7 +199,10 @@ class _Helped:
         def click() -> str:
             if not clicked:
                 clicked.append(self._click(task) or "")
-                self._lines.line("REHEARSAL: a simulated person does it in the simulated console")
+                if task.task != "none":  # Then there is no console, and the word was theirs.
+                    self._lines.line(
+                        "REHEARSAL: a simulated person does it in the simulated console"
+                    )
             return clicked[0]
 
         def looked() -> bool:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import typer
 
 from respond.cli.examples import examples
-from respond.cli.output import answer, print_out, say
+from respond.cli.output import answer, print_out, say, screen_width
 from respond.errors import ExitCode, UsageError
 from respond.wiring.places import PROJECT_FILE, Places
 
@@ -18,13 +18,12 @@ if TYPE_CHECKING:
 
     from respond.cli.connecting import Connected
     from respond.cli.connecting_source import Stored
+    from respond.cli.connecting_store import OpenedStore
     from respond.cli.credential_keeper import CredentialKeeper
     from respond.formats.project.project import Project
     from respond.systems.vendor import Right
 
 __all__ = ["apps"]
-
-_WIDTH: Final = 100
 
 _init = typer.Typer(rich_markup_mode=None, add_completion=False)
 _connect = typer.Typer(rich_markup_mode=None, add_completion=False)
@@ -66,13 +65,17 @@ def init(
 
 _NEXT: Final = """
 Next, one after the other:
-{go}  respond rehearse {name}     practise the example; no account is needed
-  respond connect cio             says what to write into respond.toml; when it is there, the
-                                  same again stores the credential, and says what it may
-                                  do. Of another system likewise, by the name that you give it
-  respond doctor                  says of each runbook whether it would work tonight, and what to do
-  respond compromised-key --dry-run     looks at the real systems, and changes nothing
-  respond new my-runbook          a runbook of your own, which fits and rehearses at once
+{go}  respond rehearse {name}    practise the example; no account is needed
+  respond connect cio             says what to write into respond.toml; when
+                                  that is there, the same again stores the
+                                  credential, and says what it may do. Of
+                                  another system likewise, by its name
+  respond doctor                  says of each runbook whether it would work
+                                  tonight, and what to do
+  respond compromised-key --dry-run
+                                  looks at the real systems, changes nothing
+  respond new my-runbook          a runbook of your own: it fits and rehearses
+                                  at once
   respond --install-completion    TAB for all of this
 After the first real run: respond audit key > journal.pub
 Commit respond.toml, runbooks/ and journal.pub; none of them holds a secret."""
@@ -87,6 +90,7 @@ Commit respond.toml, runbooks/ and journal.pub; none of them holds a secret."""
         "respond connect cio/app --replace",
         "pass show cio | respond connect cio --from -",
         "respond connect pager --new",
+        "respond connect store-key --new   # once; every other machine is given that one",
         note="Ends with 9 when the credential is refused.",
     )
 )
@@ -101,7 +105,7 @@ def connect(
         False, "--accept", help="Accept what the account offers without being asked"
     ),
     make: bool = typer.Option(
-        False, "--new", help="For a source: make a secret, and print it once for the sender"
+        False, "--new", help="For a source, store or store-key: make a secret, and print it once"
     ),
     as_json: bool = typer.Option(False, "--json", help="The result as JSON"),
 ) -> int:
@@ -109,14 +113,16 @@ def connect(
 
     A credential that is refused is not stored. For Customer.io the operations that the account
     describes are shown: those that you accept are done by the tool, the others by a person.
-    The secret of a source of webhooks is stored too, and the address for the sender said.
+    The secret of a source of webhooks is stored too, and the address for the sender said; and the
+    two of the team's database: store, its password, and store-key, which seals secrets in it.
     """
     from respond.checks import credentials
     from respond.checks.rights import loadable
     from respond.cli.connecting import Connecting, check_name
     from respond.cli.connecting_source import Storing, is_for_server
+    from respond.cli.connecting_store import StoreAccess, is_for_store
     from respond.cli.secret_input import ask_hidden, read_secret
-    from respond.wiring.session import chance, load_project
+    from respond.wiring.session import chance, load_project, open_keys
 
     def new() -> str:
         if source:
@@ -128,6 +134,13 @@ def connect(
 
     replace = replace or bool(source)
     project = load_project(ctx.obj)
+    if is_for_store(project, name):
+        keys = open_keys(project, ctx.obj, say)
+        opened = StoreAccess(
+            ctx.obj, project, name, keys, new, chance, say, make=make, replace=replace
+        ).go()
+        answer(opened.as_json(), "\n".join(_opened_text(opened)), as_json=as_json)
+        return int(ExitCode.DONE)
     if is_for_server(project, name):
         keeper = _keeper(ctx.obj, project)
         with keeper.journal:
@@ -136,7 +149,8 @@ def connect(
         return int(ExitCode.DONE)
     if make:
         raise UsageError(
-            "--new makes the secret of a source of webhooks", do="leave it out for a connection"
+            "--new makes the secret of a source of webhooks, or of the team's database",
+            do="leave it out for a connection",
         )
     config, part = check_name(project, ctx.obj, name)
     line = credentials.line_of(project, config.name)
@@ -160,18 +174,47 @@ def connect(
     return int(ExitCode.DONE)
 
 
+def _opened_text(made: OpenedStore) -> Iterator[str]:
+    from respond.views.layout import labelled, said, word
+
+    yield from labelled("Credential", word(made.name), screen_width())
+    yield from labelled(
+        "Stored in", said(made.stored_in or "nothing new was stored"), screen_width()
+    )
+    tried = f"not tried: {made.tried}" if made.tried else "the database takes it"
+    yield from labelled("Database", said(tried, limit=1_000), screen_width())
+    if made.unrecorded:
+        yield from labelled(
+            "Journal", said(f"not recorded: {made.unrecorded}", limit=1_000), screen_width()
+        )
+    if made.made:
+        keep = "shown once: every machine of the team needs it, by `respond connect`; keep it in"
+        keep += " the team's password safe"
+        lost = "; without it nothing that is sealed in the database opens"
+        yield from labelled(
+            "Secret", keep + (lost if made.name == "store-key" else ""), screen_width()
+        )
+        yield made.made
+
+
 def _stored_text(made: Stored) -> Iterator[str]:
     from respond.views.layout import labelled, said, word
 
-    yield from labelled("Source", f"{word(made.name)} ({made.kind})", _WIDTH)
-    yield from labelled("Stored in", said(made.stored_in or "nothing new was stored"), _WIDTH)
+    yield from labelled("Source", f"{word(made.name)} ({made.kind})", screen_width())
+    yield from labelled(
+        "Stored in", said(made.stored_in or "nothing new was stored"), screen_width()
+    )
     if made.moved:
-        yield from labelled("Note", f"the one before counts too, as {word(made.name)}/old", _WIDTH)
+        yield from labelled(
+            "Note", f"the one before counts too, as {word(made.name)}/old", screen_width()
+        )
     if made.url:
-        yield from labelled("Address", said(made.url, limit=1_000), _WIDTH)
-        yield from labelled("There", said(made.at_sender, limit=1_000), _WIDTH)
+        yield from labelled("Address", said(made.url, limit=1_000), screen_width())
+        yield from labelled("There", said(made.at_sender, limit=1_000), screen_width())
     if made.made:
-        yield from labelled("Secret", "shown once, for the sender; nobody else needs it:", _WIDTH)
+        yield from labelled(
+            "Secret", "shown once, for the sender; nobody else needs it:", screen_width()
+        )
         # Alone on its line, so that it is copied whole.
         yield made.made
 
@@ -228,7 +271,7 @@ def _connected_text(made: Connected) -> Iterator[str]:
 
     def row(label: str, text: str) -> Iterator[str]:
         if text:
-            yield from labelled(label, said(text, limit=1_000), _WIDTH)
+            yield from labelled(label, said(text, limit=1_000), screen_width())
 
     yield from row("Connection", f"{word(made.name)} ({config.system}): {probed.verdict.value}")
     yield from row("", probed.says)

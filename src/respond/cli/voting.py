@@ -19,7 +19,7 @@ from respond.adapters.ordinary_file import read_ordinary
 from respond.cli.examples import examples
 from respond.cli.new_file import write_private
 from respond.cli.opening import journal_of, only_open
-from respond.cli.output import result, say, screen_width
+from respond.cli.output import line_width, result, say, screen_width
 from respond.cli.signing_options import AS, KEY
 from respond.errors import ExitCode, NotReadyError, ParkedError, RefusedByPersonError, UsageError
 from respond.wiring.places import Places
@@ -188,6 +188,7 @@ def _decide_here(me: Signatory, run: str, verdict: Verdict, reason: str) -> Exit
     from respond.adapters.secrets.ssh import check_signature
     from respond.core.approval import answer_text
     from respond.people.answers import decide_signed
+    from respond.views.layout import wrap
 
     project = me.project()
     person = me.person(project)
@@ -202,7 +203,7 @@ def _decide_here(me: Signatory, run: str, verdict: Verdict, reason: str) -> Exit
         standing = decide_signed(
             entry, text, signature, check_signature, channel="terminal", reason=reason
         )
-        result(_came_to(standing, run))
+        result("\n".join(wrap(_came_to(standing, run), line_width())))
     return ExitCode.DONE
 
 
@@ -290,14 +291,18 @@ def _show_and_ask(asked: RequestFile, verdict: Verdict) -> None:
             style=style_for(sys.stderr, os.environ),
         )
     )
-    typed_exactly(verdict.value)
+    typed_exactly(
+        verdict.value,
+        "your answer is signed with your key and recorded; what you signed is what is shown above",
+    )
 
 
-def typed_exactly(wanted: str, *, flag: str = "") -> None:
+def typed_exactly(wanted: str, means: str, *, flag: str = "") -> None:
     """Come back when exactly this word was typed at the terminal.
 
     Args:
         wanted: The word.
+        means: What it does.
         flag: What says it without a terminal; empty where nothing may.
 
     Raises:
@@ -305,6 +310,7 @@ def typed_exactly(wanted: str, *, flag: str = "") -> None:
     """
     from respond.adapters.prompt.keyboard import EndOfInputError, TtyKeyboard
     from respond.cli.secret_input import is_terminal
+    from respond.views.answer_words import HELP, help_text
 
     past = "recorded" if flag else "signed"
     if not is_terminal():
@@ -316,12 +322,16 @@ def typed_exactly(wanted: str, *, flag: str = "") -> None:
         )
     keyboard = TtyKeyboard(sys.stdin.fileno())
     keyboard.forget()
-    say(f"Type exactly:  {wanted}\nor: later")
+    words = ((wanted, means), ("later", f"nothing is {past}, and nothing changes"))
+    say(f"Type exactly:  {wanted}\nor: later | ?")
     try:
         while (line := keyboard.line().strip()) != wanted:
             if line.lower() in _AWAY:
                 raise ParkedError("nothing was recorded")
-            say(f"Nothing was taken. Type exactly:  {wanted}   or: later")
+            if line.lower() in HELP:
+                say(help_text(words, width=screen_width()).rstrip())
+            else:
+                say(f"Nothing was taken. Type exactly:  {wanted}   or: later | ?")
     except EndOfInputError as error:
         raise ParkedError(f"nothing was {past}: the terminal has no more input") from error
 

@@ -29,6 +29,9 @@ class KnownWord(Enum):
 class Kind(Enum):
     """The kinds of event; the values are what stands in the journal."""
 
+    # There is one of each, and tables have them as keys: theirs would hash the name each time.
+    __hash__ = object.__hash__
+
     OPENED = "opened"
     PROPOSED = "proposed"
     JOINED = "joined"

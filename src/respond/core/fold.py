@@ -533,11 +533,12 @@ def _check_settled(step: StepState, kind: Kind, said: recorded.Settled) -> None:
 
 def _intended(state: RunState, record: Record, said: recorded.Intended) -> RunState:
     address, step = record.event.step, state.step(record.event.step)
+    write = _as_planned(state, address, said.write)
     attempt = WriteState(
         seq=record.seq,
-        key=said.key,
+        key=write.key,
         status=WriteStatus.INTENT,
-        write=said.write,
+        write=write,
         undo=said.undo,
         at=record.at,
         by=said.write.hands,
@@ -546,6 +547,29 @@ def _intended(state: RunState, record: Record, said: recorded.Intended) -> RunSt
     # A notice about a run that waits, and the undo of one that is over, do not start it.
     waits = state.status is RunStatus.ENDED or is_notice(address)
     return state.with_step(step, record.seq, state.status if waits else RunStatus.RUNNING)
+
+
+_LARGE: Final = ("key", "says", "request", "subject", "before", "after", "stays", "also")
+"""Of a write, what takes room and is mostly what the plan says."""
+
+
+def _as_planned(state: RunState, address: str, write: recorded.SentWrite) -> recorded.SentWrite:
+    """The same, with the plan's own values where they are equal: of thousands each is held once."""
+    planned = state.plan.step(address) if state.plan is not None else None
+    shown = next((w for w in planned.writes if w.key == write.key), None) if planned else None
+    if shown is None:
+        return write
+    mine = ((name, getattr(shown, name)) for name in _LARGE)
+    return replace(write, **{name: v for name, v in mine if v == getattr(write, name)})
+
+
+def _as_foreseen(state: RunState, end: Conclusion, address: str) -> Conclusion:
+    """The same of what a step came to."""
+    planned = state.plan.step(address) if state.plan is not None else None
+    if planned is None:
+        return end
+    mine = ((name, getattr(planned, name)) for name in ("title", "says", "output"))
+    return replace(end, **{name: v for name, v in mine if v == getattr(end, name)})
 
 
 def _settled(state: RunState, record: Record, said: recorded.Settled) -> RunState:
@@ -562,8 +586,9 @@ def _settled(state: RunState, record: Record, said: recorded.Settled) -> RunStat
 
 def _observed(state: RunState, record: Record, said: Conclusion) -> RunState:
     step, end = state.step(record.event.step), replace(said, at=record.at)
+    end = _as_foreseen(state, end, step.address)
     began = step.began or record.at
-    step = replace(step, conclusion=end, phase=said.phase, title=said.title, began=began)
+    step = replace(step, conclusion=end, phase=said.phase, title=end.title, began=began)
     return state.with_step(step, record.seq)
 
 

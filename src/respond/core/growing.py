@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import fields
 from functools import cache
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 __all__ = ["grown", "replace"]
@@ -59,13 +60,18 @@ else:
         Theirs calls the constructor with each field, and that is most of what a fold costs.
         """
         kind = type(record)
-        slots, made = _slots(kind), object.__new__(kind)
-        for slot in slots.values():
-            slot.__set__(made, slot.__get__(record))
+        setters, values_of = _slots(kind)
+        made = object.__new__(kind)
+        for put, value in zip(setters.values(), values_of(record), strict=True):
+            put(made, value)
         for name, value in changes.items():
-            slots[name].__set__(made, value)
+            setters[name](made, value)
         return made
 
     @cache
-    def _slots(kind: type) -> dict[str, Any]:
-        return {field.name: getattr(kind, field.name) for field in fields(kind)}
+    def _slots(kind: type) -> tuple[dict[str, Any], Any]:
+        names = [field.name for field in fields(kind)]
+        if len(names) == 1:  # attrgetter gives one value bare.
+            only = attrgetter(*names)
+            return {names[0]: getattr(kind, names[0]).__set__}, lambda record: (only(record),)
+        return {name: getattr(kind, name).__set__ for name in names}, attrgetter(*names)

@@ -130,14 +130,17 @@ class PlannedWrite:
         return frozenset((self.subject, *self.also))
 
 
+_LEAVES: Final = frozenset({type(None), bool, int, str})
+
+
 def _plain(value: Any) -> Any:
     """A handle's identity without its digest: the value behind it may not exist yet."""
     # By exact type first: this runs for every value of every write.
     kind = type(value)
-    if kind is str or value is None or kind is bool or kind is int:
+    if kind in _LEAVES:
         return value
     if kind is dict:
-        return {str(k): _plain(v) for k, v in value.items()}
+        return {str(k): v if type(v) in _LEAVES else _plain(v) for k, v in value.items()}
     match value:
         case SecretHandle(name=name):
             return {"secret": name}
@@ -311,6 +314,21 @@ class Plan:
     @property
     def canonical(self) -> dict[str, Any]:
         """What the digest covers: all that decides what will be written, no mere words."""
+        return {**self._head, "steps": [_bound(step) for step in self.steps]}
+
+    @property
+    def digest(self) -> str:
+        """That of ``canonical``, a step after the other: a large plan is not held once more."""
+        head, tail = _FIXED.encode({**self._head, "steps": []}).rsplit("[]", 1)
+        digest = hashlib.sha256(f"{head}[".encode("utf-8", "surrogatepass"))
+        for n, step in enumerate(self.steps):
+            text = f"{',' if n else ''}{_FIXED.encode(_bound(step))}"
+            digest.update(text.encode("utf-8", "surrogatepass"))
+        digest.update(f"]{tail}".encode())
+        return digest.hexdigest()
+
+    @property
+    def _head(self) -> dict[str, Any]:
         return {
             "v": 1,
             "runbook": self.runbook,
@@ -321,26 +339,7 @@ class Plan:
             "policy": _plain(dict(self.policy)),
             # Plans of before bound none, and keep their digest.
             **({"connections": _plain(self.bound)} if self.bound else {}),
-            "steps": [
-                {
-                    "address": step.address,
-                    "action": step.action,
-                    "effect": step.effect.value,
-                    "state": step.state.value,
-                    "arguments": _plain(dict(step.arguments)),
-                    "limit": step.limit,
-                    "writes": [
-                        {"key": write.key, "hands": write.hands, "undo": write.undo}
-                        for write in step.writes
-                    ],
-                }
-                for step in self.steps
-            ],
         }
-
-    @property
-    def digest(self) -> str:
-        return digest_of(self.canonical)
 
     @property
     def does_anything(self) -> bool:
@@ -386,6 +385,18 @@ class Plan:
             for name in {step.address, step.group} - {""}:
                 found.setdefault(name, []).append(step)
         return {name: tuple(steps) for name, steps in found.items()}
+
+
+def _bound(step: PlannedStep) -> dict[str, Any]:
+    return {
+        "address": step.address,
+        "action": step.action,
+        "effect": step.effect.value,
+        "state": step.state.value,
+        "arguments": _plain(dict(step.arguments)),
+        "limit": step.limit,
+        "writes": [{"key": w.key, "hands": w.hands, "undo": w.undo} for w in step.writes],
+    }
 
 
 def moved(was: Mapping[str, Mapping[str, str]], now: Mapping[str, Mapping[str, str]]) -> list[str]:

@@ -239,9 +239,11 @@ def encode(value: Any) -> Any:
     if kind in _PLAIN:
         return value
     if kind is dict:
-        return {str(key): encode(item) for key, item in value.items()}
+        return {
+            str(key): item if type(item) in _PLAIN else encode(item) for key, item in value.items()
+        }
     if kind is list or kind is tuple or kind is frozenset:
-        return [encode(item) for item in value]
+        return [item if type(item) in _PLAIN else encode(item) for item in value]
     return _encode_other(value)
 
 
@@ -258,7 +260,11 @@ def _encode_other(value: Any) -> Any:
         case Enum():
             return value.value
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {name: encode(getattr(value, name)) for name in _names(type(value))}
+        names = _names(type(value))
+        return {
+            name: item if type(item) in _PLAIN else encode(item)
+            for name, item in zip(names, [getattr(value, name) for name in names], strict=True)
+        }
     match value:
         case bool() | int() | str():
             return value

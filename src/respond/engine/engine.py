@@ -306,8 +306,9 @@ class Engine(LiveRun):
             # A question comes, and ends the moment anyway; of a large set what was answered takes
             # more room than the plan that came of it.
             self.answers.end()
-        self._planned(plan)
-        plan = self.state.plan or plan  # It says the same, and a large one is held once.
+        told = self._told_of(plan)
+        del plan  # What is recorded says the same, and a large one is held once.
+        plan = self._planned(told)
         if plan.ends and not plan.does_anything:
             return self._end(ExitCode.DONE, plan.ends, next_runbook=plan.next)
         if not self._may_go_beside_others(plan):
@@ -442,12 +443,19 @@ class Engine(LiveRun):
             bound=site.bound,
         )
 
-    def _planned(self, plan: Plan) -> None:
+    def _told_of(self, plan: Plan) -> dict[str, Any]:
         text, changed = self.runbook.text, self._changed()
         told = data_of(Planned, digest=plan.digest, plan=plan, runbook=text)
         if changed:
             told["changed"] = list(changed)
+        return told
+
+    def _planned(self, told: dict[str, Any]) -> Plan:
+        """Record a plan, and give it as it stands in the journal."""
         self.add(Kind.PLANNED, **told)
+        if self.state.plan is None:
+            raise RespondError("the journal gave a state without the plan that was recorded")
+        return self.state.plan
 
     def _plan_is_current(self) -> None:
         """A yes binds runbook, engine, policy and mode too; when those changed, ask anew (P10)."""
@@ -463,7 +471,7 @@ class Engine(LiveRun):
         fresh = self._plan_anew(what)
         if self.site.served:
             # Nothing of the old agreement covers the new plan: people are asked at its first write.
-            self._planned(fresh)
+            self._planned(self._told_of(fresh))
             return
         answer = self.ask(
             AskDrift(
@@ -482,7 +490,7 @@ class Engine(LiveRun):
                 why="nobody agreed to the new plan",
                 do=f"respond resume {self.run}, or respond cancel {self.run}",
             )
-        self._planned(fresh)
+        self._planned(self._told_of(fresh))
         agreed_anew(self, fresh, answer.typed, changed)
 
     def _plan_anew(self, what: str) -> Plan:

@@ -119,10 +119,12 @@ class LiveRun:
 
     def _read_on(self) -> None:
         """Be in the state that the journal tells, where ours may stand between those of others."""
+        # Up to here it is read, whosever the records are: what is added next is read by nobody.
+        size = self.tools.journal.head().size
         state = fold(self.tools.journal.records(self.run, since=self._read), self._known)
         if state is None:
             raise RespondError(f"there is no run {self.run!r}", do="respond runs")
-        self.state, self._known, self._read = state, state, state.last_seq + 1
+        self.state, self._known, self._read = state, state, max(size, state.last_seq + 1)
         self._mine.clear()
         self.kept.remember(state)
         if self._epoch not in (0, state.epoch):
@@ -164,6 +166,8 @@ class LiveRun:
             said = may_follow(self.state, event)
             record = self.tools.journal.append(event, seal=seal, synced=synced)
             self._took(record, said)
+        if kind is Kind.OBSERVED:
+            self.answers.forget(step)
         return record
 
     def intend(self, step: str, digest: str, **data: Any) -> Intent:

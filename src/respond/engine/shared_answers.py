@@ -34,13 +34,29 @@ _Key: TypeAlias = tuple[Call, str, frozenset[int] | None]
 
 
 @dataclass(frozen=True, slots=True)
+class _Came:
+    """What a future came to, in a tenth of its room: of thousands of looks each has one."""
+
+    reply: Reply | None
+    error: BaseException | None
+
+    def exception(self) -> BaseException | None:
+        return self.error
+
+    def result(self) -> Reply:
+        if self.reply is None:
+            raise self.error or CancelledError
+        return self.reply
+
+
+@dataclass(frozen=True, slots=True)
 class _Asked:
-    answer: Future[Reply]
+    answer: Future[Reply] | _Came
     answers: frozenset[int]
     at_ms: int
 
 
-def _is_yes(answer: Future[Reply]) -> bool:
+def _is_yes(answer: Future[Reply] | _Came) -> bool:
     return answer.exception() is None and answer.result().status in _SUCCESS
 
 
@@ -85,7 +101,8 @@ class SharedAnswers:
         with self._lock:
             was, self._asked = self._asked, {}
         for each in was.values():
-            each.answer.cancel()
+            if isinstance(each.answer, Future):
+                each.answer.cancel()
 
     def of(self, *steps: str) -> Reader:
         """What the first of these steps looks with, for one pass.
@@ -98,6 +115,10 @@ class SharedAnswers:
             self._ask(call, later=True)
         calls = self._steps[steps[0]] = []
         return _Pass(self, calls)
+
+    def forget(self, step: str) -> None:
+        """It has come to its end: nobody looks at it again in this advance."""
+        self._steps.pop(step, None)
 
     # --- asking ----------------------------------------------------------------------------------
 
@@ -114,11 +135,19 @@ class SharedAnswers:
             asked = self._asked.get(key)
             if asked is not None and now() - asked.at_ms <= _LASTS_MS:
                 return asked
-            fresh = self._asked[key] = _Asked(Future(), call.answers, now())
+            answer: Future[Reply] = Future()
+            fresh = self._asked[key] = _Asked(answer, call.answers, now())
+        send = partial(self._carry_out, call, answer)
         if later:
-            Thread(target=self._carry_out, args=(call, fresh.answer), daemon=True).start()
-        else:
-            self._carry_out(call, fresh.answer)
+            Thread(target=send, daemon=True).start()
+            return fresh
+        send()
+        if not answer.cancelled():
+            error = answer.exception()
+            came = _Came(None if error is not None else answer.result(), error)
+            with self._lock:
+                if self._asked.get(key) is fresh:
+                    self._asked[key] = replace(fresh, answer=came)
         return fresh
 
     def _carry_out(self, call: Call, answer: Future[Reply]) -> None:

@@ -12,9 +12,8 @@ not count is answered like one that does; the operational log says why, and noth
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from respond.core.approval import account
@@ -24,6 +23,7 @@ from respond.core.fold import RunState
 from respond.core.script import PersonRecord
 from respond.errors import RefusedByPersonError, UsageError
 from respond.people.answers import Entry, decide
+from respond.ports import ServerMemory
 from respond.senders.button_clicks import Click, Workspace, read_click
 from respond.systems import title_of
 from respond.systems.people.notify import ANSWERS
@@ -48,14 +48,15 @@ class Clicks:
         run_of: Nonce of a request to the run that waits for its answer, or empty; see
             ``waiting_run``.
         on_change: Told the run, once an answer stands in the journal.
+        memory: Takes clicks on one button one by one, here and at other servers.
     """
 
     entry: Entry
     workspaces: Mapping[str, Workspace]
     run_of: Callable[[str], str]
     on_change: Callable[[str], None]
+    memory: ServerMemory
     log: FilteringBoundLogger
-    _one_by_one: threading.Lock = field(default_factory=threading.Lock, init=False)
 
     def __call__(self, source: str, body: bytes) -> tuple[int, Mapping[str, Any] | None]:
         """Take one click.
@@ -85,7 +86,7 @@ class Clicks:
         if not run:
             raise _DoesNotCountError("no run waits for an answer to that request")
         # No click is sent twice, but whoever caught one can: the second finds the first.
-        with self._one_by_one:
+        with self.memory.alone(f"click {click.value}"):
             standing = decide(
                 self.entry,
                 run,

@@ -15,6 +15,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 
+from respond.errors import RespondError
 from respond.ports import Clock
 
 __all__ = ["Streams"]
@@ -65,7 +66,10 @@ class Streams:
         try:
             yield "retry: 2000\n\n"
             while not self._closing and not await request.is_disconnected():
-                now = await run_in_threadpool(version)
+                try:
+                    now = await run_in_threadpool(version)
+                except RespondError:
+                    return  # The browser comes back, and is told by a page what is wrong.
                 mono_ms = self._clock.mono_ms()
                 if now is None or mono_ms - began_ms >= _LIVES_MS:
                     return

@@ -13,11 +13,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 from urllib.parse import parse_qsl, urlsplit
 
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
 from respond.core.approval import account
 from respond.core.events import Actor, Strength
+from respond.errors import RespondError
 from respond.server.sessions import SESSION, Sessions, SignedOnSession
 from respond.server.signon import SignOn
 
@@ -31,6 +33,7 @@ _BODY_S: Final = 5.0
 _FIELDS_MAX: Final = 100
 _VISITOR: Final = "respond.visitor"
 _FORM: Final = "respond.form"
+_STATIC: Final = "/static/"
 _FORM_TYPE: Final = "application/x-www-form-urlencoded"
 
 HEADERS: Final[Mapping[str, str]] = {
@@ -133,14 +136,14 @@ class Guard:
             await self.app(scope, receive, send)
             return
         request = Request(scope)
-        scope[_VISITOR] = self._visitor(request)
 
         async def answer(message: Message) -> None:
             if message["type"] == "http.response.start":
                 message["headers"] = self._headers(message.get("headers", ()))
             await send(message)
 
-        refused = self._refused(request)
+        # It may have to be asked elsewhere who has signed off.
+        refused = await run_in_threadpool(self._recognise, request) or self._refused(request)
         if refused is None and scope["method"] == "POST":
             body = await self._body(receive)
             refused = body if isinstance(body, Refused) else self._take_form(request, body)
@@ -158,6 +161,16 @@ class Guard:
             own["strict-transport-security"] = "max-age=31536000"
         kept += [(n.encode(), v.encode()) for n, v in own.items() if n.encode() not in names]
         return kept
+
+    def _recognise(self, request: Request) -> Refused | None:
+        """Put who is signed on where pages find it; or why that cannot be known."""
+        if request.url.path.startswith(_STATIC):
+            return None  # The same for everybody, also on a page that says what is wrong.
+        try:
+            request.scope[_VISITOR] = self._visitor(request)
+        except RespondError as error:
+            return Refused(503, error.what, error.why, error.do)
+        return None
 
     def _visitor(self, request: Request) -> Visitor | None:
         cookie = request.cookies.get(SESSION, "")

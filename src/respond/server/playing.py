@@ -45,11 +45,12 @@ Plays: TypeAlias = Callable[[str, Callable[[bytes], None], Callable[[], bool]], 
 
 
 class SeenRehearsal(NamedTuple):
-    """A rehearsal as its own journal has it."""
+    """A rehearsal as its own journal has it, and whether its company outlives its process."""
 
     one: OneRun
     head: Head
     today: Today
+    stays: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import math
 import secrets as random
 import threading
 from collections.abc import Callable, Mapping
@@ -28,7 +27,7 @@ from starlette.responses import JSONResponse, Response
 
 from respond.core.incoming import Delivery
 from respond.errors import NotReadyError, RespondError
-from respond.ports import Clock, Inbox, Kept, Took
+from respond.ports import Clock, Inbox, Kept, ServerMemory, Took
 from respond.senders import (
     Headers,
     NotGenuineError,
@@ -42,6 +41,7 @@ from respond.senders import (
 )
 from respond.server.courtesy import Courtesy
 from respond.server.metrics import Metrics
+from respond.server.own_memory import OwnMemory
 from respond.server.supervising import foreseen
 
 if TYPE_CHECKING:
@@ -128,6 +128,7 @@ class Receiver:
 
     Attributes:
         on_new: Called from a worker thread after something new was kept.
+        memory: Counts what each source sends, here and at other servers.
         trouble: Why nobody carries on what comes in, or empty; then nothing is taken.
     """
 
@@ -140,6 +141,7 @@ class Receiver:
         log: FilteringBoundLogger,
         metrics: Metrics,
         on_new: Callable[[], None],
+        memory: ServerMemory | None = None,
         on_click: OnClick | None = None,
         trouble: Callable[[], str] = lambda: "",
         limits: ReceivingLimits | None = None,
@@ -160,6 +162,7 @@ class Receiver:
         self._log = log
         self._metrics = metrics
         self._on_new = on_new
+        self._memory = memory or OwnMemory(clock)
         self._on_click = on_click
         self._trouble = trouble
         self._limits = limits or ReceivingLimits()
@@ -250,7 +253,7 @@ class Receiver:
         now_ms = self._clock.now_ms()
         source = desk.source
         proof = source.sender.verify(desk.secrets(), source.options, headers, body, now_ms // 1_000)
-        wait_s = desk.wait_s()
+        wait_s = self._memory.wait_s(desk.name, source.rate)
         if wait_s:
             return _not_now("too many", after_s=wait_s)
         if source.sender.brings_clicks:
@@ -320,7 +323,7 @@ def _refused_unread(desk: _Desk | None, scope: Scope) -> _Answer | None:
 
 
 class _Desk:
-    """What is remembered of one source: its secrets for a minute, and how fast it sends."""
+    """What is remembered of one source: its secrets, for a minute."""
 
     def __init__(self, name: str, source: Source, clock: Clock) -> None:
         self.name = name
@@ -332,9 +335,6 @@ class _Desk:
         self._fault: RespondError | None = None
         self._read_ms: int | None = None
         self._live_ms = 0
-        self._rate = max(1, source.rate)
-        self._tokens = float(self._rate)
-        self._filled_ms = clock.mono_ms()
 
     def secrets(self) -> SenderSecrets:
         """The active secrets, read again when they are a minute old.
@@ -377,19 +377,6 @@ class _Desk:
                 do=f"`respond connect {self.name}` stores another one",
             )
         return found
-
-    def wait_s(self) -> int:
-        """Take one of this minute's deliveries: 0, or in how many seconds there is one again."""
-        per_ms = self._rate / 60_000
-        with self._lock:
-            now = self._clock.mono_ms()
-            filled = self._tokens + max(0, now - self._filled_ms) * per_ms
-            self._tokens = min(float(self._rate), filled)
-            self._filled_ms = now
-            if self._tokens >= 1:
-                self._tokens -= 1
-                return 0
-            return math.ceil((1 - self._tokens) / per_ms / 1_000)
 
 
 # --- reading --------------------------------------------------------------------------------------

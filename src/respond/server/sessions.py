@@ -1,7 +1,7 @@
-"""Who is signed on, as a cookie that only this server can have made.
+"""Who is signed on, as a cookie that only our servers can have made.
 
-Nothing is kept but what somebody has ended. A session has an end of its own, by whichever clock
-says so first (P16), and no use makes it longer.
+Nothing is kept but what somebody has ended, and which sign-on came back. A session has an end of
+its own, by whichever clock says so first (P16), and no use makes it longer.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 import hmac
 import re
 import secrets
-import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
@@ -18,7 +17,7 @@ from typing import Any, Final
 from itsdangerous import BadData, URLSafeSerializer
 
 from respond.core.approval import Moment
-from respond.ports import Clock
+from respond.ports import Clock, ServerMemory
 
 __all__ = [
     "FLOW",
@@ -69,11 +68,13 @@ class Sessions:
     """Makes and reads the cookies.
 
     Args:
-        key: At least 32 random bytes, the same for as long as sessions shall live.
+        key: At least 32 random bytes, the same for as long as sessions shall live, and at every
+            server that they hold at.
         clock: For their end.
+        memory: Knows what was ended, here or at another server.
     """
 
-    def __init__(self, key: bytes, clock: Clock) -> None:
+    def __init__(self, key: bytes, clock: Clock, memory: ServerMemory) -> None:
         if len(key) < _KEY_BYTES_MIN:
             msg = f"a session key has {len(key)} bytes, and {_KEY_BYTES_MIN} is the least"
             raise ValueError(msg)
@@ -81,8 +82,10 @@ class Sessions:
         self._key = key
         self._sessions = _serializer(key, "session")
         self._flows = _serializer(key, "flow")
-        self._ended: dict[str, Moment] = {}
-        self._lock = threading.Lock()
+        self._memory = memory
+
+    def __repr__(self) -> str:
+        return "Sessions()"
 
     def begin(self, issuer: str, subject: str) -> str:
         """The cookie of a new session."""
@@ -104,16 +107,11 @@ class Sessions:
         """The same session, while it lasts."""
         if self._is_over(session.began, SESSION_S):
             return None
-        with self._lock:
-            return None if session.id in self._ended else session
+        return None if self._memory.is_spent(_name(session)) else session
 
     def end(self, session: SignedOnSession) -> None:
-        """Sign off: a copy of the cookie opens nothing any more."""
-        with self._lock:
-            self._ended[session.id] = session.began
-            over = [i for i, began in self._ended.items() if self._is_over(began, SESSION_S)]
-            for each in over:
-                del self._ended[each]
+        """Sign off: a copy of the cookie opens nothing any more, at no server."""
+        self._memory.spend(_name(session), SESSION_S)
 
     def token(self, session: SignedOnSession) -> str:
         """What a form of this session carries, so that no other site's form can stand for it."""
@@ -136,6 +134,10 @@ class Sessions:
             return None
         return {str(name): str(value) for name, value in data["flow"].items()}
 
+    def is_first_back(self, flow: Mapping[str, str]) -> bool:
+        """Whether this sign-on comes back for the first time; from now on it has."""
+        return self._memory.spend(f"sign-on {flow['state']}", FLOW_S)
+
     def _now(self) -> Moment:
         return Moment(self._clock.now_ms(), self._clock.mono_ms(), self._clock.boot())
 
@@ -144,9 +146,13 @@ class Sessions:
         passed = now.wall_ms - began.wall_ms
         if now.boot == began.boot:
             passed = max(passed, now.mono_ms - began.mono_ms)
-        elif passed < 0:
+        elif passed < -self._memory.apart_ms:
             return True  # It began in the future: the clock was set back, and nothing else counts.
         return passed >= limit_s * 1000
+
+
+def _name(session: SignedOnSession) -> str:
+    return f"session {session.id}"
 
 
 def _serializer(key: bytes, salt: str) -> URLSafeSerializer:

@@ -40,7 +40,7 @@ with warnings.catch_warnings():
         OAuth,
     )
 
-__all__ = ["CALLBACK", "SignOn", "SignOnSettings"]
+__all__ = ["CALLBACK", "SignOn", "SignOnSettings", "came_back_before"]
 
 CALLBACK: Final = "/sign-on/callback"
 
@@ -319,6 +319,11 @@ def _unusable(issuer: str) -> NotReadyError:
         why=f"what {host} says of itself is not as OpenID Connect has it",
         do="respond doctor",
     )
+
+
+def came_back_before() -> RefusedByPersonError:
+    """What somebody is told who comes back from the provider with an answer for the second time."""
+    return _refused("this sign-on came back once before, and an answer is good for one")
 
 
 def _refused(why: str) -> RefusedByPersonError:

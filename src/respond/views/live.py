@@ -176,12 +176,12 @@ class Memory:
     titles: set[str] = field(default_factory=set)
     concluded: set[str] = field(default_factory=set)
 
-    def take(self, record: Record) -> None:
-        """Remember what a later line may need."""
+    def take(self, record: Record, content: Content | None = None) -> None:
+        """Remember what a later line may need; ``content`` is what it tells, if it was read."""
         if record.boot != self.boot:
             self.begun.clear()
             self.boot, self.looking_since = record.boot, record.mono_ms
-        match content_of(record.event):
+        match content or content_of(record.event):
             case recorded.Intended(write=write):
                 self.says[record.seq] = write.says
                 if write.proof is Proof.BLIND:
@@ -234,19 +234,18 @@ class ToldOnScreen:
 
 
 def _record_lines(
-    record: Record, memory: Memory, *, width: int = 80, style: Style = PLAIN
+    record: Record, content: Content, memory: Memory, *, width: int = 80, style: Style = PLAIN
 ) -> list[str]:
     """The record in words: a line a step, and what a person has to know beside it."""
     found: list[str] = []
-    for told in _on_screen(record, memory):
+    for told in _on_screen(record, content, memory):
         begin = f"{clock_text(record.at)[:8]}  {told.status:<{_STATUS}}"
         lines = labelled(begin, told.text, width, column=_TIME + _STATUS + 2)
         found += [style.paint(line, told.tone) if told.tone else line.rstrip() for line in lines]
     return found
 
 
-def _on_screen(record: Record, memory: Memory) -> Iterator[ToldOnScreen]:
-    content = content_of(record.event)
+def _on_screen(record: Record, content: Content, memory: Memory) -> Iterator[ToldOnScreen]:
     match content:
         case recorded.Planned() | recorded.Intended():
             return
@@ -424,9 +423,10 @@ class LiveProgress:
         return self._memory.looked_ms / 1000
 
     def event(self, record: Record) -> None:
+        content = content_of(record.event)
         with self._lock:
-            self._memory.take(record)
-            told = self._tell(record)
+            self._memory.take(record, content)
+            told = self._tell(record, content)
             if told:
                 self._begin(record)
                 self._lines.line("\n".join(told))
@@ -461,8 +461,9 @@ class LiveProgress:
         if self._lines.is_gone:
             raise _no_screen(title)
 
-    def _tell(self, record: Record) -> list[str]:
-        return _record_lines(record, self._memory, width=self._lines.width, style=self._style)
+    def _tell(self, record: Record, content: Content) -> list[str]:
+        width, style = self._lines.width, self._style
+        return _record_lines(record, content, self._memory, width=width, style=style)
 
     def _begin(self, record: Record) -> None:
         if self._headed:
@@ -494,8 +495,8 @@ class QuietProgress(LiveProgress):
     ) -> None:
         super().__init__(lines or Lines(None, live=False), mode=mode, style=style, runbook=runbook)
 
-    def _tell(self, record: Record) -> list[str]:
-        match content_of(record.event):
+    def _tell(self, record: Record, content: Content) -> list[str]:
+        match content:
             case recorded.Parked() | Ended():
                 matters = True
             case recorded.UndoEnded():
@@ -507,7 +508,7 @@ class QuietProgress(LiveProgress):
                 matters = how in _TROUBLE or bool(findings)
             case _:
                 matters = False
-        return super()._tell(record) if matters else []
+        return super()._tell(record, content) if matters else []
 
     def say(self, text: str) -> None:
         del text

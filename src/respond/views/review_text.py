@@ -20,6 +20,10 @@ _TITLES: Final = {
     Stands.GONE: ("GONE", Tone.GOOD),
     Stands.ACCEPTED: ("ACCEPTED", Tone.STRONG),
 }
+_CLOSED: Final = (
+    "A finding is closed by mending it: the next review says that it is gone. To live with one for "
+    "a while, put its id under [[accepted]] in respond.toml."
+)
 _INDENT: Final = 10
 _SHORT: Final = 100
 _FINDING: Final = "id says evidence since command link person"
@@ -34,6 +38,8 @@ def review_lines(end: ReviewEnd, width: int, style: Style = PLAIN) -> Iterator[s
             yield style.paint(f"{title} ({len(marks)})", tone)
         for mark in marks:
             yield from _entry(mark, width)
+    if any(mark.stands.counts for mark in end.marks):
+        yield from wrap(_CLOSED, width)
 
 
 def review_sections(end: ReviewEnd) -> Iterator[tuple[str, list[str]]]:

@@ -14,7 +14,8 @@ from respond.core.recorded import AskKind, FollowedUp, FollowUp
 from respond.ports import Head
 from respond.views.layout import as_screen, bullets, cell_rows, labelled, pad, said, width_of, word
 from respond.views.style import PLAIN, Style, Tone
-from respond.views.summary import close_lines, containment_lines, item_lines
+from respond.views.summary import close_lines, containment_lines, item_lines, last_lines
+from respond.views.verdict import verdict_of
 from respond.views.waiting import Waiting, waiting
 from respond.views.words import (
     clock_text,
@@ -71,7 +72,10 @@ def _stands(state: RunState, waits: Waiting) -> str:
 def run_status(
     state: RunState, head: Head, today: Today, *, width: int = 80, style: Style = PLAIN
 ) -> Iterator[str]:
-    """One run: its steps, what it waits for, what is left, and how to go on."""
+    """One run: its steps, what it waits for, what is left, and how to go on.
+
+    It ends with what to type, or with the verdict: on a small screen the begin is scrolled away.
+    """
     right, waits = f"began {day_text(state.proposed_at)}", waiting(state, today)
     yield head_line(state.id, runbook_of(state), mode_of(state), right, width, style)
     yield from labelled("Stands", _stands(state, waits), width)
@@ -97,6 +101,10 @@ def run_status(
     yield from close_lines(state, outcome, width)
     yield ""
     yield from labelled("Journal", f"{head.size} {word(head.hash[:8])}", width)
+    if state.status is RunStatus.ENDED:
+        yield from last_lines(verdict_of(state, today), width, style)
+    elif waits.next:
+        yield from labelled("Go on with", waits.next, width)
 
 
 def _answers(state: RunState, today: Today, width: int) -> Iterator[str]:

@@ -33,6 +33,7 @@ __all__ = [
     "containment_lines",
     "item_lines",
     "item_text",
+    "last_lines",
     "proved_text",
     "summary",
 ]
@@ -99,6 +100,11 @@ def summary(
     yield from labelled("Journal", f"{head.size} {word(head.hash[:8])}", width)
     unproved = exit_code is ExitCode.DONE and verdict.came_to.lacks_proof
     yield from labelled("Exit", f"{ends}, and not proved" if unproved else ends, width)
+    yield from last_lines(verdict, width, style)
+
+
+def last_lines(verdict: RunVerdict, width: int, style: Style = PLAIN) -> Iterator[str]:
+    """What to type now, and the verdict: what whoever looks at the end of a screen reads."""
     for n, what in enumerate(verdict.do[:_NOW]):
         yield from labelled("" if n else "Now", what, width)
     # What a run says of itself may come from outside: only its first line begins at the edge.

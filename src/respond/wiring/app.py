@@ -50,7 +50,7 @@ def application(house: House) -> Starlette:
         *pages(
             house.board,
             house.entry,
-            PageSettings(house.url, house.mode, house.session_key),
+            PageSettings(house.url, house.mode, house.sessions),
             house.signon,
             house.runbook,
             lambda _: house.conductor.news(),

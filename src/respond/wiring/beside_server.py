@@ -7,9 +7,11 @@ import shutil
 import sys
 from collections.abc import Callable, Mapping
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from respond.adapters.command import Ran, minimal_environment, run
+from respond.company.rehearsal import recall
 from respond.core.approval import People
 from respond.core.fold import fold
 from respond.engine.other_people import today
@@ -87,4 +89,12 @@ def _seen(places: Places, people: People, clock: Clock, name: str) -> SeenRehear
         state = fold(records)
         if journal is None or state is None:
             return None
-        return SeenRehearsal(OneRun(state, records), journal.head(), today(people, clock, journal))
+        now = today(people, clock, journal)
+        return SeenRehearsal(OneRun(state, records), journal.head(), now, _stays(folder))
+
+
+def _stays(folder: Path) -> bool:
+    try:
+        return bool(recall(folder).get("at"))
+    except (OSError, ValueError):
+        return False  # It fell while that was written down.

@@ -7,7 +7,6 @@ writes that reach nothing real.
 from __future__ import annotations
 
 import dataclasses
-import secrets
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -20,7 +19,7 @@ from respond.core.fold import RunState
 from respond.core.runbook import Runbook
 from respond.engine.setting import Site
 from respond.errors import NotReadyError, UsageError
-from respond.ports import Clock, Reader
+from respond.ports import Clock, Reader, ServerMemory
 from respond.wiring.connections import endpoint_of, rehearsed_endpoint, way_of
 from respond.wiring.session import (
     ENGINE,
@@ -65,6 +64,7 @@ if TYPE_CHECKING:
     from respond.server.outages import Outages
     from respond.server.playing import Player
     from respond.server.receiving import Receiver
+    from respond.server.sessions import Sessions
     from respond.server.signon import SignOn
     from respond.server.supervising import Supervisor
     from respond.server.workings import Workings
@@ -73,8 +73,6 @@ if TYPE_CHECKING:
     from respond.wiring.stores import AnyInbox, Store
 
 __all__ = ["House", "Parts", "Work", "build", "parts_of", "work_of"]
-
-_SESSION_KEY_BYTES = 32
 
 
 @dataclass(slots=True)
@@ -95,7 +93,7 @@ class House:
     conductor: Conductor
     supervisor: Supervisor
     signon: SignOn | None
-    session_key: bytes
+    sessions: Sessions
     runbook: Callable[[str], Runbook]
     outages: Outages
     workings: Workings
@@ -125,6 +123,7 @@ class Parts:
     story: StorySecrets | None
     closers: list[Callable[[], None]] = field(default_factory=list)
     courtesy: Courtesy = field(init=False)
+    memory: ServerMemory = field(init=False)
     team: TeamQueue | None = field(default=None, init=False)
     """What workers of a database do; None where this process does all by itself."""
     runbooks: Callable[[str], Runbook] = field(init=False)
@@ -133,6 +132,7 @@ class Parts:
         from respond.server.courtesy import Courtesy
 
         self.courtesy = Courtesy()
+        self.memory = self.store.server_memory(self.clock)
         if isinstance(self.store, DatabaseStore):
             from respond.adapters.queue.team_queue import TeamQueue
 
@@ -160,6 +160,7 @@ def build(places: Places, *, at: str = "", url: str = "", verbosity: int = 1) ->
     from respond.people.answers import Entry
     from respond.server.board import Board
     from respond.server.metrics import Metrics
+    from respond.server.sessions import Sessions
 
     parts = parts_of(places, at, url, verbosity)
     project = parts.project
@@ -187,8 +188,7 @@ def build(places: Places, *, at: str = "", url: str = "", verbosity: int = 1) ->
         conductor=conductor,
         supervisor=conductor.supervisor,
         signon=_signon(parts),
-        # A restart signs everybody off: who has signed off is known to this process alone.
-        session_key=secrets.token_bytes(_SESSION_KEY_BYTES),
+        sessions=Sessions(parts.store.session_key(), parts.clock, parts.memory),
         runbook=parts.runbooks,
         outages=outages,
         workings=_workings(parts, conductor, journal, inbox, board, outages, entry),
@@ -198,6 +198,7 @@ def build(places: Places, *, at: str = "", url: str = "", verbosity: int = 1) ->
         journal.close,
         *([rehearsal.close] if rehearsal is not None else []),
         inbox.close,
+        parts.memory.close,
         *parts.closers,
         house.receiver.close,
     ]
@@ -345,6 +346,7 @@ def _receiver(
             {name: Workspace.of(name, options) for name, options in chats.items()},
             run_of=waiting_run(board.runs),
             on_change=lambda _: conductor.news(),
+            memory=parts.memory,
             log=parts.log,
         )
     return Receiver(
@@ -354,6 +356,7 @@ def _receiver(
         log=parts.log,
         metrics=metrics,
         on_new=conductor.news,
+        memory=parts.memory,
         on_click=clicks,
         trouble=conductor.trouble,
         courtesy=parts.courtesy,

@@ -5,6 +5,9 @@ Everything that has to be the same for all who carry runs on hangs on one ``Stor
 
 from __future__ import annotations
 
+import hashlib
+import hmac
+import secrets
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -25,11 +28,12 @@ if TYPE_CHECKING:
     from respond.adapters.store.read_only import KnownOfJournal
     from respond.adapters.store.repetition import Unusable
     from respond.adapters.store.sealed_evidence import SealedEvidence
+    from respond.adapters.store.server_memory_postgres import PostgresMemory
     from respond.adapters.store.team_keys import TeamKeys
     from respond.audit.verify import StoredRow, VerifyReport
     from respond.core.events import Actor
     from respond.formats.project.project import Project
-    from respond.ports import Clock, KeyStore, Secrets
+    from respond.ports import Clock, KeyStore, Secrets, ServerMemory
     from respond.wiring.places import Places
 
     AnyInbox = SqliteInbox | PostgresInbox
@@ -45,6 +49,9 @@ __all__ = [
     "rehearsal_store",
     "store_of",
 ]
+
+
+_SESSION_KEY_BYTES = 32
 
 
 class Store(Protocol):
@@ -108,6 +115,14 @@ class Store(Protocol):
         Raises:
             InboxUnusableError: It cannot be used.
         """
+        ...
+
+    def server_memory(self, clock: Clock) -> ServerMemory:
+        """What all servers of this store know alike."""
+        ...
+
+    def session_key(self) -> bytes:
+        """What signs the sessions of its pages, the same at each of its servers."""
         ...
 
     def unusable_since(self, at_ms: int) -> list[Unusable]:
@@ -191,6 +206,15 @@ class FileStore:
         from respond.adapters.store.inbox_sqlite import SqliteInbox
 
         return SqliteInbox.open(self.path.with_name("inbox.db"), clock=clock, redactor=redactor)
+
+    def server_memory(self, clock: Clock) -> ServerMemory:
+        from respond.server.own_memory import OwnMemory
+
+        return OwnMemory(clock)
+
+    def session_key(self) -> bytes:
+        # A restart signs everybody off: who has signed off is known to that process alone.
+        return secrets.token_bytes(_SESSION_KEY_BYTES)
 
     def unusable_since(self, at_ms: int) -> list[Unusable]:
         from respond.adapters.store.inbox_sqlite import unusable_since
@@ -297,6 +321,15 @@ class DatabaseStore:
 
         with self.inbox(clock=SystemClock(), redactor=Redactor()) as inbox:
             return inbox.unusable_since(at_ms)
+
+    def server_memory(self, clock: Clock) -> PostgresMemory:
+        from respond.adapters.store.server_memory_postgres import PostgresMemory
+
+        del clock  # Time is the database's.
+        return PostgresMemory(self.database)
+
+    def session_key(self) -> bytes:
+        return hmac.new(self.team_key(), b"respond sessions", hashlib.sha256).digest()
 
     def hold(self, name: str, clock: Clock) -> AbstractContextManager[None]:
         from respond.adapters.store.run_lock_postgres import DatabaseRunLocks

@@ -136,6 +136,7 @@ def build_crew(places: Places, *, at: str = "", at_once: int = 0, verbosity: int
         JournalUnusableError, JournalBrokenError: As ``Store.journal``.
     """
     from respond.adapters.clock import SystemClock
+    from respond.adapters.log import open_library_logger
     from respond.people.answers import Entry
     from respond.server.board import Board
     from respond.server.conducting import Conductor
@@ -159,6 +160,7 @@ def build_crew(places: Places, *, at: str = "", at_once: int = 0, verbosity: int
     from respond.server.team_work import TeamWork
 
     parts.log = parts.log.bind(worker=process_name())
+    open_library_logger("procrastinate", "error", parts.log)
     actor = Actor("server", Strength.MACHINE)
     journal = store.journal(clock=parts.clock, actor=actor, create=True)
     inbox = store.inbox(clock=parts.clock, redactor=parts.redactor)

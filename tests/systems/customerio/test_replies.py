@@ -286,7 +286,7 @@ ACTIONS = (
 
 
 @pytest.mark.promise("P18", "P6")
-@settings(max_examples=150, suppress_health_check=list(HealthCheck))
+@settings(max_examples=50, suppress_health_check=list(HealthCheck))
 @given(
     st.sampled_from(ACTIONS),
     st.lists(st.tuples(st.sampled_from([200, 403, 404, 401]), BODY), min_size=1, max_size=4),

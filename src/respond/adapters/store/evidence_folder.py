@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
     from respond.ports import KeyStore
 
-__all__ = ["EvidenceFolder"]
+__all__ = ["FILE_BYTES_MAX", "EvidenceFolder"]
 
-_FILE_BYTES_MAX = 64 * 1024 * 1024
+FILE_BYTES_MAX = 64 * 1024 * 1024
 """More than any answer has: a longer file is not read."""
 
 
@@ -82,7 +82,7 @@ class EvidenceFolder(SealedEvidence):
 
     def _box(self, run: str, sha256: str) -> bytes:
         try:
-            return read_ordinary(self._path(run, sha256), _FILE_BYTES_MAX)
+            return read_ordinary(self._path(run, sha256), FILE_BYTES_MAX)
         except FileNotFoundError:
             raise LostAnswerError("missing", why="its file is not there") from None
         except OSError as error:

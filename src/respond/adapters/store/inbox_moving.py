@@ -40,19 +40,19 @@ _AGE: Final = (
 )
 
 
-def move_inbox(old: Path, inbox: PostgresInbox) -> int:
+def move_inbox(old: Path, inbox: PostgresInbox, write: DatabaseConnection) -> int:
     """Copy what an SQLite inbox holds, which nobody else has open; gives how many deliveries.
 
     The old file is not changed. An inbox into which something came already is not touched.
+
+    Args:
+        write: In a transaction, whose end says whether it is so.
 
     Raises:
         InboxUnusableError: One of them cannot be used, or the new one is not empty.
     """
     try:
-        with (
-            closing(sqlite3.connect(f"file:{quote(str(old))}?mode=ro", uri=True)) as read,
-            inbox.transaction() as write,
-        ):
+        with closing(sqlite3.connect(f"file:{quote(str(old))}?mode=ro", uri=True)) as read:
             return _copy(read, write, inbox)
     except sqlite3.Error as error:
         raise InboxUnusableError(

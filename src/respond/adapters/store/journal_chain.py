@@ -735,7 +735,7 @@ class ChainJournal:
         self._end = self._durable = self._checked_end()
         if self._store.place:
             self._check_mark()
-            if not known:
+            if known != self._id:
                 self._keys.set(self._store.place, self._id.encode("ascii"))
 
     def _row(self, seq: int) -> ChainRow | None:
@@ -751,13 +751,29 @@ class ChainJournal:
             raise _broken(0, str(error)) from error
         if not is_journal_id(found):
             raise _broken(0, "its journal id is malformed")
-        if known and found != known:
+        if known and found != known and not self._succeeds(known):
             raise JournalBrokenError(
                 f"{self._store.name} is another journal",
                 why=f"{known} was here before; the file says {found}",
                 do="put the right file back, or begin a new journal: respond RUNBOOK --new-journal",
             )
         return found
+
+    def _succeeds(self, known: str) -> bool:
+        """Whether this journal was begun in the place of that one, as its second record says.
+
+        Another machine began it. What it says is as good as its signature, and that is checked
+        with a key that only the key store has.
+        """
+        second = self._row(1)
+        try:
+            body = read_body(second.body) if second is not None else None
+        except NotCanonicalError:
+            return False
+        old = (
+            body.data.get("old") if body is not None and body.kind == Kind.RESTORED.value else None
+        )
+        return isinstance(old, dict) and old.get("journal") == known
 
     def _checked_end(self) -> ChainEnd:
         """Go to the last checkpoint, check its signature, and every record after it."""

@@ -23,7 +23,15 @@ if TYPE_CHECKING:
     from respond.core.events import Actor, Kind
     from respond.ports import Clock, KeyStore
 
-__all__ = ["OnRecord", "PostgresJournal", "PostgresStore", "is_begun", "open_table", "turn_of"]
+__all__ = [
+    "OnRecord",
+    "PostgresJournal",
+    "PostgresStore",
+    "is_begun",
+    "open_table",
+    "table_rows",
+    "turn_of",
+]
 
 OnRecord = Callable[[DatabaseConnection, ChainRow], None]
 """Told of each record in its own transaction; what it does there stands with the record."""
@@ -96,7 +104,7 @@ class PostgresJournal(ChainJournal):
                     f"the {store.name} holds a journal, and no engine can set it aside",
                     why="engines may add to it and nothing else",
                     do="to go on at once: take [store] out of respond.toml, then runs are recorded"
-                    " on this machine; to begin anew there: docs/many-machines.md",
+                    " on this machine; to begin anew there: docs/team-database.md",
                 )
             old = known_at(store.place, keys)
             journal._begin_anew(old, instead_of=database.place, set_aside="", reason=reason)
@@ -271,10 +279,11 @@ def open_table(database: Database) -> Iterator[Iterator[StoredRow]]:
     except (JournalUnusableError, NotReadyError) as error:
         raise SourceError(error.sentence) from error
     with closing(db):
-        yield _table_rows(db, database.name)
+        yield table_rows(db, database.name)
 
 
-def _table_rows(db: DatabaseConnection, name: str) -> Iterator[StoredRow]:
+def table_rows(db: DatabaseConnection, name: str) -> Iterator[StoredRow]:
+    """The same on a session that is open already."""
     query = "SELECT seq, body, body_hash, hash, kind, run, step, at FROM journal ORDER BY seq"
     try:
         see(db, name)

@@ -30,6 +30,7 @@ from respond.audit.body import time_text
 from respond.audit.record_schema import (
     ADDED,
     APPLICATION_ID,
+    MOVED_VERSION,
     READABLE_VERSIONS,
     SCHEMA,
     SCHEMA_VERSION,
@@ -160,6 +161,7 @@ class SqliteStore:
     def recognise(self) -> None:
         (application,) = self.db.execute("PRAGMA application_id").fetchone()
         (version,) = self.db.execute("PRAGMA user_version").fetchone()
+        self._refuse_moved()
         if application != APPLICATION_ID or version not in READABLE_VERSIONS:
             raise JournalUnusableError(
                 f"{self._path} is not a journal that this version can read",
@@ -196,8 +198,21 @@ class SqliteStore:
                     do="look for a stopped `respond` process, end it, and `respond resume`",
                 ) from error
             raise
+        # Asked each time: it may have been moved while it was open.
+        self._refuse_moved()
         if self._version != SCHEMA_VERSION:
             self._add_indexes()
+
+    def _refuse_moved(self) -> None:
+        if self.db.execute("PRAGMA user_version").fetchone() != (MOVED_VERSION,):
+            return
+        query = "SELECT meta FROM sealed WHERE run = '' AND handle = 'moved'"
+        (to,) = self.db.execute(query).fetchone() or ("a database",)
+        raise JournalUnusableError(
+            f"the journal {self._path} was moved into the {to}",
+            why="runs are recorded there since; this file is kept as it was then",
+            do="name that database in [store] of respond.toml",
+        )
 
     def _add_indexes(self) -> None:
         """Bring a file of an older version up to ours, with the first record that goes into it."""

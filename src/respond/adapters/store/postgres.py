@@ -26,6 +26,7 @@ __all__ = [
     "SCHEMA_NAME",
     "Database",
     "DatabaseConnection",
+    "ShutOutError",
     "explain",
     "is_lost",
     "lock_key",
@@ -47,6 +48,9 @@ _SILENT_S: Final = _ANSWER_S + 1
 _LOCK_S: Final = 10
 _OLDEST: Final = 140_000
 """PostgreSQL 14, the oldest that its makers still mend."""
+
+_SHUT_OUT: Final = ("authentication failed", 'role "', "is not permitted to log in")
+"""What it says at the door; it gives no code there."""
 
 _SETTINGS: Final = {
     "synchronous_commit": "on",
@@ -218,6 +222,10 @@ def _with_tls(url: str) -> str:
     return conninfo.make_conninfo(url, sslmode="verify-full", sslrootcert="system")
 
 
+class ShutOutError(JournalUnusableError):
+    """The database does not let this user in with this credential."""
+
+
 def is_lost(error: Exception) -> bool:
     """Whether the connection is gone with it, and another one may work."""
     return isinstance(error, psycopg.OperationalError | psycopg.InterfaceError)
@@ -243,10 +251,8 @@ def explain(error: Exception, name: str) -> JournalUnusableError:
         return JournalUnusableError(
             f"the {name} refuses this user", why=why, do="respond store init gives the rights"
         )
-    if isinstance(error, errors.InvalidPassword | errors.InvalidAuthorizationSpecification) or (
-        "authentication failed" in why
-    ):
-        return JournalUnusableError(
+    if any(words in why for words in _SHUT_OUT):
+        return ShutOutError(
             f"the {name} lets nobody in with this credential", why=why, do="respond connect store"
         )
     return JournalUnusableError(
@@ -258,4 +264,4 @@ def explain(error: Exception, name: str) -> JournalUnusableError:
 
 def _sentence(error: Exception) -> str:
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[0][:300] if lines else type(error).__name__
+    return " ".join(lines[0].split())[:300] if lines else type(error).__name__

@@ -16,6 +16,7 @@ from psycopg import sql
 from respond.adapters.queue import team_jobs
 from respond.adapters.store.inbox_postgres import INBOX_RIGHTS, INBOX_TABLES
 from respond.adapters.store.postgres import DRILL_NAME, SCHEMA_NAME
+from respond.adapters.store.server_memory_postgres import MEMORY_RIGHTS, MEMORY_TABLES
 from respond.errors import JournalBrokenError, JournalUnusableError, NotReadyError
 
 if TYPE_CHECKING:
@@ -107,6 +108,9 @@ TABLES: Final[dict[str, _Table]] = {
         {"run": _TEXT, "sha256": _TEXT, "box": _BYTES}, "SELECT, INSERT", key="run, sha256"
     ),
 }
+
+_BESIDE: Final = {**INBOX_RIGHTS, **MEMORY_RIGHTS}
+"""Tables that hold no evidence, and what engines and servers may do with each."""
 
 _FOUND: Final = (
     "SELECT c.relname::text, c.relkind::text, c.relpersistence::text,"
@@ -238,10 +242,11 @@ def _make_schema(admin: Session, schema: str) -> list[str]:
     for name, table in TABLES.items():
         for statement in table.statements(name):
             admin.execute(statement.encode())
-    admin.execute(INBOX_TABLES.encode())
+    for each in (INBOX_TABLES, MEMORY_TABLES):
+        admin.execute(each.encode())
     team_jobs.install(admin)
     admin.execute("INSERT INTO about VALUES (%s)", (VERSION,))
-    made = ", ".join((*TABLES, *INBOX_RIGHTS, "and those of procrastinate"))
+    made = ", ".join((*TABLES, *_BESIDE, "and those of procrastinate"))
     return [f"made the schema {schema} with the tables {made}, version {VERSION}"]
 
 
@@ -287,9 +292,11 @@ def _give_rights(admin: Session, role: str, schema: str) -> list[str]:
         admin.execute(sql.SQL(right).format(where, who))
     said: dict[str, list[str]] = {}
     for (name,) in rows:
-        rights = TABLES[name].rights if name in TABLES else INBOX_RIGHTS.get(name, _ALL)
+        rights = TABLES[name].rights if name in TABLES else _BESIDE.get(name, _ALL)
         table = sql.Identifier(schema, name)
         admin.execute(sql.SQL("REVOKE ALL ON {} FROM PUBLIC, {}").format(table, who))
         admin.execute(sql.SQL(f"GRANT {rights} ON {{}} TO {{}}").format(table, who))
         said.setdefault(rights, []).append(name)
-    return [f"{role} may {rights} in {', '.join(names)}" for rights, names in said.items()]
+    return [
+        f"{role} may {rights} in {', '.join(names)} of {schema}" for rights, names in said.items()
+    ]

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 from respond.core.events import Kind
-from respond.core.plan import digest_of, planned_write, write_key
+from respond.core.plan import PlannedWrite, digest_of, planned_write, write_key
 from respond.core.questions import Decision
 from respond.core.recorded import Intended, SentWrite, Settled, WriteStatus, data_of
 from respond.core.runbook import Retry
@@ -26,6 +26,7 @@ from respond.ports import Intent
 
 __all__ = ["ATTEMPTS", "UnknownError", "WriteSender"]
 
+_PLANNED = tuple(field.name for field in fields(PlannedWrite))
 ATTEMPTS = 4
 """Sends of one write in all, each with its own intent, when the system says "not now"."""
 
@@ -113,7 +114,7 @@ class WriteSender:
     def _intend(self, write: Write[Any], key: str, digest: str, timeout_s: int) -> Intent:
         planned = planned_write(write, key)
         sent = SentWrite(
-            **{f.name: getattr(planned, f.name) for f in fields(planned)},
+            **{name: getattr(planned, name) for name in _PLANNED},
             settle_s=write.subject.settle_s,
             looks=write.subject.looks,
             timeout_s=timeout_s,

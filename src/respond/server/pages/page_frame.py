@@ -40,17 +40,14 @@ class PageSettings:
         url: Address as people reach it, without a slash at its end.
         mode: ``real`` or ``rehearsal``; it stands at the head of every page, but for those that
             show nothing else than rehearsals.
-        session_key: At least 32 random bytes, the same for as long as sessions shall live.
+        sessions: Of those who are signed on.
         company: Whose page this is, or empty.
     """
 
     url: str
     mode: str
-    session_key: bytes
+    sessions: Sessions
     company: str = ""
-
-    def __repr__(self) -> str:
-        return f"PageSettings(url={self.url!r}, mode={self.mode!r})"
 
 
 class PageFrame:
@@ -59,7 +56,7 @@ class PageFrame:
     Args:
         board: What is read.
         entry: Where answers go.
-        settings: Address, mode, key.
+        settings: Address, mode, sessions.
         signon: None where nobody can sign on; then no run is shown.
         on_change: Told the run of each answer that was recorded.
         workings: The server around the pages.
@@ -82,7 +79,7 @@ class PageFrame:
         self.signon = signon
         self.workings = workings
         self.streams = streams
-        self.sessions = Sessions(settings.session_key, entry.clock)
+        self.sessions = settings.sessions
         self._on_change = on_change
         self._showing = Showing(
             {"mode": mode_word(settings.mode), "company": settings.company, "url": settings.url}

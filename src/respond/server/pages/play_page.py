@@ -91,6 +91,7 @@ class PlayPage:
             runbook=document.runbook,
             who=word(played.who) if played is not None else "",
             code=exit_text(state.ended.exit, state.ended.say) if is_over else "",
+            is_gone=not seen.stays,
             proves=any("respond prove" in each for each in document.verdict.do),
             body=built(report_body(document)),
             changed=[

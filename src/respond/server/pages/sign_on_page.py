@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
@@ -12,6 +13,7 @@ from respond.errors import NotReadyError, RefusedByPersonError
 from respond.server.guard import visitor_of
 from respond.server.pages.page_frame import PageFrame
 from respond.server.sessions import FLOW, FLOW_S, SESSION, SESSION_S, local_path
+from respond.server.signon import came_back_before
 
 __all__ = ["BEGIN", "SignOnPage"]
 
@@ -65,6 +67,8 @@ class SignOnPage:
         try:
             once = len(query) == len(request.query_params.multi_items())
             issuer, subject = await self.frame.signon.finish(query, (kept or {}) if once else {})
+            if not await run_in_threadpool(self.frame.sessions.is_first_back, kept or {}):
+                raise came_back_before()
         except NotReadyError as error:
             response = self._door(request, to, status=503, error=error)
         except RefusedByPersonError as error:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 
 import pytest
-from tests.postgres.team_kit import Member, Starter, Team, team
+from tests.postgres.crew_kit import Member, Starter, Team, team
 
 from respond.adapters.queue.lease import STALLED_S
 from respond.core.asked import asked_now
