@@ -253,7 +253,14 @@ class Team:
         """What does not verify; empty when all does."""
         with open_table(self.database) as rows:
             report = verify(rows, keys=[NoteKey.parse(self.journal.public_key)])
-        return "" if report.answer is Verification.INTACT else str(report)
+        if report.answer is Verification.INTACT:
+            return ""
+        bad = report.first_bad or 1
+        records = [
+            f"{r.seq + 1} {r.event.kind.value} {r.event.run} {r.event.step} {dict(r.event.data)}"[:300]
+            for r in self.journal.records(since=max(0, bad - 12))
+        ]
+        return "\n".join((f"{report.why} at {report.first_bad}", *records))
 
     def effects(self) -> Counter[str]:
         """What happened in the company, and how often."""
