@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import os
 import socket
 import statistics
@@ -25,6 +26,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -33,7 +35,7 @@ from figures import figure
 
 from respond.adapters.clock import SystemClock
 from respond.adapters.store.inbox_sqlite import SqliteInbox
-from respond.ports import Became
+from respond.ports import Became, Inbox, ServerMemory
 from respond.senders import SENDERS, SenderSecrets
 from respond.testing.senders import payload, secret_for, signed
 
@@ -58,6 +60,11 @@ BOUND_GROWTH_MIB = 16.0
 def serve(folder: Path, company: str) -> None:
     """Serve until killed; say the port on standard output."""
     app, lifespan = (_whole(folder, company), "on") if company else (_receiver(folder), "off")
+    listen(app, lifespan)
+
+
+def listen(app: Any, lifespan: str) -> None:
+    """Serve an application until killed; say the port on standard output."""
     import uvicorn  # noqa: PLC0415 - the child's alone
 
     # asyncio sends small answers at once only on sockets that say that they are TCP.
@@ -103,6 +110,14 @@ def _configuration(project: Path) -> str:
 
 def _receiver(folder: Path) -> Any:
     """The receiver alone, and somebody who works its inbox."""
+    inbox = SqliteInbox.open(folder / "state" / "inbox.db", clock=SystemClock())
+    new = threading.Event()
+    threading.Thread(target=_work, args=(inbox, new), daemon=True).start()
+    return receiving(inbox, None, new.set)
+
+
+def receiving(inbox: Inbox, memory: ServerMemory | None, on_new: Callable[[], None]) -> Any:
+    """An application that takes deliveries, and one that does nothing beside it."""
     from starlette.applications import Starlette  # noqa: PLC0415 - the child's alone
     from starlette.routing import Route  # noqa: PLC0415 - the same
 
@@ -112,17 +127,15 @@ def _receiver(folder: Path) -> Any:
     from respond.server.receiving import Receiver, Source  # noqa: PLC0415 - the same
 
     clock = SystemClock()
-    inbox = SqliteInbox.open(folder / "state" / "inbox.db", clock=clock)
-    new = threading.Event()
     receiver = Receiver(
         {name: Source(SENDERS[kind], _secrets(kind)) for name, kind in SOURCES.items()},
         inbox,
         clock=clock,
         log=make_logger(Redactor(), clock, sys.stderr, verbosity=1),
         metrics=Metrics(),
-        on_new=new.set,
+        on_new=on_new,
+        memory=memory,
     )
-    threading.Thread(target=_work, args=(inbox, new), daemon=True).start()
     return Starlette(
         routes=[Route("/hooks/{source}", receiver), Route("/nothing/{source}", _Nothing())]
     )
@@ -164,11 +177,11 @@ class _Round:
 
     @property
     def times(self) -> float:
-        return _p99(self.ours_ms) / _p99(self.nothing_ms)
+        return p99_of(self.ours_ms) / p99_of(self.nothing_ms)
 
 
 @dataclass
-class _Seen:
+class Seen:
     """Milliseconds of each answer, ids that were answered, and answers that were not 202."""
 
     ours_ms: list[float] = field(default_factory=list)
@@ -177,21 +190,27 @@ class _Seen:
     others: list[str] = field(default_factory=list)
 
 
-async def _storm(url: str, first: int, count: int, rate: float) -> _Seen:
+async def storm(urls: Sequence[str], first: int, count: int, rate: float) -> Seen:
+    """Send deliveries to servers in turns, and as many requests that come to nothing."""
     import httpx  # noqa: PLC0415 - the load's alone
 
-    seen = _Seen()
+    seen = Seen()
     # The server closes what is idle for five seconds; whoever sends into that moment is cut off.
     limits = httpx.Limits(
         max_connections=CONNECTIONS, max_keepalive_connections=CONNECTIONS, keepalive_expiry=2
     )
     loop = asyncio.get_running_loop()
-    async with httpx.AsyncClient(
-        base_url=url, trust_env=False, timeout=30, limits=limits
-    ) as client:
+    async with contextlib.AsyncExitStack() as stack:
+        clients = [
+            await stack.enter_async_context(
+                httpx.AsyncClient(base_url=url, trust_env=False, timeout=30, limits=limits)
+            )
+            for url in urls
+        ]
         began = loop.time()
         sent = []
         for number in range(count):
+            client = clients[number % len(clients)]
             due = began + number / rate
             await asyncio.sleep(max(0.0, due - loop.time()))
             sent.append(asyncio.create_task(_deliver(client, seen, first + number, due)))
@@ -215,7 +234,7 @@ def _letter(number: int) -> tuple[str, bytes, list[tuple[str, str]]]:
     )
 
 
-async def _deliver(client: httpx.AsyncClient, seen: _Seen, number: int, due: float) -> None:
+async def _deliver(client: httpx.AsyncClient, seen: Seen, number: int, due: float) -> None:
     name, body, headers = _letter(number)
     answer = await client.post(f"/hooks/{name}", content=body, headers=headers)
     seen.ours_ms.append((asyncio.get_running_loop().time() - due) * 1000)
@@ -226,7 +245,7 @@ async def _deliver(client: httpx.AsyncClient, seen: _Seen, number: int, due: flo
         seen.others.append(f"{answer.status_code} {answer.text}")
 
 
-async def _nothing(client: httpx.AsyncClient, seen: _Seen, number: int, due: float) -> None:
+async def _nothing(client: httpx.AsyncClient, seen: Seen, number: int, due: float) -> None:
     name, body, headers = _letter(number)
     await client.post(f"/nothing/{name}", content=body, headers=headers)
     seen.nothing_ms.append((asyncio.get_running_loop().time() - due) * 1000)
@@ -235,14 +254,16 @@ async def _nothing(client: httpx.AsyncClient, seen: _Seen, number: int, due: flo
 # --- the figures ----------------------------------------------------------------------------------
 
 
-def _rss_mib(pid: int) -> float:
+def rss_mib(pid: int) -> float:
+    """What a process holds in memory."""
     for line in Path(f"/proc/{pid}/status").read_text(encoding="ascii").splitlines():
         if line.startswith("VmRSS:"):
             return int(line.split()[1]) / 1024
     raise SystemExit("the server is gone")
 
 
-def _p99(times: list[float]) -> float:
+def p99_of(times: list[float]) -> float:
+    """The time within which 99 of 100 were answered."""
     return statistics.quantiles(times, n=100)[98]
 
 
@@ -290,10 +311,10 @@ def _measured(folder: Path, seconds: int, rate: float, company: str = "") -> _Ro
         assert server.stdout is not None  # noqa: S101 - it is a pipe
         try:
             url = f"http://127.0.0.1:{int(server.stdout.readline())}"
-            warm = asyncio.run(_storm(url, 0, WARM_UP, rate))
-            before = _rss_mib(server.pid)
-            seen = asyncio.run(_storm(url, WARM_UP, count, rate))
-            after = _rss_mib(server.pid)
+            warm = asyncio.run(storm([url], 0, WARM_UP, rate))
+            before = rss_mib(server.pid)
+            seen = asyncio.run(storm([url], WARM_UP, count, rate))
+            after = rss_mib(server.pid)
         finally:
             server.kill()
     kept = folder / "state" / ("rehearsals/served" if company else "") / "inbox.db"
@@ -308,8 +329,8 @@ def _measured(folder: Path, seconds: int, rate: float, company: str = "") -> _Ro
 
 def _told(of: str, who: str, rounds: list[_Round]) -> bool:
     """Print what came of one of the two; whether anything of it is beyond its bound."""
-    best = min(rounds, key=lambda each: _p99(each.nothing_ms))
-    p99, nothing = _p99(best.ours_ms), _p99(best.nothing_ms)
+    best = min(rounds, key=lambda each: p99_of(each.nothing_ms))
+    p99, nothing = p99_of(best.ours_ms), p99_of(best.nothing_ms)
     of = f"{of}, {WHO[who]}"
     lost = sum(each.lost for each in rounds)
     beyond = figure(f"lost or refused in {len(rounds)} rounds {of}", lost, bound=0)

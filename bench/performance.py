@@ -26,7 +26,7 @@ HERE = Path(__file__).parent
 DOCS = HERE.parent / "docs"
 BENCHES = (
     "startup.py", "step_cost.py", "mark_cost.py", "containment.py", "reviews.py", "targets.py",
-    "journal.py", "verify_cost.py", "deliveries.py",
+    "journal.py", "verify_cost.py", "deliveries.py", "team_deliveries.py",
 )  # fmt: skip
 GROWING = {
     "start of a run": r"start of a run beside (\d+) ",

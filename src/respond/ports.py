@@ -478,8 +478,10 @@ class Inbox(Protocol):
 
     def count_waiting(self) -> int: ...
 
-    def count_held(self, source: str = "") -> int:
-        """How many are held, of one source or of all."""
+    def count_held(self) -> int: ...
+
+    def count_open(self, source: str) -> tuple[int, int]:
+        """How many wait, whosever they are, and how many of one source are held."""
         ...
 
     def last_heard(self) -> Mapping[str, int]:

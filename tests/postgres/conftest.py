@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -22,9 +23,11 @@ def template(postgres: PostgresCluster) -> str:
 
 
 @pytest.fixture
-def base(postgres: PostgresCluster, template: str) -> str:
+def base(postgres: PostgresCluster, template: str) -> Iterator[str]:
     """Name of a new database with our tables."""
-    return postgres.new_base(template)
+    made = postgres.new_base(template)
+    yield made
+    postgres.drop(made)
 
 
 @pytest.fixture

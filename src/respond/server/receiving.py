@@ -261,9 +261,10 @@ class Receiver:
         trouble = self._trouble()
         if trouble:
             return _not_now("own trouble", why=trouble)
-        if self._inbox.count_waiting() >= self._limits.queue_max:
+        waiting, held = self._inbox.count_open(desk.name)
+        if waiting >= self._limits.queue_max:
             return _not_now("queue is full")
-        if self._inbox.count_held(desk.name) >= self._limits.queue_max:
+        if held >= self._limits.queue_max:
             return _not_now("too many are held", why="its runs wait for their turn")
         kept, why = self._keep(desk, proof, headers, body, now_ms)
         if kept.result is Took.NEW:

@@ -168,9 +168,11 @@ _SETTLE: Final = (
     "UPDATE inbox_events SET result = %s, run = %s, why = %s, line = %s, event = NULL WHERE id = %s"
 )
 _WAITING: Final = "SELECT count(*) FROM inbox_events WHERE result = 'waiting'"
-_HELD: Final = (
-    "SELECT count(*) FROM inbox_events e JOIN inbox_deliveries d ON d.n = e.delivery"
-    " WHERE e.result = 'held' AND %s::text IN ('', d.source)"
+_HELD: Final = "SELECT count(*) FROM inbox_events WHERE result = 'held'"
+_COUNT_OPEN: Final = (
+    "SELECT (SELECT count(*) FROM inbox_events WHERE result = 'waiting'),"
+    " (SELECT count(*) FROM inbox_events e JOIN inbox_deliveries d ON d.n = e.delivery"
+    " WHERE e.result = 'held' AND d.source = %s)"
 )
 _HEARD: Final = "SELECT source, max(at_ms) FROM inbox_deliveries GROUP BY source"
 _RECENT: Final = (
@@ -340,8 +342,12 @@ class PostgresInbox:
     def count_waiting(self) -> int:
         return int(self._read(_WAITING)[0][0])
 
-    def count_held(self, source: str = "") -> int:
-        return int(self._read(_HELD, source)[0][0])
+    def count_held(self) -> int:
+        return int(self._read(_HELD)[0][0])
+
+    def count_open(self, source: str) -> tuple[int, int]:
+        ((waiting, held),) = self._read(_COUNT_OPEN, source)
+        return int(waiting), int(held)
 
     def last_heard(self) -> Mapping[str, int]:
         return {str(source): int(at_ms) for source, at_ms in self._read(_HEARD)}

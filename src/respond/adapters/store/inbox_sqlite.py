@@ -90,9 +90,10 @@ _OPEN_EVENTS = (
     " FROM events e JOIN deliveries d ON d.id = e.delivery WHERE e.result = ?"
     " ORDER BY e.id LIMIT ?"
 )
-_HELD = (
-    "SELECT count(*) FROM events e JOIN deliveries d ON d.id = e.delivery"
-    " WHERE e.result = 'held' AND ? IN ('', d.source)"
+_COUNT_OPEN = (
+    "SELECT (SELECT count(*) FROM events WHERE result = 'waiting'),"
+    " (SELECT count(*) FROM events e JOIN deliveries d ON d.id = e.delivery"
+    " WHERE e.result = 'held' AND d.source = ?)"
 )
 _RECENT = (
     "SELECT d.id, d.source, d.sender, coalesce(e.type, ''), coalesce(e.title, ''), d.at_ms,"
@@ -211,10 +212,15 @@ class SqliteInbox:
             (count,) = db.execute("SELECT count(*) FROM events WHERE result = 'waiting'").fetchone()
         return int(count)
 
-    def count_held(self, source: str = "") -> int:
+    def count_held(self) -> int:
         with self._reading() as db:
-            (count,) = db.execute(_HELD, (source,)).fetchone()
+            (count,) = db.execute("SELECT count(*) FROM events WHERE result = 'held'").fetchone()
         return int(count)
+
+    def count_open(self, source: str) -> tuple[int, int]:
+        with self._reading() as db:
+            waiting, held = db.execute(_COUNT_OPEN, (source,)).fetchone()
+        return int(waiting), int(held)
 
     def last_heard(self) -> Mapping[str, int]:
         with self._reading() as db:

@@ -6,6 +6,7 @@ database that was started anew is found by the first who comes.
 
 from __future__ import annotations
 
+import select
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import psycopg
 
-from respond.adapters.store.postgres import explain, is_lost
+from respond.adapters.store.postgres import explain
 from respond.errors import JournalUnusableError
 
 if TYPE_CHECKING:
@@ -48,17 +49,14 @@ class PostgresPool:
     def read(
         self, query: str, params: Sequence[Any] | Mapping[str, Any] = ()
     ) -> list[tuple[Any, ...]]:
-        """Rows of one statement that changes nothing, or that may be lost with the database."""
+        """Rows of one statement, which is a transaction of its own."""
         with self._turns, self._explained():
-            opened, is_fresh = self._take()
+            opened = self._take()
             try:
                 rows = opened.execute(query, params).fetchall()
-            except BaseException as error:
+            except BaseException:
                 opened.close()
-                if is_fresh or not (isinstance(error, psycopg.Error) and is_lost(error)):
-                    raise
-                opened = self._anew()
-                rows = opened.execute(query, params).fetchall()
+                raise
             self._give_back(opened)
             return rows
 
@@ -67,47 +65,34 @@ class PostgresPool:
         """One transaction, in which each statement sees what was committed before it.
 
         Leaving the block without an error commits: then it is durable. After an error nothing is
-        known to be, and the connection is not used again.
+        known to be, and the connection is not used again. Statements go out together, up to one
+        whose rows are fetched: a lock is held once something after it was fetched.
         """
         with self._turns, self._explained():
-            opened = self._begun()
+            opened = self._take()
             try:
-                yield opened
-                opened.execute("COMMIT")
+                with opened.pipeline():
+                    # Whoever waited for a lock has to see what its holder committed.
+                    opened.execute("BEGIN ISOLATION LEVEL READ COMMITTED")
+                    yield opened
+                    opened.execute("COMMIT")
             except BaseException:
                 opened.close()
                 raise
             self._give_back(opened)
 
-    def _begun(self) -> DatabaseConnection:
-        # Whoever waited for a lock has to see what its holder committed.
-        begin = "BEGIN ISOLATION LEVEL READ COMMITTED"
-        opened, is_fresh = self._take()
-        try:
-            opened.execute(begin)
-        except psycopg.Error as error:
+    def _take(self) -> DatabaseConnection:
+        """A connection; one of which is heard although nothing was asked is at its end."""
+        while True:
+            with self._lock:
+                if self._closed:
+                    raise self._over()
+                if not self._idle:
+                    break
+                opened = self._idle.pop()
+            if not select.select([opened.fileno()], [], [], 0)[0]:
+                return opened
             opened.close()
-            if is_fresh or not is_lost(error):
-                raise
-            opened = self._anew()
-            opened.execute(begin)
-        return opened
-
-    def _take(self) -> tuple[DatabaseConnection, bool]:
-        """A connection, and whether it is a new one."""
-        with self._lock:
-            if self._closed:
-                raise self._over()
-            if self._idle:
-                return self._idle.pop(), False
-        return self.database.connect(), True
-
-    def _anew(self) -> DatabaseConnection:
-        """A new connection, where one that was idle is dead: then the others are as well."""
-        with self._lock:
-            idle, self._idle = self._idle, []
-        for each in idle:
-            each.close()
         return self.database.connect()
 
     def _give_back(self, opened: DatabaseConnection) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
@@ -55,10 +56,10 @@ _FILLED: Final = (
 _TAKE: Final = f"""
 WITH quick AS (SELECT set_config('synchronous_commit', 'off', true))
 INSERT INTO source_rates AS old
-SELECT %(source)s, %(most)s::bigint - {_WHOLE}, {_NOW}, true FROM quick
+SELECT %(source)s, %(most)s::bigint - %(whole)s::bigint, {_NOW}, true FROM quick
 ON CONFLICT (source) DO UPDATE SET
-    taken = {_FILLED} >= {_WHOLE},
-    millionths = {_FILLED} - CASE WHEN {_FILLED} >= {_WHOLE} THEN {_WHOLE} ELSE 0 END,
+    taken = {_FILLED} >= %(whole)s,
+    millionths = {_FILLED} - CASE WHEN {_FILLED} >= %(whole)s THEN %(whole)s::bigint ELSE 0 END,
     at_ms = {_NOW}
 RETURNING taken, millionths
 """  # noqa: S608 - the same
@@ -72,6 +73,8 @@ class PostgresMemory:
 
     def __init__(self, database: Database) -> None:
         self._pool = PostgresPool(database)
+        self._lock = threading.Lock()
+        self._here: dict[str, int] = {}
 
     def close(self) -> None:
         """Close the connections; anything else afterwards is an error."""
@@ -86,15 +89,27 @@ class PostgresMemory:
         return bool(self._pool.read(_IS_SPENT, (_digest(thing),)))
 
     def wait_s(self, source: str, rate: int) -> int:
+        with self._lock:
+            if self._here.get(source, 0) > 0:
+                self._here[source] -= 1
+                return 0
+        # What arrives within a second is taken at once, so that few have to wait for it. Who has
+        # some left over may send them later, and all servers together no more than the rate.
+        at_once = max(1, rate // 60)
         most = max(1, rate) * _WHOLE
-        ((taken, left),) = self._pool.read(_TAKE, {"source": source, "most": most})
-        return 0 if taken else max(1, math.ceil((_WHOLE - left) * 60 / most))
+        given = {"source": source, "most": most, "whole": at_once * _WHOLE}
+        ((taken, left),) = self._pool.read(_TAKE, given)
+        if not taken:
+            return max(1, math.ceil((at_once * _WHOLE - int(left)) * 60 / most))
+        with self._lock:
+            self._here[source] = self._here.get(source, 0) + at_once - 1
+        return 0
 
     @contextmanager
     def alone(self, what: str) -> Iterator[None]:
         number = int(_digest(what)[:7], 16)
         with self._pool.transaction() as db:
-            db.execute(_ALONE, (_LOCK_CLASS, number))
+            db.execute(_ALONE, (_LOCK_CLASS, number)).fetchone()
             yield
 
 

@@ -1,0 +1,155 @@
+"""Measure how two servers of a team take a storm, beside two workers, on one database.
+
+    python bench/team_deliveries.py [--seconds 60] [--rate 200]
+
+A PostgreSQL of this bench's own; deliveries go to the servers in turns, each puts a job there in
+its own transaction, and the workers take what the queue says and settle it. Between them go as
+many requests that come to nothing, as in ``deliveries.py``. In the end the servers are killed, and
+every delivery that was answered must be in the inbox, once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, nullcontext
+from pathlib import Path
+
+from deliveries import (
+    BOUND_GROWTH_MIB,
+    BOUND_P99_MS,
+    SOURCES,
+    WARM_UP,
+    listen,
+    p99_of,
+    receiving,
+    rss_mib,
+    storm,
+)
+from figures import figure
+
+from respond.adapters.clock import SystemClock
+from respond.adapters.queue.job_worker import JobWorker
+from respond.adapters.queue.lease import Lease
+from respond.adapters.queue.team_jobs import EVERYBODY, Task, on_delivery
+from respond.adapters.store.inbox_postgres import PostgresInbox
+from respond.adapters.store.postgres import Database
+from respond.adapters.store.postgres_schema import init
+from respond.adapters.store.server_memory_postgres import PostgresMemory
+from respond.ports import Became
+from respond.testing.postgres_cluster import ENGINE_ROLE, PostgresCluster
+
+BOUND_P99 = 3.0
+KEY = bytes(range(32))
+TURN_S = 0.0005
+AT_ONCE = 4
+
+
+def inbox_of(database: str) -> PostgresInbox:
+    """The team's inbox, which puts a job there with each event."""
+    return PostgresInbox.open(
+        Database(database), key=KEY, clock=SystemClock(), on_delivery=on_delivery
+    )
+
+
+def serve(database: str) -> None:
+    """Take deliveries until killed."""
+    sys.setswitchinterval(TURN_S)  # As ``respond serve`` does.
+    memory = PostgresMemory(Database(database))
+    listen(receiving(inbox_of(database), memory, lambda: None), "off")
+
+
+def work(database: str) -> None:
+    """Do what the queue says until killed: settle what waits, each with its own commit."""
+    inbox = inbox_of(database)
+
+    def take_in(_: object) -> None:
+        while kept := inbox.waiting(100):
+            for each in kept:
+                inbox.settle(each.id, Became.IGNORED, why="a bench")
+
+    def hold(_: str) -> nullcontext[None]:
+        return nullcontext()
+
+    at, lease = Database(database), Lease(SystemClock())
+    JobWorker(at, {Task.TAKE_IN: take_in}, lease, hold, (EVERYBODY,), AT_ONCE).run()
+
+
+@contextmanager
+def child(log: Path, what: str, database: str) -> Iterator[subprocess.Popen[str]]:
+    """A process of this bench, which is killed in the end."""
+    command = [sys.executable, __file__, what, database]
+    with (
+        log.open("a") as file,
+        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=file, text=True) as made,
+    ):
+        try:
+            yield made
+        finally:
+            made.kill()
+
+
+def main() -> int:
+    """Print the figures; exit 1 when one is beyond its bound."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--seconds", type=int, default=60)
+    parser.add_argument("--rate", type=float, default=200.0)
+    parser.add_argument("--serve", help=argparse.SUPPRESS)
+    parser.add_argument("--work", help=argparse.SUPPRESS)
+    asked = parser.parse_args()
+    if asked.serve:
+        serve(asked.serve)
+        return 0
+    if asked.work:
+        work(asked.work)
+        return 0
+    with tempfile.TemporaryDirectory() as folder, PostgresCluster.begin() as cluster:
+        with cluster.admin() as admin:
+            init(admin, ENGINE_ROLE)
+        database = cluster.url("postgres", ENGINE_ROLE)
+        return int(_measure(Path(folder) / "log", database, asked.seconds, asked.rate))
+
+
+def _measure(log: Path, database: str, seconds: int, rate: float) -> bool:
+    count = round(seconds * rate)
+    with ExitStack() as stack:
+        servers = [stack.enter_context(child(log, "--serve", database)) for _ in range(2)]
+        for _ in range(2):
+            stack.enter_context(child(log, "--work", database))
+        urls = [
+            f"http://127.0.0.1:{int(each.stdout.readline())}" for each in servers if each.stdout
+        ]
+        warm = asyncio.run(storm(urls, 0, WARM_UP, rate))
+        before = sum(rss_mib(each.pid) for each in servers)
+        seen = asyncio.run(storm(urls, WARM_UP, count, rate))
+        grew = sum(rss_mib(each.pid) for each in servers) - before
+    with inbox_of(database) as inbox:
+        there = [line.delivery for line in inbox.recent(10 * count + WARM_UP)]
+    for other in (*warm.others, *seen.others)[:5]:
+        print(f"  {other}")
+    lost = len(set(warm.ids + seen.ids) - set(there))
+    # Each was sent once and has one event, so a line that stands there twice was kept twice.
+    twice = len(there) - len(set(there))
+    who = "two servers of a team"
+    of = f"of {count} deliveries, {rate:.0f} a second, {len(SOURCES)} sources, {who}"
+    refused = len(warm.others) + len(seen.others)
+    says = f"{lost} lost, {twice} twice, {refused} refused"
+    beyond = figure(f"lost, twice or refused {of}", lost + twice + refused, bound=0, says=says)
+    p99, nothing = p99_of(seen.ours_ms), p99_of(seen.nothing_ms)
+    says = (
+        f"p50 {statistics.median(seen.ours_ms):.1f} ms; doing nothing p50 "
+        f"{statistics.median(seen.nothing_ms):.1f} ms, p99 {nothing:.1f} ms"
+    )
+    beyond |= figure(f"p99 {of}", p99, "ms", bound=BOUND_P99_MS, says=says)
+    name = f"p99 over the same stack doing nothing, {who}"
+    beyond |= figure(name, p99 / nothing, "times", bound=BOUND_P99)
+    return beyond | figure(f"memory growth, {who}", grew, "MiB", bound=BOUND_GROWTH_MIB)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
