@@ -257,7 +257,9 @@ class Team:
             return ""
         bad = report.first_bad or 1
         records = [
-            f"{r.seq + 1} {r.event.kind.value} {r.event.run} {r.event.step} {dict(r.event.data)}"[:300]
+            f"{r.seq + 1} {r.event.kind.value} {r.event.run} {r.event.step} {dict(r.event.data)}"[
+                :300
+            ]
             for r in self.journal.records(since=max(0, bad - 12))
         ]
         return "\n".join((f"{report.why} at {report.first_bad}", *records))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import sys
+import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -233,7 +234,8 @@ def parts_of(places: Places, at: str, url: str, verbosity: int) -> Parts:
         rehearsal = Rehearsal.start(at=at)
         # Whoever finds one of its runs finds its company too.
         remember(places.rehearsals / SERVED, {"at": at})
-        jumping = RehearsalClock(base, rehearsal.doors)
+        boot = f"process-{uuid.uuid4()}" if project.store.url else ""
+        jumping = RehearsalClock(base, rehearsal.doors, boot=boot)
         clock = jumping
         people = _rehearsing_people(project, rehearsal)
     else:
