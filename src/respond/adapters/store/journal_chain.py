@@ -49,7 +49,7 @@ from respond.errors import (
 from respond.ports import Head, Intent
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from typing import Self
 
     from respond.core.values import SecretHandle
@@ -210,6 +210,9 @@ class ChainJournal:
 
     It may be used from several threads; appends come one after another. After any error from a
     write or a sync it is closed and refuses everything: open it anew, or ``reopen``.
+
+    Attributes:
+        wrote: Told of each transaction how many milliseconds it took, with its wait for a turn.
     """
 
     def __init__(self, store: ChainStore, *, keys: KeyStore, clock: Clock, actor: Actor) -> None:
@@ -231,6 +234,7 @@ class ChainJournal:
         self._digest_key = b""
         self._mark_stuck = False
         self._signer = Signer("", b"")
+        self.wrote: Callable[[int], None] = lambda _: None
 
     # --- opening and closing --------------------------------------------------------------------
 
@@ -457,6 +461,7 @@ class ChainJournal:
 
         The block ends with ``_commit``. A failure of the store closes the journal.
         """
+        began_ms = self._clock.mono_ms()
         with self._reading():
             try:
                 self._check_place()
@@ -470,6 +475,7 @@ class ChainJournal:
             finally:
                 if not self._dead and (trouble := self._store.end()):
                     self._die(trouble)
+        self.wrote(self._clock.mono_ms() - began_ms)
 
     def _commit(self, after: ChainEnd, *, synced: bool = True) -> None:
         self._store.commit()
