@@ -69,21 +69,21 @@ apps = {"audit": _audit}
 # --- where the journal is ------------------------------------------------------------------------
 
 
-def _rehearsal_with(places: Places, run: str) -> Path | None:
-    """Folder of the journal that a rehearsal is in; a server has one for all that it carries on."""
-    from respond.audit.source import open_rows
+def _rehearsal_with(places: Places, run: str) -> Store | None:
+    """The store that a rehearsal is in; a server has one for all that it carries on."""
     from respond.audit.verify import SourceError
-    from respond.wiring.session import SERVED
+    from respond.cli.opening import kept_in
+    from respond.wiring.rehearsed_journal import SERVED
 
-    own, served = places.rehearsals / run, places.rehearsals / SERVED
-    if own.is_dir():
-        return own
+    if (places.rehearsals / run).is_dir():
+        return kept_in(places, places.rehearsals / run)
+    theirs = kept_in(places, places.rehearsals / SERVED)
     try:
-        with open_rows(served / "journal.db") as rows:
+        with theirs.rows() as rows:
             found = any(row.columns[1] == run for row in rows if row.columns)
     except SourceError:
         return None
-    return served if found else None
+    return theirs if found else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,13 +107,12 @@ class _Where:
             FormatFaults: ``respond.toml`` has faults.
         """
         from respond.cli.opening import real_store
-        from respond.wiring.stores import rehearsal_store
 
         if run and not RUN_ID.fullmatch(run):
             raise UsageError(f"{run[:60]!r} is not the id of a run", do="respond runs")
-        folder = _rehearsal_with(places, run) if run else None
-        if folder is not None:
-            return cls(rehearsal_store(folder), places.project, run)
+        rehearsed = _rehearsal_with(places, run) if run else None
+        if rehearsed is not None:
+            return cls(rehearsed, places.project, run)
         return cls(real_store(places), places.project)
 
     def known(self, journal: str = "") -> KnownOfJournal:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 from respond.cli.output import say, screen_width
 from respond.errors import JournalBrokenError, JournalUnusableError, NotReadyError, UsageError
 from respond.wiring.places import Places
-from respond.wiring.rehearsed_journal import RUN_ID, open_rehearsal
+from respond.wiring.rehearsed_journal import RUN_ID, SERVED, open_rehearsal
 
 if TYPE_CHECKING:
     from respond.adapters.store.journal_chain import ChainJournal
@@ -33,6 +33,7 @@ __all__ = [
     "company_of",
     "evidence_folder",
     "journal_of",
+    "kept_in",
     "only_open",
     "open_journal",
     "read_run",
@@ -74,7 +75,7 @@ def open_journal(places: Places, run: str = "") -> Iterator[ChainJournal | None]
 
     folder = rehearsal_of(places, run)
     if folder is not None:
-        with open_rehearsal(folder) as rehearsed:
+        with open_rehearsal(kept_in(places, folder)) as rehearsed:
             yield rehearsed
         return
     store = real_store(places)
@@ -101,10 +102,29 @@ def evidence_folder(places: Places, run: str, journal: str) -> SealedEvidence:
 
 def store_with(places: Places, run: str) -> Store:
     """The store that has this run, or of the real ones where no rehearsal has it."""
+    folder = rehearsal_of(places, run)
+    return kept_in(places, folder) if folder is not None else real_store(places)
+
+
+def kept_in(places: Places, folder: Path) -> Store:
+    """The store of a rehearsal: its folder, or for what a team's servers rehearse the database."""
     from respond.wiring.stores import rehearsal_store
 
-    folder = rehearsal_of(places, run)
-    return rehearsal_store(folder) if folder is not None else real_store(places)
+    drill = _drill_store(places) if folder == places.rehearsals / SERVED else None
+    return drill or rehearsal_store(folder)
+
+
+def _drill_store(places: Places) -> Store | None:
+    from functools import partial
+
+    from respond.wiring.session import open_keys, own_secrets, project_of_journal
+    from respond.wiring.stores import LateKeys, database_store
+
+    project = project_of_journal(places)
+    if not project.store.url:
+        return None
+    keys = LateKeys(partial(open_keys, project, places, say))
+    return database_store(project, places, keys, own_secrets(project, keys, say), drill=True)
 
 
 def real_store(places: Places) -> Store:
@@ -121,14 +141,12 @@ def real_store(places: Places) -> Store:
 
 def rehearsal_of(places: Places, run: str) -> Path | None:
     """The folder of a rehearsal's journal; a server that rehearses has one for all of its runs."""
-    from respond.wiring.session import SERVED
-
     if not RUN_ID.fullmatch(run):
         return None
     own, served = places.rehearsals / run, places.rehearsals / SERVED
-    if own.is_dir():
+    if own.is_dir() or own == served:
         return own
-    if not (served / "journal.db").is_file():
+    if not kept_in(places, served).is_there():
         return None
     with open_journal(places, SERVED) as journal:
         has_it = journal is not None and next(iter(journal.records(run)), None) is not None
@@ -282,7 +300,8 @@ def _rehearsed(
     from respond.core.fold import IllegalEventError
 
     found = places.rehearsals.iterdir() if places.rehearsals.is_dir() else ()
-    for folder in sorted(each for each in found if each.is_dir() and RUN_ID.fullmatch(each.name)):
+    folders = {each for each in found if each.is_dir() and RUN_ID.fullmatch(each.name)}
+    for folder in sorted(folders | {places.rehearsals / SERVED}):
         try:
             with open_journal(places, folder.name) as journal:
                 if journal is not None:

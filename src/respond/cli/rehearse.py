@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from respond.core.runbook import Runbook
     from respond.engine.engine import Engine
     from respond.wiring.session import Session
+    from respond.wiring.stores import Store
 
 __all__ = ["Staging", "apps"]
 
@@ -191,6 +192,7 @@ class Staging:
 
     Attributes:
         ways: How it is gone through: ``by_hand``, ``step_by_step``, ``alone``.
+        kept_in: Where it is recorded, where a server began it.
     """
 
     places: Places
@@ -200,7 +202,7 @@ class Staging:
     ways: Mapping[str, Any]
     dry_run: bool
     hand: Stagehand
-    folder: str = ""
+    kept_in: Store | None = None
 
     def play(self, overrides: dict[str, str], crash: str, at: str) -> ExitCode:
         from respond.adapters.clock import SystemClock
@@ -297,7 +299,8 @@ class Staging:
             systems=systems_of(self.runbook),
             moments=moments,
             log=self.hand.log,
-            folder=self.folder,
+            kept_in=self.kept_in,
+            taken_over=self.kept_in is not None,
         )
 
     def _carry(self, session: Session) -> ExitCode:

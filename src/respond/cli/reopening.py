@@ -9,9 +9,10 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any
 
-from respond.cli.opening import KeptRun, company_of, rehearsal_of
+from respond.cli.opening import KeptRun, company_of, kept_in, rehearsal_of
 from respond.errors import UsageError
 from respond.wiring.places import Places
+from respond.wiring.rehearsed_journal import SERVED
 
 if TYPE_CHECKING:
     from respond.cli.rehearse import Staging
@@ -115,6 +116,7 @@ def staging_for(places: Places, kept: KeptRun, hand: Stagehand) -> Staging:
             why="it was simulated inside the process that died",
             do="rehearse against one that stays: respond simulate, then rehearse --at URL",
         )
+    theirs = kept_in(places, folder) if folder.name == SERVED else None
     runbook = load_runbook(places, str(facts["runbook"]))
     rehearsal = Rehearsal.start(
         at=str(facts["at"]),
@@ -123,9 +125,7 @@ def staging_for(places: Places, kept: KeptRun, hand: Stagehand) -> Staging:
         anew=False,
     )
     hand.click = rehearsal.click
-    return Staging(
-        places, runbook, rehearsal, kept.state.id, facts, False, hand, folder=folder.name
-    )
+    return Staging(places, runbook, rehearsal, kept.state.id, facts, False, hand, kept_in=theirs)
 
 
 def ahead_s(kept: KeptRun) -> float:

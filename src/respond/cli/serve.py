@@ -101,7 +101,7 @@ def _alone(places: Places, *, rehearses: bool) -> Iterator[None]:
     """
     from respond.adapters.clock import SystemClock
     from respond.adapters.store.run_lock import RunLocks
-    from respond.wiring.session import SERVED
+    from respond.wiring.rehearsed_journal import SERVED
 
     folder = places.rehearsals / SERVED if rehearses else places.state / "locks"
     try:

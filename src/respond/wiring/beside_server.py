@@ -20,6 +20,7 @@ from respond.server.board import OneRun
 from respond.server.playing import LIMIT_S, OUTPUT_BYTES_MAX, Player, SeenRehearsal
 from respond.wiring.places import Places
 from respond.wiring.rehearsed_journal import RUN_ID, newest_rehearsals, open_rehearsal
+from respond.wiring.stores import rehearsal_store
 
 if TYPE_CHECKING:
     from structlog.typing import FilteringBoundLogger
@@ -84,7 +85,7 @@ def _seen(places: Places, people: People, clock: Clock, name: str) -> SeenRehear
     folder = places.rehearsals / name
     if not RUN_ID.fullmatch(name) or not folder.is_dir():
         return None
-    with open_rehearsal(folder) as journal:
+    with open_rehearsal(rehearsal_store(folder)) as journal:
         records = tuple(journal.records(name)) if journal is not None else ()
         state = fold(records)
         if journal is None or state is None:

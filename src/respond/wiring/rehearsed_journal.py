@@ -12,15 +12,18 @@ from respond.errors import JournalUnusableError
 
 if TYPE_CHECKING:
     from respond.adapters.store.journal_chain import ChainJournal
+    from respond.wiring.stores import Store
 
-__all__ = ["RUN_ID", "newest_rehearsals", "open_rehearsal"]
+__all__ = ["RUN_ID", "SERVED", "newest_rehearsals", "open_rehearsal"]
 
 RUN_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,40}")
+SERVED: Final = "served"
+"""Folder of the one journal of a server that rehearses."""
 
 
 @contextmanager
-def open_rehearsal(folder: Path) -> Iterator[ChainJournal | None]:
-    """The journal in a rehearsal's folder; None where it fell before there was one.
+def open_rehearsal(kept: Store) -> Iterator[ChainJournal | None]:
+    """The journal of a rehearsal; None where it fell before there was one.
 
     A rehearsal's folder is the place of its journal, also when the file is gone from it.
 
@@ -30,11 +33,13 @@ def open_rehearsal(folder: Path) -> Iterator[ChainJournal | None]:
     from respond.adapters.clock import JumpedClock
     from respond.adapters.store.journal_keys import known_at, place_of
     from respond.company.rehearsal import OPERATOR
-    from respond.wiring.stores import rehearsal_store
+    from respond.wiring.stores import FileStore
 
-    clock, kept = JumpedClock(), rehearsal_store(folder)
-    has_bytes = kept.path.is_file() and kept.path.stat().st_size > 0
-    if not has_bytes and not known_at(place_of(kept.path), kept.keys):
+    clock, has_bytes, is_there = JumpedClock(), True, kept.is_there()
+    if isinstance(kept, FileStore):
+        has_bytes = is_there and kept.path.stat().st_size > 0
+        is_there = has_bytes or bool(known_at(place_of(kept.path), kept.keys))
+    if not is_there:
         yield None
         return
     try:

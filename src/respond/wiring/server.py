@@ -22,9 +22,9 @@ from respond.engine.setting import Site
 from respond.errors import NotReadyError, UsageError
 from respond.ports import Clock, Reader, ServerMemory
 from respond.wiring.connections import endpoint_of, rehearsed_endpoint, way_of
+from respond.wiring.rehearsed_journal import SERVED
 from respond.wiring.session import (
     ENGINE,
-    SERVED,
     Served,
     chance,
     changed_of,

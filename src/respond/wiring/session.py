@@ -274,7 +274,7 @@ def rehearsal_session(
     log: LogMaker | None = None,
     served: Served | None = None,
     kept_in: Store | None = None,
-    folder: str = "",
+    taken_over: bool = False,
 ) -> Session:
     """Everything for a run against the simulated company; no real credential is touched.
 
@@ -287,8 +287,8 @@ def rehearsal_session(
         systems: What the runbook calls; what a system offers is asked only if it is called.
         moments: Where to stop dead, for ``--fault crash@STEP`` and the crash campaigns.
         served: Set when a server carries the run on; its runs share one journal.
-        kept_in: Where it is recorded, where that is no folder.
-        folder: Name of the journal's folder, where it is not the run's own.
+        kept_in: Where it is recorded, where that is not a folder of its own.
+        taken_over: A server began it, with the project's people; somebody goes on with it here.
     """
     from respond.adapters.clock import SystemClock
     from respond.adapters.secrets.key_stores import MemoryKeys
@@ -304,7 +304,7 @@ def rehearsal_session(
     if served is not None and served.clock is not None:
         clock = served.clock
     store = (served.store if served is not None else kept_in) or rehearsal_store(
-        places.rehearsals / (folder or run)
+        places.rehearsals / run
     )
     keys: KeyStore
     evidence: SealedEvidence | None = None
@@ -376,13 +376,13 @@ def rehearsal_session(
     )
     sign = None
     if alone and not dry_run:
-        line, sign = rehearsed_key(places.rehearsals / (folder or run))
+        line, sign = rehearsed_key(store.disk)
         proofs = {OPERATOR.id: proof_of(line)}
         policy = replace(site.policy, two_people=TwoPeople.DESTRUCTIVE, approver="admin")
         site = replace(site, alone=alone, policy=policy, proofs=proofs)
     if served is not None:
         site = _served_site(site, served)
-    elif folder == SERVED:
+    elif taken_over:
         site = _taken_over(places, site)
     kept: Journal = journal
     pen = lines.pen
@@ -409,10 +409,6 @@ def rehearsal_session(
 
 def _closers(evidence: SealedEvidence | None) -> list[Callable[[], None]]:
     return [evidence.close] if evidence is not None else []
-
-
-SERVED = "served"
-"""Folder of the one journal of a server that rehearses."""
 
 
 def _taken_over(places: Places, site: Site) -> Site:
