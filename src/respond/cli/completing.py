@@ -239,7 +239,8 @@ def _journal(cursor: Cursor) -> Path:
 
 def _journals(cursor: Cursor) -> Iterator[tuple[Path, int]]:
     """Each journal, and how many of its runs are offered."""
-    yield _journal(cursor), _RUNS_MAX
+    if not _toml(cursor.places).get("store", {}).get("url"):  # What is there takes too long to ask.
+        yield _journal(cursor), _RUNS_MAX
     folder = cursor.places.rehearsals
     found = [each / "journal.db" for each in folder.iterdir()] if folder.is_dir() else []
     dated = [(path.stat().st_mtime, path) for path in found if path.is_file()]
