@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING
 
 import typer
@@ -55,6 +55,7 @@ def serve(
     """Receive pager events, make plans, wait for people, and carry runs on.
 
     Deliveries come to /hooks/SOURCE. Nothing is written to any system before people agreed.
+    With [store] in respond.toml any number may run, and `respond worker` carries the runs on.
     The log goes to stderr, as JSON when that is no terminal. Ctrl-C or SIGTERM stops it: a run in
     flight is taken to its next safe point and carried on at the next start.
     """
@@ -75,12 +76,13 @@ def serve(
 
     if not -1 <= port <= _PORT_MAX:
         raise UsageError(f"--port {port} is no port", do=f"0 to {_PORT_MAX}")
-    own = load_project(places).server
+    project = load_project(places)
+    own = project.server
     address, number = listen or own.listen, own.port if port < 0 else port
     with _bound(address, number) as bound:
         host, taken = bound.getsockname()[:2]
         here = f"http://[{host}]:{taken}" if ":" in host else f"http://{host}:{taken}"
-        with _alone(places, rehearses=bool(at)):
+        with nullcontext() if project.store.url else _alone(places, rehearses=bool(at)):
             house = build(places, at=at, url=here, verbosity=2 if verbose else 1)
             try:
                 _greet(house, here)
@@ -92,7 +94,7 @@ def serve(
 
 @contextmanager
 def _alone(places: Places, *, rehearses: bool) -> Iterator[None]:
-    """Be the one server of this journal on this machine.
+    """Be the one server of this journal on this machine; of a database there may be any number.
 
     Raises:
         RefusedByPersonError: There is one.
