@@ -150,6 +150,8 @@ def test_runs_come_with_what_became_of_them(home: Path) -> None:
     with (home / "respond.toml").open("a", encoding="utf-8") as file:
         file.write('[store]\nurl = "postgresql://respond@db.internal/respond"\n')
     assert told("respond report ") == ["words"]
+    assert told("respond connect store")[1::2] == ["store", "store-key"]
+    assert told("respond store move --from ") == ["files"]
 
 
 def test_names_that_a_question_offered_are_known_for_half_a_day(home: Path) -> None:
