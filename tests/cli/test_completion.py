@@ -142,6 +142,17 @@ def test_runs_come_with_what_became_of_them(home: Path) -> None:
     assert told(f"respond prove {run} --value ")[:2] == ["words", "file:"]
     assert told(f"respond undo {run} --step s")[:3] == ["words", "shut", "Shut it"]
 
+    # As a real one; where the runs are in a database, those of a file from before are not offered.
+    (kept,) = places.rehearsals.glob("*/journal.db")
+    shutil.copy(kept, places.journal)
+    shutil.rmtree(places.rehearsals)
+    assert told("respond report ")[1] == run
+    with (home / "respond.toml").open("a", encoding="utf-8") as file:
+        file.write('[store]\nurl = "postgresql://respond@db.internal/respond"\n')
+    assert told("respond report ") == ["words"]
+    assert told("respond connect store")[1::2] == ["store", "store-key"]
+    assert told("respond store move --from ") == ["files"]
+
 
 def test_names_that_a_question_offered_are_known_for_half_a_day(home: Path) -> None:
     """In that project alone, for its owner's eyes alone; what is too old is not kept."""

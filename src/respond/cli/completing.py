@@ -239,7 +239,8 @@ def _journal(cursor: Cursor) -> Path:
 
 def _journals(cursor: Cursor) -> Iterator[tuple[Path, int]]:
     """Each journal, and how many of its runs are offered."""
-    yield _journal(cursor), _RUNS_MAX
+    if not _has_database(cursor):  # To ask one takes too long.
+        yield _journal(cursor), _RUNS_MAX
     folder = cursor.places.rehearsals
     found = [each / "journal.db" for each in folder.iterdir()] if folder.is_dir() else []
     dated = [(path.stat().st_mtime, path) for path in found if path.is_file()]
@@ -311,6 +312,14 @@ def _credentials(cursor: Cursor) -> Offer:
             yield f"{name}/{part}", str(table.get("system", ""))
     for name, table in _tables(cursor, "sources"):
         yield name, f"source of {table.get('sender', '')}"
+    if _has_database(cursor):
+        yield "store", "password of the team's database"
+        yield "store-key", "seals what is secret in it"
+
+
+def _has_database(cursor: Cursor) -> bool:
+    store = _toml(cursor.places).get("store")
+    return isinstance(store, dict) and bool(store.get("url"))
 
 
 def _persons(cursor: Cursor) -> Iterator[dict[str, Any]]:
@@ -443,6 +452,8 @@ OFFERS: Final[dict[str, _Offering]] = {
     "connect name": _credentials,
     "new name": _anything,
     "admin": _anything,
+    "store move source": _files,
+    "jobs": _anything,
     "new from_": _templates,
     "new connection": _connections,
     "edit runbook": _own_runbooks,
