@@ -353,3 +353,25 @@ def test_the_row_before_binds_each_row(room: dict[str, Shelf], keys: MemoryKeys)
         rows[1] = rows[1]._replace(hash=b"x" * 32)
         with pytest.raises(JournalBrokenError, match="does not follow"):
             list(journal.records(RUN))
+
+
+def test_each_write_is_told_with_the_time_that_it_took(
+    room: dict[str, Shelf], keys: MemoryKeys
+) -> None:
+    """Until it was durable, in milliseconds; reads are none, and neither is what was refused."""
+    clock, took = SettableClock(), list[int]()
+
+    class SlowStore(ShelfStore):
+        def commit(self) -> None:
+            clock.advance(0.007)
+            super().commit()
+
+    journal = ChainJournal(SlowStore(room), keys=keys, clock=clock, actor=DANA)
+    journal._open("", create=True)
+    journal.wrote = took.append
+    journal.append(event(Kind.PROPOSED))
+    list(journal.records())
+    journal.close()
+    with pytest.raises(JournalUnusableError):
+        journal.append(event(Kind.PROPOSED))
+    assert took == [7]

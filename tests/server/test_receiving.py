@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import io
 import json
+import math
 import re
 import socket
 import subprocess
@@ -29,11 +30,12 @@ from respond.adapters.log import make_logger
 from respond.adapters.secrets.redactor import Redactor
 from respond.adapters.store.inbox_sqlite import SqliteInbox
 from respond.errors import InboxUnusableError, NotReadyError
-from respond.ports import Became
+from respond.ports import Became, ServerMemory
 from respond.senders import SENDERS, SenderSecrets, UnusableError
 from respond.server.courtesy import Courtesy
-from respond.server.metrics import Metrics
+from respond.server.metrics import Metrics, TeamFigures
 from respond.server.receiving import OnClick, Receiver, ReceivingLimits, Source
+from respond.testing.contract_inbox import OpenInbox
 from respond.testing.loopback import loopback_client
 from respond.testing.senders import RETRIES, Retries, payload, secret_for, signed
 from respond.testing.settable_clock import SettableClock
@@ -58,9 +60,12 @@ class Hooks:
         limits: ReceivingLimits | None = None,
         on_click: OnClick | None = None,
         courtesy: Courtesy | None = None,
+        inbox: OpenInbox | None = None,
+        memory: ServerMemory | None = None,
     ) -> None:
         self.clock = SettableClock()
-        self.inbox = SqliteInbox.open(folder / "state" / "inbox.db", clock=self.clock)
+        own = folder / "state" / "inbox.db"
+        self.inbox = inbox or SqliteInbox.open(own, clock=self.clock)
         self.said = io.StringIO()
         self.metrics = Metrics()
         self.woken = 0
@@ -74,6 +79,7 @@ class Hooks:
             on_click=on_click,
             limits=limits,
             courtesy=courtesy,
+            memory=memory,
         )
         self.app = Starlette(routes=[Route("/hooks/{source}", self.receiver)])
         # asyncio sends small answers at once only on sockets that say that they are TCP.
@@ -559,6 +565,7 @@ def test_a_full_disk_is_503_and_the_senders_retry_is_kept(hooks: Open) -> None:
     full = []
 
     def limit() -> None:
+        assert isinstance(stage.inbox, SqliteInbox)
         assert stage.inbox._db is not None
         (pages,) = stage.inbox._db.execute("PRAGMA page_count").fetchone()
         stage.inbox._db.execute(f"PRAGMA max_page_count={pages}")
@@ -716,6 +723,7 @@ def test_figures_count_requests_by_source_and_result(hooks: Open) -> None:
     stage.metrics.waiting.set(1)
     stage.metrics.runs.labels("parked").set(2)
     stage.metrics.answers.labels("approve", "key").inc()
+    stage.metrics.wrote(7)
     text = stage.metrics.text().decode()
     for line in (
         'respond_deliveries_total{result="new",source="pagerduty"} 1.0',
@@ -725,8 +733,30 @@ def test_figures_count_requests_by_source_and_result(hooks: Open) -> None:
         "respond_events_waiting 1.0",
         'respond_runs{status="parked"} 2.0',
         'respond_answers{strength="key",verdict="approve"} 1.0',
+        'respond_journal_write_seconds_bucket{le="0.005"} 0.0',
+        'respond_journal_write_seconds_bucket{le="0.01"} 1.0',
     ):
         assert line in text, line
+    assert "respond_workers" not in text
+
+
+def test_figures_of_a_team_say_what_waits_for_whom() -> None:
+    """Jobs that only a worker with the credentials can do are told apart; unknown is not none."""
+    metrics = Metrics()
+    team = TeamFigures(metrics.registry)
+    team.took_over(2)
+    team.queue(waiting=5, aside=2, oldest_s=3.5, workers=2)
+    text = metrics.text().decode()
+    for line in (
+        "respond_jobs_taken_over_total 2.0",
+        'respond_jobs_waiting{who="any worker"} 3.0',
+        'respond_jobs_waiting{who="one with the credentials"} 2.0',
+        "respond_jobs_oldest_seconds 3.5",
+        "respond_workers 2.0",
+    ):
+        assert line in text, line
+    team.queue(waiting=math.nan, aside=math.nan, oldest_s=math.nan, workers=math.nan)
+    assert "respond_workers NaN" in metrics.text().decode()
 
 
 # --- a real process -------------------------------------------------------------------------------

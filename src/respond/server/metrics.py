@@ -1,6 +1,8 @@
 """Figures for Prometheus: what came in, what waits, what runs. They decide nothing.
 
-They have a registry of their own, so that two servers in one process do not count together. No
+Each process counts what it does itself; what is the same for all of a team (runs, events, jobs that
+wait) each of them tells alike. They have a registry of their own, so that two servers in one
+process do not count together. No
 label holds text from outside: sources and results are words of ours.
 """
 
@@ -11,9 +13,11 @@ from typing import Final
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
-__all__ = ["CONTENT_TYPE", "Metrics"]
+__all__ = ["CONTENT_TYPE", "Metrics", "TeamFigures"]
 
 CONTENT_TYPE: Final = CONTENT_TYPE_LATEST
+
+_WRITE_BUCKETS_S: Final = (0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0)
 
 # The target is 250 ms, and 1 s at worst; the most hurried sender gives up after 3 s.
 _BUCKETS_S: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 3.0, 5.0)
@@ -61,6 +65,17 @@ class Metrics:
             registry=self.registry,
         )
 
+        self._writes = Histogram(
+            "respond_journal_write_seconds",
+            "From wanting to write to the journal until it was durable",
+            buckets=_WRITE_BUCKETS_S,
+            registry=self.registry,
+        )
+
+    def wrote(self, ms: int) -> None:
+        """Count one transaction of the journal."""
+        self._writes.observe(ms / 1000)
+
     def delivered(self, source: str, result: str, ms: int) -> None:
         """Count one request. ``source`` is one of the configuration, or empty."""
         self._deliveries.labels(source, result).inc()
@@ -73,3 +88,43 @@ class Metrics:
     def text(self) -> bytes:
         """What ``/metrics`` answers, in Prometheus' text format."""
         return generate_latest(self.registry)
+
+
+class TeamFigures:
+    """What waits for the workers of a team, and what this process took over from others.
+
+    Args:
+        registry: That of the process's ``Metrics``, which shows them from now on.
+    """
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._taken_over = Counter(
+            "respond_jobs_taken_over",
+            "Jobs that this process put back because who did them gave no sign of life",
+            registry=registry,
+        )
+        self._jobs = Gauge(
+            "respond_jobs_waiting",
+            "Jobs that could be done now, by who can: any worker, or one with the credentials",
+            ("who",),
+            registry=registry,
+        )
+        self._oldest = Gauge(
+            "respond_jobs_oldest_seconds",
+            "How long the oldest job waits that could be done now",
+            registry=registry,
+        )
+        self._workers = Gauge(
+            "respond_workers", "Workers that give signs of life", registry=registry
+        )
+
+    def took_over(self, jobs: int) -> None:
+        """Count jobs of somebody who gives no sign of life."""
+        self._taken_over.inc(jobs)
+
+    def queue(self, *, waiting: float, aside: float, oldest_s: float, workers: float) -> None:
+        """Tell what waits; ``NaN`` where it is not known, which is not none."""
+        self._jobs.labels("any worker").set(waiting - aside)
+        self._jobs.labels("one with the credentials").set(aside)
+        self._oldest.set(oldest_s)
+        self._workers.set(workers)

@@ -172,6 +172,7 @@ def build(places: Places, *, at: str = "", url: str = "", verbosity: int = 1) ->
     changed = changed_of(project, parts.runbooks)
     entry = Entry(journal, parts.clock, parts.people, project.person_keys, changed)
     metrics = Metrics()
+    journal.wrote = metrics.wrote
     conductor = _conductor(parts, journal, inbox, board, entry, metrics)
     outages = _outages(parts, conductor, journal, inbox, board)
     house = House(
