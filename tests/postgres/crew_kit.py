@@ -28,6 +28,7 @@ import psycopg
 from tests.server.house_kit import LIMIT_S, CompanyBrowser, project
 
 from respond.adapters.clock import SystemClock
+from respond.adapters.queue.team_jobs import on_record
 from respond.adapters.secrets.key_stores import FolderKeys
 from respond.adapters.store.journal_postgres import PostgresJournal, open_table
 from respond.adapters.store.postgres import DRILL_NAME, Database, lock_key
@@ -301,7 +302,7 @@ def team(
     keys = TeamKeys(database, lambda: b64decode(key.read_text()), FolderKeys(folder / "own"))
     journal = PostgresJournal.open(
         database, keys=keys, clock=SystemClock(), create=True,
-        actor=Actor("test", Strength.MACHINE),
+        actor=Actor("test", Strength.MACHINE), on_record=on_record,
     )  # fmt: skip
     made = Team(
         folder, starter, database, company, Rehearsal.start(at=company.base_url), journal,

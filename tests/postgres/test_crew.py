@@ -16,7 +16,10 @@ from tests.postgres.crew_kit import Member, Starter, Team, team
 
 from respond.adapters.queue.lease import STALLED_S
 from respond.core.asked import asked_now
+from respond.core.events import Actor, Event, Kind, Strength
 from respond.core.fold import RunState
+from respond.core.questions import Decision
+from respond.core.recorded import Confirmed, data_of
 from respond.errors import ExitCode
 from respond.testing.postgres_cluster import PostgresCluster
 
@@ -61,7 +64,19 @@ def begun(crew: Team, *, at: int = 0) -> RunState:
 
 
 def ended(crew: Team, run: str) -> RunState:
-    return crew.until(lambda s: s.status.value == "ended", run)
+    """The run when it is over, or waits for somebody to look; then it is ended."""
+
+    def over(state: RunState) -> bool:
+        parked = state.status.value == "parked" and state.parked.exit == ExitCode.UNKNOWN
+        return parked or state.status.value == "ended"
+
+    state = crew.until(over, run)
+    if state.status.value == "parked":
+        told = data_of(Confirmed, decision=Decision.CANCEL, reason="a test")
+        event = Event(Kind.CONFIRMED, run, "", Actor("ana", Strength.CLAIMED), told)
+        crew.journal.append(event)
+        crew.until(lambda s: s.status.value == "ended", run)
+    return state
 
 
 @pytest.fixture(scope="module")
@@ -84,8 +99,10 @@ def test_an_event_at_one_server_is_agreed_to_at_another_and_done(
 
 def wrong_with(crew: Team, state: RunState, base: Counter[str]) -> str:
     """What is wrong with a run whose worker died; or nothing."""
-    if state.ended.exit == ExitCode.UNKNOWN:
-        return "" if state.ended.say else "no evidence"
+    if state.status.value == "parked":
+        return (
+            "" if all((state.parked.why, state.parked.reason, state.parked.do)) else "no evidence"
+        )
     if state.ended.exit != ExitCode.DONE:
         return f"exit {state.ended.exit}: {state.ended.say}"
     found = crew.effects()
