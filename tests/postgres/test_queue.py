@@ -21,27 +21,10 @@ from respond.adapters.store.journal_chain import ChainRow
 from respond.adapters.store.postgres import SCHEMA_NAME, Database
 from respond.core.events import Kind
 from respond.errors import JournalUnusableError
-from respond.testing.postgres_cluster import ENGINE_ROLE, PostgresCluster
+from respond.testing.postgres_cluster import PostgresCluster
 
 RUN = "CK-AAAA"
 LIMIT_S = 20.0
-
-
-@pytest.fixture(scope="session")
-def template(postgres: PostgresCluster) -> str:
-    base = postgres.new_base()
-    with postgres.admin(base) as admin:
-        admin.execute(f"CREATE SCHEMA {SCHEMA_NAME}")
-        admin.execute(f"SET search_path = {SCHEMA_NAME}")
-        jobs.install(admin)
-        jobs.grant(admin, ENGINE_ROLE)
-        admin.execute(f"GRANT USAGE ON SCHEMA {SCHEMA_NAME} TO {ENGINE_ROLE}")
-    return base
-
-
-@pytest.fixture
-def database(postgres: PostgresCluster, template: str) -> Database:
-    return Database(postgres.url(postgres.new_base(template), ENGINE_ROLE))
 
 
 @pytest.fixture

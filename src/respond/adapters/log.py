@@ -22,7 +22,10 @@ if TYPE_CHECKING:
 
 __all__ = ["LIBRARIES", "close_library_loggers", "make_logger", "open_library_logger"]
 
-LIBRARIES: Final = ("asyncio", "httpcore", "httpx", "keyring", "secretstorage", "urllib3")
+LIBRARIES: Final = (
+    "asyncio", "httpcore", "httpx", "keyring", "procrastinate", "psycopg", "secretstorage",
+    "urllib3",
+)  # fmt: skip
 """Loggers of libraries that see credentials or addresses."""
 
 _TEXT_MAX: Final = 2_000

@@ -53,6 +53,7 @@ COMMANDS: dict[str, CommandEntry] = {
         "audit", "Verify, show, export the audit log, or find a value in it", "Runs"
     ),
     "serve": CommandEntry("serve", "Take pager events in, wait for people, carry runs on", "Runs"),
+    "worker": CommandEntry("worker", "Carry on the runs of a team, on any machine", "Runs"),
     "rehearse": CommandEntry("rehearse", "Run a runbook against the simulated company", "Practise"),
     "simulate": CommandEntry("rehearse", "Run the simulated company alone", "Practise"),
     "init": CommandEntry(

@@ -34,10 +34,16 @@ OPERATOR = Actor("dana", Strength.CLAIMED)
 
 
 class RehearsalClock:
-    """The machine's clock plus what was jumped over; the company's clock jumps with it."""
+    """The machine's clock plus what was jumped over; the company's clock jumps with it.
 
-    def __init__(self, base: Any, doors: Doors, *, ahead_s: float = 0.0) -> None:
+    Args:
+        boot: That of the machine, unless several processes write one journal: each jumps by itself,
+            so that their monotonic times are not to be compared.
+    """
+
+    def __init__(self, base: Any, doors: Doors, *, ahead_s: float = 0.0, boot: str = "") -> None:
         self._base = base
+        self._boot = boot or str(base.boot())
         self._doors = doors
         self._ahead_ms = int(ahead_s * 1000)
         self._lock = threading.Lock()
@@ -49,7 +55,12 @@ class RehearsalClock:
         return int(self._base.mono_ms()) + self._ahead_ms
 
     def boot(self) -> str:
-        return str(self._base.boot())
+        return self._boot
+
+    def catch_up(self, now_ms: int) -> None:
+        """Stand where another process's clock stood, which moved the company's on as well."""
+        with self._lock:
+            self._ahead_ms += max(0, now_ms - self.now_ms())
 
     def sleep(self, seconds: float) -> None:
         """Jump instead of waiting."""

@@ -25,6 +25,7 @@ from respond.engine.telling import tell, tell_of_a_request
 from respond.errors import (
     JournalBrokenError,
     JournalUnusableError,
+    NotReadyError,
     RefusedByPersonError,
     RespondError,
 )
@@ -74,6 +75,9 @@ class Carrier:
     Attributes:
         open_session: Gives what a run is carried on with; raises ``RespondError`` when something
             of it is not there.
+        leaves: Told that something a run needs is not on this machine; whether the run is left to
+            another one. Else it stands in the record that it could not be carried on.
+        tells: Lets people know by itself what a run waits for; else somebody calls ``tell``.
     """
 
     entry: Entry
@@ -81,6 +85,8 @@ class Carrier:
     open_session: Callable[[RunState, Runbook], Carried]
     load_runbook: Callable[[str], Runbook]
     log: FilteringBoundLogger
+    leaves: Callable[[RunState, NotReadyError], bool] = lambda *_: False
+    tells: bool = True
     _stopped: bool = field(default=False, init=False)
     _stops: dict[str, Stop] = field(default_factory=dict, init=False)
     _untold: set[str] = field(default_factory=set, init=False)
@@ -107,7 +113,12 @@ class Carrier:
         if state is None or self._stopped:
             return
         runbook = self.load_runbook(state.proposed.runbook)
-        session = self.open_session(state, runbook)
+        try:
+            session = self.open_session(state, runbook)
+        except NotReadyError as error:
+            if self.leaves(state, error):
+                return
+            raise
         session.asked = self._asked
         try:
             with session.hold(run, session.clock):
@@ -127,10 +138,16 @@ class Carrier:
         stop = engine.tools.stop
         stop.slices_s, stop.why = _LOOK_FOR_STOP_S, "the server stops"
         self._stops[session.run] = stop
+        stop.wanted = self._stopped
         self.log.info("run.advance", run=session.run)
         code = engine.advance()
         status = engine.state.status.value
         self.log.info("run.advanced", run=session.run, exit=int(code), status=status)
+
+    @property
+    def is_stopped(self) -> bool:
+        """Runs were let park that could go on."""
+        return self._stopped
 
     def stop(self) -> None:
         """Let every run that goes on park at its next safe point."""
@@ -158,13 +175,27 @@ class Carrier:
     def tell_again(self, runs: Collection[str] | None = None) -> None:
         """Let people know of what they were asked and not told: for some runs, or for all."""
         for state in self.board.runs():
-            if not is_ours(state) or (runs is not None and state.id not in runs):
-                continue
-            request = asked_now(state)
-            if request is None:
-                self._tell_who_is_needed(state.id)
-            elif self.entry.standing(state, request) is Standing.OPEN:
-                self._tell_later(state, request)
+            if runs is None or state.id in runs:
+                request = asked_now(state)
+                if self._is_to_tell(state, request):
+                    self._tell_later(state, request)
+
+    def tell(self, run: str) -> None:
+        """Let people know what one run waits for; returns when they were told, or could not be.
+
+        Raises:
+            RespondError: It could not even be tried.
+        """
+        state = self.board.state(run)
+        if state is not None and self._is_to_tell(state, request := asked_now(state)):
+            self._tell_now(state, request)
+
+    def _is_to_tell(self, state: RunState, request: Request | None) -> bool:
+        if not is_ours(state):
+            return False
+        if request is None:
+            return state.asks.kind in _FOR_PEOPLE
+        return self.entry.standing(state, request) is Standing.OPEN
 
     def tell_untold(self) -> None:
         """Tell what could not be told, through no fault of chat or mail: that they record."""
@@ -184,7 +215,7 @@ class Carrier:
         self._tell_later(live.state, request)
 
     def _tell_later(self, state: RunState, request: Request | None) -> None:
-        if not self._stopped:
+        if self.tells and not self._stopped:
             self._telling.submit(self._tell, state, request)
 
     def _tell(self, state: RunState, request: Request | None) -> None:

@@ -3,14 +3,17 @@
 Two threads of its own beside the workers: one takes events in and wakes runs, the other asks
 senders, who may be slow. Each round looks at the journal; nothing is remembered that it does not
 know, but when a run was last tried. While a round fails, what comes in is not taken.
+
+Where a team's workers do the work (``team_work``), a round mends and counts, and nothing else.
 """
 
 from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from respond.audit.verify import HEARTBEAT, SERVER_STOPPED
@@ -49,6 +52,7 @@ class Conductor:
     """Wakes what is due.
 
     Attributes:
+        workers: Carry runs on; None where others do, and take in what comes.
         states: Every run, oldest first.
         mend: Opens the journal anew where a fault closed it; whether it did.
         tell: Tells people what they were asked and not told, by whomever before.
@@ -60,7 +64,7 @@ class Conductor:
 
     entry: Entry
     intake: Intake
-    workers: Workers
+    workers: Workers | None
     supervisor: Supervisor
     states: Callable[[], Sequence[RunState]]
     log: FilteringBoundLogger
@@ -84,7 +88,8 @@ class Conductor:
 
     def start(self) -> None:
         self._signed_ms = self._told_ms = self.alive_ms = self.entry.clock.mono_ms()
-        self.workers.start()
+        if self.workers is not None:
+            self.workers.start()
         self._threads = [self.supervisor.begin("conductor", self._turn)]
         if self.reconcile is not None:
             self._threads.append(self.supervisor.begin("reconciling", self._ask))
@@ -109,6 +114,8 @@ class Conductor:
         self.stopping()
         for thread in self._threads:
             thread.join(within_s)
+        if self.workers is None:
+            return True
         rested = self.workers.stop(within_s)
         # From here on silence is no alarm.
         self.entry.journal.checkpoint(SERVER_STOPPED)
@@ -133,7 +140,12 @@ class Conductor:
             self._troubles = frozenset(troubles)
 
     def _parts(self) -> tuple[Callable[[], None], ...]:
-        return self._mend, self._take_in, self._wake, self._take_up_held, self._sign, self._tell
+        if self.workers is None:
+            return self._mend, self._count
+        return (
+            self._mend, self._take_in, partial(self._wake, self.workers), self._take_up_held,
+            self._sign, self._tell, self._count,
+        )  # fmt: skip
 
     def _failed(self, part: Callable[[], None]) -> str:
         try:
@@ -155,15 +167,13 @@ class Conductor:
         while not self.supervisor.stopping.is_set() and self.intake.work():
             pass
 
-    def _wake(self) -> None:
-        states = self.states()
-        for state in states:
-            if not is_ours(state) or self.workers.is_busy(state.id):
+    def _wake(self, workers: Workers) -> None:
+        for state in self.states():
+            if not is_ours(state) or workers.is_busy(state.id):
                 continue
             standing = _standing_of(self.entry, state)
             if self._pace.is_due(state, standing, self.entry.clock.mono_ms()):
-                self.workers.wake(state.id)
-        self._count(states)
+                workers.wake(state.id)
 
     def _take_up_held(self) -> None:
         mono_ms = self.entry.clock.mono_ms()
@@ -185,10 +195,10 @@ class Conductor:
             self._told_ms = mono_ms
             self.tell_untold()
 
-    def _count(self, states: Iterable[RunState]) -> None:
+    def _count(self) -> None:
         counts = dict.fromkeys(RunStatus, 0)
         answers: Counter[tuple[str, str]] = Counter()
-        for state in states:
+        for state in self.states():
             counts[state.status] += 1
             answers.update((v.verdict.value, v.who.strength.value) for v in state.votes)
         for labels, count in answers.items():

@@ -1,22 +1,25 @@
 """Say when a run that a server carries on is worth another advance. Time is handed in.
 
 A run that waits for people is left alone until one of them has said something; what waits for time
-or for a system that did not answer comes again by itself.
+or for a system that did not answer comes again by itself. Who asks remembers the last ``Try``: one
+process in a ``Pace``, the workers of a team in the job that tries the run again.
 """
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from respond.core.approval import Standing
+from respond.core.approval import Request, Standing
+from respond.core.asked import Today
 from respond.core.fold import RunState, RunStatus
 from respond.core.recorded import AskKind
 from respond.engine.other_people import has_news
 from respond.errors import ExitCode
 
-__all__ = ["Pace", "due_s", "is_ours"]
+__all__ = ["Pace", "Try", "again_in_s", "due_s", "is_ours", "open_for_s", "tried"]
 
 _WAIT_S: Final = 30
 """A wait of the runbook, or something that is not there yet, is looked at again after this."""
@@ -65,50 +68,48 @@ def _nth(pauses: Sequence[int], n: int) -> int:
     return pauses[min(n, len(pauses) - 1)]
 
 
-@dataclass(slots=True)
-class _Tried:
-    """When a run was last tried, what it had come to then, and how often nothing came of it."""
+def open_for_s(request: Request, today: Today) -> int:
+    """Seconds until the time of a request is over, and it is worth a look; at least one."""
+    left_ms = request.expires_ms - max(today.now.wall_ms, today.highest_ms)
+    return max(0, left_ms) // 1000 + 1
 
-    at_ms: int
-    mark: tuple[object, ...]
+
+# --- tries ----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Try:
+    """That a run was tried.
+
+    Attributes:
+        mark: What it had come to then.
+        times: How often it had been tried before and came no further.
+    """
+
+    mark: str
     times: int = 0
 
 
-class Pace:
-    """Says which runs are due, and tries one that comes no further ever less often.
-
-    What it remembers is lost with the process: then each run is tried once, at once.
-    """
-
-    def __init__(self) -> None:
-        self._tried: dict[str, _Tried] = {}
-
-    def forget(self, run: str) -> None:
-        """Let the next look try this run, as if it had not been tried."""
-        self._tried.pop(run, None)
-
-    def is_due(self, state: RunState, standing: Standing | None, mono_ms: int) -> bool:
-        """Whether to advance the run now; it is then counted as tried."""
-        tried, mark = self._tried.get(state.id), _mark(state)
-        stuck = tried is not None and tried.mark == mark
-        times = tried.times if tried is not None and stuck else 0
-        pause = due_s(state, standing, times)
-        if pause is None:
-            return False
-        if pause == 0 and stuck:
-            # Nothing came of it: another process has the run, or the disk is full. Somebody has
-            # decided, so it is not put off ever longer.
-            pause = _STUCK_S
-        if tried is not None and mono_ms - tried.at_ms < pause * 1000:
-            return False
-        self._tried[state.id] = _Tried(mono_ms, mark, times + 1 if stuck else 0)
-        return True
+def tried(state: RunState, last: Try | None) -> Try:
+    """That a run is tried now, after its last try."""
+    mark = _mark(state)
+    is_stuck = last is not None and last.mark == mark
+    return Try(mark, last.times + 1 if last is not None and is_stuck else 0)
 
 
-def _mark(state: RunState) -> tuple[object, ...]:
+def again_in_s(state: RunState, standing: Standing | None, last: Try | None) -> int | None:
+    """Seconds after its last try until it is worth another; None while people think."""
+    is_stuck = last is not None and last.mark == _mark(state)
+    pause_s = due_s(state, standing, last.times if last is not None and is_stuck else 0)
+    # Nothing came of it: another process has the run, or the disk is full. Somebody has decided, so
+    # it is not put off ever longer.
+    return _STUCK_S if pause_s == 0 and is_stuck else pause_s
+
+
+def _mark(state: RunState) -> str:
     """What a run has come to; when an advance leaves it as it was, nothing came of it."""
-    return (
-        state.status,
+    come_to = (
+        state.status.value,
         state.parked.why,
         state.parked.asks.id,
         len(state.requests),
@@ -119,3 +120,27 @@ def _mark(state: RunState) -> tuple[object, ...]:
         len(state.joined),
         sum(step.conclusion is not None for step in state.steps.values()),
     )
+    return hashlib.sha256(repr(come_to).encode()).hexdigest()[:16]
+
+
+class Pace:
+    """Says which runs are due, and tries one that comes no further ever less often.
+
+    What it remembers is lost with the process: then each run is tried once, at once.
+    """
+
+    def __init__(self) -> None:
+        self._tried: dict[str, tuple[int, Try]] = {}
+
+    def forget(self, run: str) -> None:
+        """Let the next look try this run, as if it had not been tried."""
+        self._tried.pop(run, None)
+
+    def is_due(self, state: RunState, standing: Standing | None, mono_ms: int) -> bool:
+        """Whether to advance the run now; it is then counted as tried."""
+        at_ms, last = self._tried.get(state.id, (0, None))
+        pause_s = again_in_s(state, standing, last)
+        if pause_s is None or (last is not None and mono_ms - at_ms < pause_s * 1000):
+            return False
+        self._tried[state.id] = (mono_ms, tried(state, last))
+        return True

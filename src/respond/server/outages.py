@@ -10,10 +10,13 @@ import shutil
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from respond.errors import RespondError
 from respond.ports import Clock, Inbox, Journal
+
+if TYPE_CHECKING:
+    from respond.adapters.queue.team_queue import Backlog
 
 __all__ = ["Outage", "Outages"]
 
@@ -54,6 +57,7 @@ class Outages:
         began_ms: Wall time of the journal's first record, or 0.
         disk: The folder of the journal.
         senders: Sources that are expected to send by themselves.
+        backlog: What waits for the workers of a team; None where there are none beside this one.
     """
 
     conductor: Callable[[], str]
@@ -65,6 +69,7 @@ class Outages:
     clock: Clock
     disk: Path
     senders: Collection[str]
+    backlog: Callable[[], Backlog] | None = None
     _asked_ms: int | None = field(default=None, init=False)
     _silent: tuple[Outage, ...] = field(default=(), init=False)
 
@@ -100,7 +105,22 @@ class Outages:
         if self.is_stuck():
             what = "runs are not carried on: the last round is over a minute old"
             found.append(Outage(what, "look into the server's log; start it anew"))
-        return (*found, *self._silent_ones())
+        return (*found, *self._without_workers(), *self._silent_ones())
+
+    def _without_workers(self) -> Iterator[Outage]:
+        """What comes in is kept all the same: it is no reason to take nothing."""
+        if self.backlog is None:
+            return
+        try:
+            waits = self.backlog()
+        except RespondError:
+            return  # That the database cannot be reached is said already.
+        if not waits.workers:
+            what = f"runs are not carried on: no worker gives a sign of life; {waits.waiting} wait"
+            yield Outage(what, "start one: respond worker", stops=False)
+        if waits.aside:
+            what = f"{waits.aside} runs wait for a worker that has the credentials for them"
+            yield Outage(what, "a worker's log says which it lacks; respond doctor", stops=False)
 
     def _silent_ones(self) -> tuple[Outage, ...]:
         mono_ms = self.clock.mono_ms()

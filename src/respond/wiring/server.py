@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import sys
+import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -35,21 +36,31 @@ from respond.wiring.session import (
     rehearsal_session,
     systems_of,
 )
-from respond.wiring.stores import LateKeys, rehearsal_store, store_of
+from respond.wiring.stores import (
+    DatabaseStore,
+    LateKeys,
+    database_store,
+    rehearsal_store,
+    store_of,
+)
 
 if TYPE_CHECKING:
     from structlog.typing import FilteringBoundLogger
 
+    from respond.adapters.queue.team_queue import TeamQueue
     from respond.adapters.secrets.redactor import Redactor
     from respond.adapters.store.journal_chain import ChainJournal
     from respond.company.rehearsal import Rehearsal, RehearsalClock, StorySecrets
     from respond.formats.project.project import Project, SourceConfig
+    from respond.intake.intake import Intake
     from respond.intake.practice import Practice
     from respond.people.answers import Entry
-    from respond.ports import Secrets
+    from respond.ports import Journal, Secrets
     from respond.server.board import Board
+    from respond.server.carrying import Carrier
     from respond.server.conducting import Conductor
     from respond.server.courtesy import Courtesy
+    from respond.server.health import Health
     from respond.server.later_looks import LaterLooks
     from respond.server.metrics import Metrics
     from respond.server.outages import Outages
@@ -63,7 +74,7 @@ if TYPE_CHECKING:
     from respond.wiring.session import Session
     from respond.wiring.stores import AnyInbox, Store
 
-__all__ = ["House", "build"]
+__all__ = ["House", "Parts", "Work", "build", "parts_of", "work_of"]
 
 
 @dataclass(slots=True)
@@ -87,6 +98,7 @@ class House:
     sessions: Sessions
     runbook: Callable[[str], Runbook]
     outages: Outages
+    health: Health
     workings: Workings
     closers: list[Callable[[], None]] = field(default_factory=list)
 
@@ -96,8 +108,8 @@ class House:
 
 
 @dataclass(slots=True)
-class _Parts:
-    """What the parts of a house share while it is put together."""
+class Parts:
+    """What the parts of a house, or of a worker, share while it is put together."""
 
     places: Places
     project: Project
@@ -115,6 +127,8 @@ class _Parts:
     closers: list[Callable[[], None]] = field(default_factory=list)
     courtesy: Courtesy = field(init=False)
     memory: ServerMemory = field(init=False)
+    team: TeamQueue | None = field(default=None, init=False)
+    """What workers of a database do; None where this process does all by itself."""
     runbooks: Callable[[str], Runbook] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -122,6 +136,11 @@ class _Parts:
 
         self.courtesy = Courtesy()
         self.memory = self.store.server_memory(self.clock)
+        if isinstance(self.store, DatabaseStore):
+            from respond.adapters.queue.team_queue import TeamQueue
+
+            self.team = TeamQueue(self.store.database)
+            self.closers.append(self.team.close)
         self.runbooks = partial(load_runbook, self.places)
 
     @property
@@ -146,14 +165,12 @@ def build(places: Places, *, at: str = "", url: str = "", verbosity: int = 1) ->
     from respond.server.metrics import Metrics
     from respond.server.sessions import Sessions
 
-    if places.project is None:
-        raise NotReadyError(
-            "there is no project here, so nobody may send and nobody may decide",
-            why="no respond.toml in this folder or above it",
-            do="respond init FOLDER; docs/server.md has an example",
-        )
-    project = load_project(places)
-    parts = _parts(places, project, at, project.server.url or url, verbosity)
+    parts = parts_of(places, at, url, verbosity)
+    if parts.team is not None:
+        from respond.adapters.store.postgres import process_name
+
+        parts.log = parts.log.bind(server=process_name())
+    project = parts.project
     actor = Actor("server", Strength.MACHINE)
     journal = parts.store.journal(clock=parts.clock, actor=actor, create=True)
     inbox = parts.store.inbox(clock=parts.clock, redactor=parts.redactor)
@@ -182,6 +199,7 @@ def build(places: Places, *, at: str = "", url: str = "", verbosity: int = 1) ->
         sessions=Sessions(parts.store.session_key(), parts.clock, parts.memory),
         runbook=parts.runbooks,
         outages=outages,
+        health=_health(parts, outages, metrics, inbox),
         workings=_workings(parts, conductor, journal, inbox, board, outages, entry),
     )
     rehearsal = parts.rehearsal
@@ -196,12 +214,24 @@ def build(places: Places, *, at: str = "", url: str = "", verbosity: int = 1) ->
     return house
 
 
-def _parts(places: Places, project: Project, at: str, url: str, verbosity: int) -> _Parts:
+def parts_of(places: Places, at: str, url: str, verbosity: int) -> Parts:
+    """What the parts of a server or a worker share.
+
+    Raises:
+        NotReadyError: There is no project.
+    """
     from respond.adapters.clock import SystemClock
     from respond.adapters.log import close_library_loggers, make_logger, open_library_logger
     from respond.adapters.secrets.key_stores import MemoryKeys
     from respond.adapters.secrets.redactor import Redactor
 
+    if places.project is None:
+        raise NotReadyError(
+            "there is no project here, so nobody may send and nobody may decide",
+            why="no respond.toml in this folder or above it",
+            do="respond init FOLDER; docs/server.md has an example",
+        )
+    project = load_project(places)
     redactor, base = Redactor(), SystemClock()
     clock: Clock = base
     rehearsal = jumping = story = None
@@ -212,9 +242,9 @@ def _parts(places: Places, project: Project, at: str, url: str, verbosity: int) 
         rehearsal = Rehearsal.start(at=at)
         # Whoever finds one of its runs finds its company too.
         remember(places.rehearsals / SERVED, {"at": at})
-        store = rehearsal_store(places.rehearsals / SERVED)
-        jumping = RehearsalClock(base, rehearsal.doors, ahead_s=_ahead_s(store, base))
-        clock, story = jumping, rehearsal.secrets(MemoryKeys())
+        boot = f"process-{uuid.uuid4()}" if project.store.url else ""
+        jumping = RehearsalClock(base, rehearsal.doors, boot=boot)
+        clock = jumping
         people = _rehearsing_people(project, rehearsal)
     else:
         people = project.people
@@ -233,25 +263,36 @@ def _parts(places: Places, project: Project, at: str, url: str, verbosity: int) 
     def fresh() -> Secrets:
         return credential_store(project, keys, redactor, clock, tell)
 
-    if rehearsal is None:
+    if jumping is None or rehearsal is None:
         store = store_of(project, places, keys, fresh())
-
-    return _Parts(
-        places, project, url, clock, store, people, redactor, fresh(), fresh, log,
+    elif project.store.url:
+        store = database_store(project, places, keys, fresh(), drill=True)
+        story = rehearsal.secrets(store.keys)  # The same for all who carry its runs on.
+    else:
+        store = rehearsal_store(places.rehearsals / SERVED)
+        story = rehearsal.secrets(MemoryKeys())
+    if jumping is not None:
+        jumping.catch_up(_last_ms(store, base))
+    here = project.server.url or url
+    return Parts(
+        places, project, here, clock, store, people, redactor, fresh(), fresh, log,
         rehearsal, jumping, story,
     )  # fmt: skip
 
 
-def _ahead_s(store: Store, clock: Clock) -> float:
-    """How far a rehearsing server's clock was ahead when its last record was made."""
-    from datetime import datetime
-
+def _last_ms(store: Store, clock: Clock) -> int:
+    """When a rehearsing server's last record was made, by its clock then."""
     if not store.is_there():
-        return 0.0
+        return 0
     actor = Actor("server", Strength.MACHINE)
     with store.journal(clock=clock, actor=actor, create=False) as journal:
-        last = datetime.fromisoformat(journal.highest_at()).timestamp()
-    return max(0.0, last - clock.now_ms() / 1000)
+        return _ms(journal.highest_at())
+
+
+def _ms(at: str) -> int:
+    from datetime import datetime
+
+    return round(datetime.fromisoformat(at).timestamp() * 1000)
 
 
 def _rehearsing_people(project: Project, rehearsal: Rehearsal) -> People:
@@ -285,7 +326,7 @@ def _story_subjects(persons: Sequence[Any], rehearsal: Rehearsal) -> dict[str, s
 
 
 def _receiver(
-    parts: _Parts,
+    parts: Parts,
     inbox: AnyInbox,
     entry: Entry,
     metrics: Metrics,
@@ -340,7 +381,7 @@ def _secrets_of(config: SourceConfig, store: Secrets) -> Any:
     return Active(tuple(store.credential(name) for name in names))
 
 
-def _signon(parts: _Parts) -> SignOn | None:
+def _signon(parts: Parts) -> SignOn | None:
     from respond.server.signon import SignOn, SignOnSettings
 
     oidc = parts.project.server.oidc
@@ -390,23 +431,38 @@ def _signon(parts: _Parts) -> SignOn | None:
 # --- what goes on -------------------------------------------------------------------------------
 
 
-def _conductor(
-    parts: _Parts,
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What takes in what comes, and carries runs on."""
+
+    intake: Intake
+    carrier: Carrier
+    reconcile: Callable[[], None] | None
+    states: Callable[[], list[RunState]]
+
+
+def work_of(
+    parts: Parts,
     journal: ChainJournal,
     inbox: AnyInbox,
     board: Board,
     entry: Entry,
-    metrics: Metrics,
-) -> Conductor:
+    *,
+    may_write: Callable[[], bool] = lambda: True,
+    tells: bool = True,
+) -> Work:
+    """Put together what does the work; nothing is started.
+
+    Args:
+        may_write: Whether this process still has its runs; asked before each write leaves.
+        tells: People are told by whoever carries a run on.
+    """
     from respond.adapters.store.sealing import describe_secret
     from respond.intake.hooks import load_hooks
     from respond.intake.intake import Intake
     from respond.intake.missed import enrich
     from respond.intake.reconciling import Reconciler, can_be_asked
     from respond.server.carrying import Carrier
-    from respond.server.conducting import Conductor
-    from respond.server.supervising import Supervisor
-    from respond.server.workers import Workers
 
     project = parts.project
     hooks = load_hooks(project, parts.runbooks)
@@ -442,41 +498,60 @@ def _conductor(
     carrier = Carrier(
         entry=entry,
         board=board,
-        open_session=_opener(parts),
+        open_session=_opener(parts, journal, may_write),
         load_runbook=parts.runbooks,
         log=parts.log,
+        tells=tells,
     )
+    return Work(intake, carrier, reconciler.ask if asked else None, states)
+
+
+def _conductor(
+    parts: Parts,
+    journal: ChainJournal,
+    inbox: AnyInbox,
+    board: Board,
+    entry: Entry,
+    metrics: Metrics,
+) -> Conductor:
+    from respond.server.conducting import Conductor
+    from respond.server.supervising import Supervisor
+    from respond.server.workers import Workers
+
+    is_team = parts.team is not None
+    work = work_of(parts, journal, inbox, board, entry)
     supervisor = Supervisor(parts.log)
+    threads = parts.project.server.workers
     return Conductor(
         entry=entry,
-        intake=intake,
-        workers=Workers(carrier.carry, project.server.workers, supervisor),
+        intake=work.intake,
+        workers=None if is_team else Workers(work.carrier.carry, threads, supervisor),
         supervisor=supervisor,
-        states=states,
+        states=work.states,
         log=parts.log,
         metrics=metrics,
-        reconcile=reconciler.ask if asked else None,
-        reconcile_s=project.server.reconcile_s,
+        reconcile=None if is_team else work.reconcile,
+        reconcile_s=parts.project.server.reconcile_s,
         mend=journal.reopen,
-        stopping=carrier.stop,
-        tell=carrier.tell_again,
-        tell_untold=carrier.tell_untold,
+        stopping=work.carrier.stop,
+        tell=(lambda: None) if is_team else work.carrier.tell_again,
+        tell_untold=work.carrier.tell_untold,
     )
 
 
-def _looks(parts: _Parts, entry: Entry) -> LaterLooks:
+def _looks(parts: Parts, entry: Entry) -> LaterLooks:
     from respond.server.later_looks import LaterLooks
 
     return LaterLooks(
         entry,
-        _opener(parts),
+        _opener(parts, entry.journal),
         parts.runbooks,
         lambda run: parts.store.hold(run, parts.clock),
     )
 
 
 def _outages(
-    parts: _Parts,
+    parts: Parts,
     conductor: Conductor,
     journal: ChainJournal,
     inbox: AnyInbox,
@@ -495,11 +570,22 @@ def _outages(
         disk=parts.store.disk,
         # A chat's buttons are pressed when somebody is asked, and not otherwise.
         senders=[name for name, each in parts.project.sources.items() if not each.brings_clicks],
+        backlog=parts.team.backlog if parts.team is not None else None,
     )
 
 
+def _health(parts: Parts, outages: Outages, metrics: Metrics, inbox: AnyInbox) -> Health:
+    from respond.server.health import Health
+    from respond.server.metrics import TeamFigures
+
+    if parts.team is None:
+        return Health(outages, metrics, inbox, parts.log)
+    figures = TeamFigures(metrics.registry)
+    return Health(outages, metrics, inbox, parts.log, figures, parts.team.backlog)
+
+
 def _workings(
-    parts: _Parts,
+    parts: Parts,
     conductor: Conductor,
     journal: ChainJournal,
     inbox: AnyInbox,
@@ -509,15 +595,26 @@ def _workings(
 ) -> Workings:
     from respond.server.workings import Workings
 
+    again = conductor.again
+
     def let_go(event: int, who: str) -> None:
         conductor.intake.let_go(event, who)
         conductor.news()
+
+    if (queue := parts.team) is not None:
+        from respond.adapters.queue.team_jobs import Task, TeamJob
+
+        def again(run: str) -> None:
+            queue.put(TeamJob(Task.ADVANCE, run))
+
+        def let_go(event: int, who: str) -> None:
+            queue.put(TeamJob(Task.LET_GO, str(event), {"by": who}))
 
     return Workings(
         recent=lambda: inbox.recent(50),
         held=inbox.count_held,
         let_go=let_go,
-        again=conductor.again,
+        again=again,
         rehearses=_practice(parts, conductor, journal, board)
         if parts.rehearsal is not None
         else _player(parts, entry),
@@ -532,7 +629,7 @@ def _titles(places: Places) -> dict[str, str]:
     return {name: title_of(found)[0] for name, found in places.runbooks().items()}
 
 
-def _practice(parts: _Parts, conductor: Conductor, journal: ChainJournal, board: Board) -> Practice:
+def _practice(parts: Parts, conductor: Conductor, journal: ChainJournal, board: Board) -> Practice:
     from respond.adapters.store.sealing import describe_secret
     from respond.intake.practice import Practice
 
@@ -548,7 +645,7 @@ def _practice(parts: _Parts, conductor: Conductor, journal: ChainJournal, board:
     )
 
 
-def _player(parts: _Parts, entry: Entry) -> Player:
+def _player(parts: Parts, entry: Entry) -> Player:
     from respond.wiring.beside_server import player_of
 
     titles = partial(_titles, parts.places)
@@ -557,7 +654,7 @@ def _player(parts: _Parts, entry: Entry) -> Player:
     return player
 
 
-def _warn(parts: _Parts, runbooks: Mapping[str, Runbook]) -> None:
+def _warn(parts: Parts, runbooks: Mapping[str, Runbook]) -> None:
     """Say at the start what would come out only at night."""
     from respond.people.readiness import gaps
 
@@ -573,7 +670,7 @@ def _warn(parts: _Parts, runbooks: Mapping[str, Runbook]) -> None:
             log.warning("nobody-could-agree", what=gap.what, do=gap.do)
 
 
-def _reader(parts: _Parts) -> Reader:
+def _reader(parts: Parts) -> Reader:
     """Reads of the senders' own APIs, and of connections that look up what a delivery lacks."""
     from respond.adapters.http.request import Endpoint
     from respond.adapters.http.transport import HttpTransport
@@ -637,7 +734,9 @@ class _StorySecretsFirst:
             return self.store.credential(connection)
 
 
-def _opener(parts: _Parts) -> Callable[[RunState, Runbook], Session]:
+def _opener(
+    parts: Parts, journal: Journal, may_write: Callable[[], bool] = lambda: True
+) -> Callable[[RunState, Runbook], Session]:
     """Opens a session for one run, as a server carries it on."""
     from respond.adapters.prompt.nobody_there import ServedPrompt
     from respond.server.courtesy import CourteousProgress, CourteousReader, Guest
@@ -658,7 +757,10 @@ def _opener(parts: _Parts) -> Callable[[RunState, Runbook], Session]:
             page=parts.url,
             clock=parts.jumping,
             secrets=parts.story,
+            may_write=may_write,
         )
+        if parts.jumping is not None:
+            parts.jumping.catch_up(_ms(journal.highest_at()))  # Others carry runs on, too.
         if parts.rehearsal is not None:
             click = parts.rehearsal.click
             return rehearsal_session(

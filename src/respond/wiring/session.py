@@ -244,6 +244,7 @@ class Served:
         page: Address under which the server shows runs.
         clock: A rehearsal's clock, which jumps; one for all runs of the server.
         secrets: Credentials of the simulated company; one for all runs of the server.
+        may_write: Whether this process still has its runs; asked before each write leaves.
     """
 
     operator: Actor
@@ -253,6 +254,7 @@ class Served:
     page: str = ""
     clock: RehearsalClock | None = None
     secrets: StorySecrets | None = None
+    may_write: Callable[[], bool] = lambda: True
 
 
 def rehearsal_session(
@@ -345,6 +347,7 @@ def rehearsal_session(
         timeout_scale=REHEARSAL_TIMEOUTS,
         # Where nobody sits at a terminal, the person who answers is simulated, too.
         simulated=served is None,
+        may_write=served.may_write if served is not None else None,
         log=log,
     )
     made_connections = {
@@ -593,6 +596,7 @@ def real_session(
         secrets=secrets,
         keep=keep,
         log=log,
+        may_write=served.may_write if served is not None else None,
     )
     connections: dict[str, Connection] = {}
     for name, config in configs.items():
@@ -617,8 +621,14 @@ def real_session(
     )
     if served is not None:
         site = _served_site(site, served)
-    if not by_hand:
-        _ready(runbook, site, secrets)
+    closers = [journal.close, lines.close, *_closers(evidence)]
+    try:
+        if not by_hand and (missing := not_ready(runbook, site, secrets)) is not None:
+            raise missing
+    except RespondError:
+        for close in reversed(closers):
+            close()
+        raise
     return Session(
         clock=clock,
         journal=journal,
@@ -629,7 +639,7 @@ def real_session(
         progress=made_progress,
         run=run,
         hold=store.hold,
-        closers=[journal.close, lines.close, *_closers(evidence)],
+        closers=closers,
         evidence=evidence,
         sign=signer(project, key, made_progress.tell),
         lend=lines.lend,
@@ -725,6 +735,7 @@ def _lines(
     timeout_scale: float = 1.0,
     simulated: bool = False,
     log: LogMaker | None = None,
+    may_write: Callable[[], bool] | None = None,
 ) -> _Lines:
     from respond.adapters.clock import SystemClock
     from respond.adapters.command import CommandPen, credentials_in
@@ -735,6 +746,7 @@ def _lines(
     from respond.adapters.smtp import SmtpPen
 
     lent: dict[str, str] = {}
+    may_write = may_write or (lambda: True)
 
     def lend(value: str) -> SecretHandle:
         handle = describe_secret(f"afterwards.{len(lent) + 1}", value, journal.digest(value))
@@ -779,6 +791,7 @@ def _lines(
         held=lambda: journal.held(run),
         # A rehearsal's clock jumps in one thread while another one's answer is on its way.
         deadlines=SystemClock(),
+        may_write=may_write,
     )
     own = credentials_in(programs, secrets, redactor)
     program = ProgramReader(
@@ -793,7 +806,9 @@ def _lines(
         tell=progress.tell,
     )
     others: dict[str, Pen] = {
-        "smtp": SmtpPen(servers, secrets, clock, redactor, timeout_scale=timeout_scale),
+        "smtp": SmtpPen(
+            servers, secrets, clock, redactor, timeout_scale=timeout_scale, may_write=may_write
+        ),
         "command": CommandPen(
             open_secret,
             redactor,
@@ -807,7 +822,7 @@ def _lines(
         "own": LocalPen(keep_own, open_secret),
     }
     reader: Reader = RouterReader(http.reader(), {"command": program})
-    pen: Pen = RouterPen(http.pen(), others)
+    pen: Pen = RouterPen(http.pen(), others, may_write)
     if log is not None:
         from respond.adapters.logged import LoggedPen, LoggedReader
 
@@ -858,11 +873,13 @@ class _OwnDigests:
                 hints.append(describe_secret("", value, "").hint)
 
 
-def _ready(runbook: Runbook, site: Site, secrets: Secrets) -> None:
-    """See that every credential the runbook needs is there, before the first step.
+def not_ready(runbook: Runbook, site: Site, secrets: Secrets) -> NotReadyError | None:
+    """The first credential that the runbook needs and that is not here: which, for what, and how
+    to set it; None when all are.
 
     Raises:
-        NotReadyError: One is not; says which, for what, and how to set it.
+        NotReadyError: There is no connection of a system at all.
+        UsageError: Which of several connections is meant, is not said.
     """
     needed: dict[str, str] = {}
     for step in all_calls(runbook.steps):
@@ -876,6 +893,6 @@ def _ready(runbook: Runbook, site: Site, secrets: Secrets) -> None:
         try:
             secrets.credential(name)
         except NotReadyError as error:
-            raise NotReadyError(
-                error.what, why=error.why or f"{step_title!r} needs it", do=error.do
-            ) from error
+            why = error.why or f"{step_title!r} needs it"
+            return NotReadyError(error.what, why=why, do=error.do)
+    return None

@@ -43,6 +43,7 @@ _LOOK_S: Final = 1.0
 _CONNECTIONS_MAX: Final = 4
 _CONNECTION_S: Final = 10.0
 _NEVER_S: Final = 86_400.0
+_AGAIN_S: Final = (0.1, 0.5, 1, 2, 5)
 _BEAT: Final = """
 UPDATE procrastinate_workers SET last_heartbeat = now() WHERE id = %(worker_id)s RETURNING id
 """
@@ -67,7 +68,9 @@ class _Signs:
         manager: JobManager,
         lease: Lease,
         hold: Callable[[str], AbstractContextManager[object]],
+        stop: Callable[[], None],
     ) -> None:
+        self._stop = stop
         self._manager = manager
         self._lease = lease
         self._hold = hold
@@ -85,20 +88,29 @@ class _Signs:
         return self._worker
 
     async def update_heartbeat(self, worker_id: int) -> None:
-        """Give a sign of life.
+        """Give a sign of life; when nobody waits for it any more, stop, to begin as another one.
 
-        Raises:
-            TakenForDeadError: Nobody waits for it any more; the worker stops, and begins anew.
+        It never fails: procrastinate would give none any more, and go on.
         """
+        from procrastinate.exceptions import ConnectorException  # noqa: PLC0415 - see above
+
         asked_ms = self._lease.asked()
-        rows = await self._manager.connector.execute_query_all_async(_BEAT, worker_id=worker_id)
-        if not rows:
+        try:
+            rows = await self._manager.connector.execute_query_all_async(_BEAT, worker_id=worker_id)
+        except ConnectorException:
+            return  # What is not confirmed counts for nothing.
+        if rows:
+            self._lease.confirmed(asked_ms)
+        else:
             self._lease.end()
-            raise TakenForDeadError
-        self._lease.confirmed(asked_ms)
+            self._stop()
 
     async def fetch_job(self, queues: Iterable[str] | None, worker_id: int) -> Job | None:
-        """Take a job; raises as ``update_heartbeat``."""
+        """Take a job.
+
+        Raises:
+            TakenForDeadError: Others have taken this worker for dead.
+        """
         from procrastinate.exceptions import ConnectorException  # noqa: PLC0415 - see above
 
         try:
@@ -111,8 +123,19 @@ class _Signs:
 
     async def finish_job(self, job: Job, status: Status, delete_job: bool) -> None:  # noqa: FBT001 - theirs
         """Take a job away that is done; one that others took over by now is theirs."""
+        from procrastinate.exceptions import ConnectorException  # noqa: PLC0415 - see above
+
         given = {"id": job.id, "status": status.value, "worker": self._worker}
-        await self._manager.connector.execute_query_async(_DONE, **given)
+        for pause_s in (*_AGAIN_S, None):
+            try:
+                await self._manager.connector.execute_query_async(_DONE, **given)
+            except ConnectorException:
+                # While this worker lives, nobody else would take the job away.
+                if pause_s is None:
+                    raise
+                await asyncio.sleep(pause_s)
+            else:
+                return
 
     def let_go(self) -> None:
         self._lease.end()
@@ -163,6 +186,9 @@ class JobWorker:
     def stop(self) -> None:
         """Take no other job. It may be called from any thread."""
         self._stopped = True
+        self._stop_worker()
+
+    def _stop_worker(self) -> None:
         if self._worker is not None:
             self._worker.stop()  # type: ignore[no-untyped-call]  # not typed there
 
@@ -180,7 +206,7 @@ class JobWorker:
             configure=_each_for_itself,
         )
         app = App(connector=connector)
-        signs = _Signs(app.job_manager, self.lease, self.hold)
+        signs = _Signs(app.job_manager, self.lease, self.hold, self._stop_worker)
         app.job_manager = cast("JobManager", signs)
         for task, do in self.do.items():
             app.task(name=task.value)(_with_words(do))

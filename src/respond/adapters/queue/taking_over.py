@@ -14,9 +14,7 @@ from respond.adapters.queue.lease import STALLED_S
 from respond.adapters.queue.team_jobs import Task, TeamJob, put
 
 if TYPE_CHECKING:
-    import psycopg
-
-    Connection = psycopg.Connection[Any]
+    from respond.adapters.store.postgres_pool import PostgresPool
 
 __all__ = ["name_of", "take_over"]
 
@@ -41,28 +39,27 @@ def name_of(worker: int) -> str:
     return f"worker {worker}"
 
 
-def take_over(connection: Connection, end: Callable[[str], object]) -> list[str]:
+def take_over(pool: PostgresPool, end: Callable[[str], object]) -> list[str]:
     """Put the jobs of the dead back; gives their names, none most of the time.
 
     Args:
-        connection: In autocommit.
         end: Ends all sessions of whoever holds something. One that was stopped may hold more than
             its jobs: the journal, or a line that is wanted here.
     """
     given: dict[str, Any] = {"stalled_s": STALLED_S, "tasks": [each.value for each in Task]}
-    stalled = connection.execute(_STALLED, given).fetchall()
-    if not stalled and connection.execute(_ANY_LEFT).fetchone() != (True,):
+    stalled = pool.read(_STALLED, given)
+    if not stalled and pool.read(_ANY_LEFT) != [(True,)]:
         return []
     for (worker,) in stalled:
         end(name_of(worker))
     put_back = []
-    with connection.transaction():
-        connection.execute(_DEAD, given)
-        for number, task, args in connection.execute(_LEFT, given).fetchall():
+    with pool.transaction() as db:
+        db.execute(_DEAD, given)
+        for number, task, args in db.execute(_LEFT, given).fetchall():
             more = {name: value for name, value in args.items() if name != "about"}
             job = TeamJob(Task(task), args["about"], more)
             # Not procrastinate's retry: another job of the same name may wait by now.
-            connection.execute(_DROP, {"id": number})
-            put(connection, job)
+            db.execute(_DROP, {"id": number})
+            put(db, job)
             put_back.append(job.name)
     return put_back

@@ -29,7 +29,6 @@ __all__ = [
     "EVERYBODY",
     "Task",
     "TeamJob",
-    "grant",
     "install",
     "is_installed",
     "on_delivery",
@@ -52,7 +51,8 @@ class Task(Enum):
     TELL = "tell"  # people what a run waits for
     TAKE_IN = "take-in"  # what lies in the inbox
     LET_GO = "let-go"  # a held event
-    ROUND = "round"  # what nothing makes due but time
+    SWEEP = "sweep"  # up what fell down between journal and queue, and what was held
+    SIGN = "sign"  # the journal, so that silence is a statement
     RECONCILE = "reconcile"  # ask senders for what did not come
 
 
@@ -178,32 +178,16 @@ def on_delivery(connection: Connection) -> None:
 
 # --- the tables -----------------------------------------------------------------------------------
 
-_TABLES: Final = ("jobs", "workers", "events", "periodic_defers")
-
 
 def install(connection: Connection) -> None:
-    """Make the tables of the queue where the connection finds its tables."""
+    """Make the tables of the queue where the connection finds its tables, if they are not there."""
     from procrastinate.schema import SchemaManager  # noqa: PLC0415 - 0.3 s, and once in a lifetime
 
-    connection.execute(SchemaManager.get_schema())
+    if not is_installed(connection):
+        connection.execute(SchemaManager.get_schema())
 
 
 def is_installed(connection: Connection) -> bool:
     """Whether there are tables of the version that this respond works with."""
     query = "SELECT to_regprocedure('procrastinate_fetch_job_v2(character varying[], bigint)')"
     return connection.execute(query).fetchone() not in (None, (None,))
-
-
-def grant(connection: Connection, role: str) -> None:
-    """Let a role put jobs there, take them and delete them."""
-    from psycopg import sql  # noqa: PLC0415 - as above
-
-    tables = sql.SQL(", ").join(sql.Identifier(f"procrastinate_{name}") for name in _TABLES)
-    what = {"tables": tables, "role": sql.Identifier(role)}
-    rights = "GRANT SELECT, INSERT, UPDATE, DELETE ON {tables} TO {role}"
-    connection.execute(sql.SQL(rights).format(**what))
-    counters = ("jobs_id_seq", "events_id_seq", "periodic_defers_id_seq", "workers_id_seq")
-    for each in counters:
-        name = sql.Identifier(f"procrastinate_{each}")
-        words = sql.SQL("GRANT USAGE ON SEQUENCE {name} TO {role}")
-        connection.execute(words.format(name=name, role=what["role"]))

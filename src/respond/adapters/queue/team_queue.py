@@ -1,24 +1,17 @@
-"""The queue as whoever works with it sees it: put jobs there, look at what waits, take over.
-
-One object holds one connection, and opens another when that one is lost.
-"""
+"""The queue as whoever works with it sees it: put jobs there, look at what waits, take over."""
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
-
-import psycopg
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
 
 from respond.adapters.queue.taking_over import take_over
 from respond.adapters.queue.team_jobs import ASIDE, TeamJob, put
-from respond.adapters.store.postgres import explain
+from respond.adapters.store.postgres_pool import PostgresPool
 
 if TYPE_CHECKING:
-    from respond.adapters.store.postgres import Database, DatabaseConnection
+    from respond.adapters.store.postgres import Database
 
 __all__ = ["Backlog", "TeamQueue"]
 
@@ -33,6 +26,7 @@ FROM procrastinate_jobs job JOIN procrastinate_events event
 WHERE status = 'todo' AND (scheduled_at IS NULL OR scheduled_at <= now())
 GROUP BY queue_name
 """
+_AT_ONCE: Final = 2
 _WORKERS: Final = "SELECT count(*) FROM procrastinate_workers"
 
 
@@ -52,33 +46,33 @@ class Backlog:
     workers: int
 
 
-@dataclass(slots=True)
 class TeamQueue:
-    """The queue in a database. It may be used from several threads; one after the other."""
+    """The queue in a database. It may be used from several threads.
 
-    database: Database
-    _lock: threading.Lock = field(default_factory=threading.Lock, init=False)
-    _db: DatabaseConnection | None = field(default=None, init=False)
+    Every method raises ``JournalUnusableError`` when the database cannot be had; then nothing was
+    put there.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._pool = PostgresPool(database, _AT_ONCE)
+
+    @property
+    def database(self) -> Database:
+        return self._pool.database
 
     def put(self, job: TeamJob, *, in_s: float | None = None, queue: str = "") -> None:
-        """As ``jobs.put``, in a transaction of its own.
-
-        Raises:
-            JournalUnusableError: The database cannot be reached; nothing was put there.
-        """
-        with self._connection() as db:
+        """As ``team_jobs.put``, in a transaction of its own."""
+        with self._pool.transaction() as db:
             put(db, job, in_s=in_s, queue=queue)
 
     def names(self) -> frozenset[str]:
-        """Of the jobs that wait or go on; raises as ``put``."""
-        with self._connection() as db:
-            return frozenset(name for (name,) in db.execute(_NAMES).fetchall())
+        """Of the jobs that wait or go on."""
+        return frozenset(name for (name,) in self._pool.read(_NAMES))
 
     def backlog(self) -> Backlog:
-        """What waits; raises as ``put``."""
-        with self._connection() as db:
-            rows = db.execute(_BACKLOG).fetchall()
-            (workers,) = db.execute(_WORKERS).fetchone() or (0,)
+        """What waits."""
+        rows = self._pool.read(_BACKLOG)
+        ((workers,),) = self._pool.read(_WORKERS)
         return Backlog(
             waiting=sum(count for _, count, _ in rows),
             oldest_s=max((age for _, _, age in rows), default=0.0),
@@ -87,24 +81,8 @@ class TeamQueue:
         )
 
     def take_over(self, end: Callable[[str], object]) -> list[str]:
-        """As ``taking_over.take_over``; raises as ``put``."""
-        with self._connection() as db:
-            return take_over(db, end)
+        """As ``taking_over.take_over``."""
+        return take_over(self._pool, end)
 
     def close(self) -> None:
-        with self._lock:
-            if self._db is not None:
-                self._db.close()
-                self._db = None
-
-    @contextmanager
-    def _connection(self) -> Iterator[psycopg.Connection[tuple[Any, ...]]]:
-        with self._lock:
-            try:
-                if self._db is None or self._db.closed:
-                    self._db = self.database.connect()
-                yield self._db
-            except psycopg.Error as error:
-                if self._db is not None:
-                    self._db.close()
-                raise explain(error, self.database.name) from error
+        self._pool.close()

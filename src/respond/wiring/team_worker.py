@@ -1,0 +1,282 @@
+"""Put a worker of a team together: ``wiring`` for ``respond worker``."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from respond.audit.verify import SERVER_STOPPED
+from respond.core.events import Actor, Strength
+from respond.engine.setting import Site
+from respond.errors import NotReadyError, RespondError, UsageError
+from respond.wiring.connections import connection_of
+from respond.wiring.server import parts_of, work_of
+from respond.wiring.session import ENGINE, changed_of, not_ready
+
+if TYPE_CHECKING:
+    import threading
+
+    from structlog.typing import FilteringBoundLogger
+
+    from respond.adapters.queue.job_worker import JobWorker
+    from respond.adapters.queue.team_queue import TeamQueue
+    from respond.server.carrying import Carrier
+    from respond.server.conducting import Conductor
+    from respond.server.health import Health
+    from respond.server.metrics import TeamFigures
+    from respond.server.supervising import Supervisor
+    from respond.server.team_work import TeamWork
+    from respond.server.watching import Watching
+    from respond.wiring.places import Places
+    from respond.wiring.server import Parts
+
+__all__ = ["Crew", "build_crew"]
+
+_WATCH_S: Final = 0.5
+"""How often it is looked whether somebody is dead."""
+
+_BEGIN_EVERY: Final = 120
+"""After so many looks it is seen that what comes again and again is in the queue."""
+
+_AGAIN_S: Final = 1.0
+
+
+@dataclass(slots=True)
+class Crew:
+    """One worker process: it takes jobs, takes over from the dead, and counts.
+
+    Attributes:
+        lacks: Runbooks that this machine cannot carry on, and which credential is not here.
+        watching: Answers whoever asks how this process is; None where nobody can.
+    """
+
+    name: str
+    mode: str
+    log: FilteringBoundLogger
+    lacks: Mapping[str, NotReadyError]
+    conductor: Conductor
+    carrier: Carrier
+    work: TeamWork
+    jobs: JobWorker
+    queue: TeamQueue
+    end_holder: Callable[[str], object]
+    health: Health
+    figures: TeamFigures
+    watching: Watching | None = None
+    closers: list[Callable[[], None]] = field(default_factory=list)
+    _threads: list[threading.Thread] = field(default_factory=list, init=False)
+    _looks: int = field(default=0, init=False)
+    _silent: str = field(default="", init=False)
+
+    @property
+    def supervisor(self) -> Supervisor:
+        return self.conductor.supervisor
+
+    def start(self) -> None:
+        self.conductor.start()
+        begin = self.supervisor.begin
+        self._threads = [begin("jobs", self._take_jobs), begin("watch", self._watch)]
+        if self.watching is not None:
+            self._threads.append(begin("health", self.watching.run))
+        self.log.info("worker.started", mode=self.mode)
+        for runbook, error in self.lacks.items():
+            self.log.warning("worker.lacks", runbook=runbook, what=error.what, do=error.do)
+
+    def stop(self, within_s: float) -> bool:
+        """Take no other job, and park what goes on; whether all of it came to rest."""
+        self.supervisor.stopping.set()
+        self.carrier.stop()
+        self.jobs.stop()
+        if self.watching is not None:
+            self.watching.stop()
+        for thread in self._threads:
+            thread.join(within_s)
+        self.conductor.stop(within_s)
+        self._said("worker.unsigned", self._sign_off, pause_s=0)
+        return not any(thread.is_alive() for thread in self._threads)
+
+    def _sign_off(self) -> None:
+        if not self.queue.backlog().workers:
+            # From here on silence is no alarm.
+            self.work.entry.journal.checkpoint(SERVER_STOPPED)
+
+    def close(self) -> None:
+        for close in reversed(self.closers):
+            close()
+
+    def _take_jobs(self) -> None:
+        self._said("worker.failed", self.jobs.run, pause_s=_AGAIN_S)
+
+    def _watch(self) -> None:
+        self._said("watch.failed", self._look, pause_s=_WATCH_S)
+
+    def _look(self) -> None:
+        if self._looks % _BEGIN_EVERY == 0:
+            self.work.begin()
+        self._looks += 1
+        taken = self.queue.take_over(self.end_holder)
+        if taken:
+            self.figures.took_over(len(taken))
+            self.log.warning(
+                "jobs.taken-over", jobs=taken, why="who did them gives no sign of life"
+            )
+
+    def _said(self, event: str, do: Callable[[], None], *, pause_s: float) -> None:
+        """A database that is not there is tried again, and said once."""
+        try:
+            do()
+            self._silent = ""
+        except RespondError as error:
+            if error.sentence != self._silent:
+                self.log.warning(event, what=error.what, why=error.why, do=error.do)
+            self._silent = error.sentence
+        self.supervisor.stopping.wait(pause_s)
+
+
+def build_crew(places: Places, *, at: str = "", at_once: int = 0, verbosity: int = 1) -> Crew:
+    """Put it together; nothing is started.
+
+    Args:
+        at: Address of a simulated company, for a drill; empty for the real systems.
+        at_once: How many jobs at the same time; 0: as ``[server] workers`` says.
+
+    Raises:
+        NotReadyError: No project, no database, or what talks to one is not installed.
+        FormatFaults: Something in ``respond.toml`` or a runbook is wrong.
+        JournalUnusableError, JournalBrokenError: As ``Store.journal``.
+    """
+    from respond.adapters.clock import SystemClock
+    from respond.adapters.log import open_library_logger
+    from respond.people.answers import Entry
+    from respond.server.board import Board
+    from respond.server.conducting import Conductor
+    from respond.server.health import Health
+    from respond.server.metrics import Metrics, TeamFigures
+    from respond.server.outages import Outages
+    from respond.server.supervising import Supervisor
+
+    parts = parts_of(places, at, "", verbosity)
+    store, project = parts.store, parts.project
+    queue = parts.team
+    if queue is None:
+        raise NotReadyError(
+            "there is no database that workers could share",
+            why="[store] of respond.toml names none; then `respond serve` does all by itself",
+            do="docs/many-machines.md says how to set one up",
+        )
+    from respond.adapters.queue.job_worker import JobWorker
+    from respond.adapters.queue.lease import Lease
+    from respond.adapters.queue.team_jobs import EVERYBODY
+    from respond.adapters.store.postgres import process_name
+    from respond.adapters.store.run_lock_postgres import DatabaseRunLocks
+    from respond.server.team_work import TeamWork
+
+    parts.log = parts.log.bind(worker=process_name())
+    open_library_logger("procrastinate", "error", parts.log)
+    actor = Actor("server", Strength.MACHINE)
+    journal = store.journal(clock=parts.clock, actor=actor, create=True)
+    inbox = store.inbox(clock=parts.clock, redactor=parts.redactor)
+    board = Board(journal, parts.clock)
+    changed = changed_of(project, parts.runbooks)
+    entry = Entry(journal, parts.clock, parts.people, project.person_keys, changed)
+    lease = Lease(SystemClock())
+    work = work_of(parts, journal, inbox, board, entry, may_write=lease.holds, tells=False)
+    lacks = {} if parts.rehearsal is not None else dict(_lacking(parts))
+    can = {_aside(name) for name in places.runbooks() if name not in lacks}
+    team = TeamWork(
+        entry=entry,
+        board=board,
+        intake=work.intake,
+        carrier=work.carrier,
+        queue=queue,
+        log=parts.log,
+        able=can,
+        aside=_aside,
+        reconcile=work.reconcile,
+        reconcile_s=project.server.reconcile_s,
+    )
+    work.carrier.leaves = team.leave
+    locks = DatabaseRunLocks(queue.database)
+    metrics = Metrics()
+    journal.wrote = metrics.wrote
+    figures = TeamFigures(metrics.registry)
+    conductor = Conductor(
+        entry=entry,
+        intake=work.intake,
+        workers=None,
+        supervisor=Supervisor(parts.log),
+        states=work.states,
+        log=parts.log,
+        metrics=metrics,
+        mend=journal.reopen,
+    )
+    outages = Outages(
+        conductor=conductor.trouble,
+        down=conductor.supervisor.down,
+        alive_ms=lambda: conductor.alive_ms,
+        began_ms=board.began_ms,
+        journal=journal,
+        inbox=inbox,
+        clock=parts.clock,
+        disk=store.disk,
+        senders=(),
+    )
+    rehearsal = parts.rehearsal
+    return Crew(
+        name=process_name(),
+        mode=parts.mode,
+        log=parts.log,
+        lacks=lacks,
+        conductor=conductor,
+        carrier=work.carrier,
+        work=team,
+        jobs=JobWorker(
+            queue.database,
+            team.tasks(),
+            lease,
+            locks.hold,
+            (EVERYBODY, *sorted(can)),
+            at_once or project.server.workers,
+        ),
+        queue=queue,
+        end_holder=locks.end_holder,
+        health=Health(outages, metrics, inbox, parts.log, figures, queue.backlog),
+        figures=figures,
+        closers=[
+            journal.close,
+            *([rehearsal.close] if rehearsal is not None else []),
+            inbox.close,
+            *parts.closers,
+        ],
+    )
+
+
+def _aside(runbook: str) -> str:
+    """The queue of those who have what a runbook needs."""
+    from respond.adapters.queue.team_jobs import ASIDE
+
+    return f"{ASIDE}{hashlib.sha256(runbook.encode()).hexdigest()[:16]}"
+
+
+def _lacking(parts: Parts) -> Iterator[tuple[str, NotReadyError]]:
+    """Runbooks that need a credential which is not on this machine."""
+    from respond.formats.faults import FormatFault, FormatFaults
+
+    project = parts.project
+    site = Site(
+        connections={name: connection_of(project, name) for name in project.connections},
+        persons=parts.people.persons,
+        operator=Actor("server", Strength.MACHINE),
+        mode=parts.mode,
+        engine=ENGINE,
+        directories=project.directories,
+    )
+    for name in parts.places.runbooks():
+        try:
+            missing = not_ready(parts.runbooks(name), site, parts.secrets)
+        except (NotReadyError, UsageError, FormatFault, FormatFaults):
+            continue  # The same on every machine: it is said of the run.
+        if missing is not None:
+            yield name, missing

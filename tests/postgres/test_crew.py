@@ -1,0 +1,195 @@
+"""Several servers and workers of one database do what one server does, and survive each other."""
+
+from __future__ import annotations
+
+import random
+import signal
+import statistics
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from functools import partial
+
+import httpx
+import pytest
+from tests.postgres.crew_kit import Member, Starter, Team, team
+
+from respond.adapters.queue.lease import STALLED_S
+from respond.core.asked import asked_now
+from respond.core.fold import RunState
+from respond.errors import ExitCode
+from respond.testing.loopback import loopback_client
+from respond.testing.postgres_cluster import PostgresCluster
+
+SEED = 20261130
+WITHIN_S = 5.0
+SENT_AGAIN = "email mail.accepted"
+"""Whether a letter left cannot be looked up: where nobody knows, it is sent again on purpose."""
+
+LOST = Counter({"customerio app_key.created": 1, "customerio app_key.revoked": 1})
+"""A key whose value died with the process before it was recorded is revoked, and another made."""
+
+
+@pytest.fixture(scope="module")
+def starter() -> Iterator[Starter]:
+    made = Starter()
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="module")
+def crew(
+    starter: Starter,
+    postgres: PostgresCluster,
+    template: str,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Team]:
+    """Two servers and three workers, for all tests of this file."""
+    with team(starter, postgres, template, tmp_path_factory.mktemp("team")) as made:
+        made.both = made.servers(2)
+        made.workers(3)
+        yield made
+
+
+def begun(crew: Team, *, at: int = 0) -> RunState:
+    """A new run in the company as it was, that waits for people."""
+    crew.anew()
+    there = {state.id for state in crew.board.runs()}
+    assert crew.send(crew.both[at]) == 202
+    return crew.until(
+        lambda s: s.id not in there and s.status.value == "parked" and asked_now(s) is not None
+    )
+
+
+def ended(crew: Team, run: str) -> RunState:
+    return crew.until(lambda s: s.status.value == "ended", run)
+
+
+@pytest.fixture(scope="module")
+def undisturbed(crew: Team) -> Counter[str]:
+    """What happens in the company when nobody dies."""
+    state = begun(crew)
+    crew.agree(state, crew.both[1])
+    assert ended(crew, state.id).ended.exit == ExitCode.DONE
+    return crew.effects()
+
+
+def test_an_event_at_one_server_is_agreed_to_at_another_and_done(
+    crew: Team, undisturbed: Counter[str]
+) -> None:
+    """Whoever of the workers carries it on; nobody but the journal knows of it."""
+    assert undisturbed["customerio app_key.revoked"] == 1
+    assert undisturbed["slack message.posted"] == 1
+    assert not any(server.said("run.advance") for server in crew.both)
+
+
+def _is_ready(http: httpx.Client, at: str) -> bool:
+    return http.get(f"{at}/readyz").status_code == 200
+
+
+@pytest.mark.promise("P28")
+def test_each_process_of_a_team_says_how_it_is(crew: Team, undisturbed: Counter[str]) -> None:
+    """To a balancer and to Prometheus: a worker by the port that it is given, and every server."""
+    assert undisturbed
+    worker = crew.start("worker", "--port", "0")
+    crew.soon(partial(worker.said, "worker.listening"), worker)
+    (line,) = worker.said("worker.listening")
+    crew.soon(partial(worker.said, "worker.started"), worker)
+    assert line["worker"].split()[2] == str(worker.pid)
+    figures = ("respond_workers", "respond_jobs_waiting", "respond_journal_write_seconds_count")
+    with loopback_client(timeout=60) as http:
+        for at in (f"http://{line['at']}", *(server.url for server in crew.both)):
+            crew.soon(partial(_is_ready, http, at))
+            assert http.get(f"{at}/healthz").status_code == 200
+            text = http.get(f"{at}/metrics").text
+            assert all(name in text for name in figures), text
+            (alive,) = [row for row in text.splitlines() if row.startswith("respond_workers ")]
+            assert float(alive.split()[1]) >= 1
+    assert worker.stop() == ExitCode.DONE
+
+
+def wrong_with(crew: Team, state: RunState, base: Counter[str]) -> str:
+    """What is wrong with a run whose worker died; or nothing."""
+    if state.ended.exit == ExitCode.UNKNOWN:
+        return "" if state.ended.say else "no evidence"
+    if state.ended.exit != ExitCode.DONE:
+        return f"exit {state.ended.exit}: {state.ended.say}"
+    found = crew.effects()
+    found.pop(SENT_AGAIN)
+    rest = Counter({what: count for what, count in base.items() if what != SENT_AGAIN})
+    if found in (rest, rest + LOST):
+        return ""
+    return f"{dict(found - rest)} too many, {dict(rest - found)} missing"
+
+
+def strike(crew: Team, run: str, number: signal.Signals) -> tuple[Member, bool]:
+    """Send a signal to whoever has the run; whether somebody had it."""
+    has = crew.holder(run)
+    struck = has or next(m for m in crew.members if m.is_alive() and m.said("worker.started"))
+    struck.send(number)
+    return struck, has is not None
+
+
+def gone_on(crew: Team, run: str, other_than: Member) -> bool:
+    """Whether somebody else has the run, or it is over."""
+    has = crew.holder(run)
+    if has is not None and has is not other_than:
+        return True
+    state = crew.board.state(run)
+    return state is not None and state.status.value == "ended"
+
+
+@pytest.mark.campaign("C6")
+@pytest.mark.promise("P2", "P3", "P4")
+def test_another_worker_goes_on_with_what_a_killed_one_was_doing(
+    crew: Team,
+    undisturbed: Counter[str],
+    todays: Callable[[range, int], list[int]],
+    record_property: Callable[[str, object], None],
+) -> None:
+    """Within seconds, each effect once or exit 5, and the journal verifies; wherever it died."""
+    chance = random.Random(SEED)  # noqa: S311 - a sample, no secret
+    moments = [chance.uniform(0, 1.2) for _ in range(200)]
+    took_s: list[float] = []
+    wrong: list[str] = []
+    for n in todays(range(200), 50):
+        state = begun(crew)
+        crew.agree(state, crew.both[n % 2])
+        threading.Event().wait(moments[n])
+        struck, had = strike(crew, state.id, signal.SIGKILL)
+        began = time.monotonic()
+        if had:
+            crew.soon(partial(gone_on, crew, state.id, struck))
+            took_s.append(time.monotonic() - began)
+        crew.start("worker")
+        fault = wrong_with(crew, ended(crew, state.id), undisturbed)
+        if fault or crew.journal_faults():
+            wrong.append(f"{n}: {fault or crew.journal_faults()}")
+    record_property("took_s", took_s)
+    print(f"C6: {len(took_s)} had the run, gone on after {sorted(round(s, 1) for s in took_s)} s")  # noqa: T201
+    assert wrong == []
+    assert all(took < WITHIN_S for took in took_s)
+    assert not took_s or statistics.median(took_s) <= STALLED_S + 0.5
+
+
+@pytest.mark.campaign("C7")
+@pytest.mark.promise("P4")
+def test_a_worker_that_was_stopped_past_its_lease_sends_nothing_more(
+    crew: Team, undisturbed: Counter[str], todays: Callable[[range, int], list[int]]
+) -> None:
+    """It finds out that it was taken for dead, says so, and works on as a new one."""
+    chance = random.Random(SEED + 1)  # noqa: S311 - as above
+    moments = [chance.uniform(0, 1.2) for _ in range(50)]
+    for n in todays(range(50), 25):
+        state = begun(crew)
+        crew.agree(state, crew.both[0])
+        threading.Event().wait(moments[n])
+        struck, _ = strike(crew, state.id, signal.SIGSTOP)
+        assert wrong_with(crew, ended(crew, state.id), undisturbed) == ""
+        crew.soon(partial(crew.is_given_up, struck))
+        before = crew.requests()
+        struck.send(signal.SIGCONT)
+        crew.soon(partial(crew.is_back, struck), struck)
+        assert crew.requests() == before
+        assert crew.journal_faults() == ""
