@@ -13,7 +13,6 @@ from respond.cli.output import say
 from respond.errors import ExitCode, NotReadyError, RespondError, UsageError
 
 if TYPE_CHECKING:
-    from respond.server.watching import Watching
     from respond.wiring.places import Places
     from respond.wiring.team_worker import Crew
 
@@ -75,7 +74,7 @@ def worker(
     crew = build_crew(places, at=at, at_once=jobs, verbosity=2 if verbose else 1)
     try:
         if port >= 0:
-            crew.watching = _watching(crew, listen, port)
+            _listen(crew, listen, port)
         _greet(crew)
         _run(crew)
     finally:
@@ -83,14 +82,12 @@ def worker(
     return int(ExitCode.DONE)
 
 
-def _watching(crew: Crew, listen: str, port: int) -> Watching:
-    from respond.server.watching import Watching
-
+def _listen(crew: Crew, listen: str, port: int) -> None:
     bound = bound_to(listen, port)
     crew.closers.append(bound.close)
     host, taken = bound.getsockname()[:2]
     crew.log.info("worker.listening", at=f"{host}:{taken}")
-    return Watching(crew.health, bound)
+    crew.answer_at(bound)
 
 
 def _greet(crew: Crew) -> None:

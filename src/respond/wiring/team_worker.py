@@ -16,6 +16,7 @@ from respond.wiring.server import parts_of, work_of
 from respond.wiring.session import ENGINE, changed_of, not_ready
 
 if TYPE_CHECKING:
+    import socket
     import threading
 
     from structlog.typing import FilteringBoundLogger
@@ -73,6 +74,12 @@ class Crew:
     @property
     def supervisor(self) -> Supervisor:
         return self.conductor.supervisor
+
+    def answer_at(self, bound: socket.socket) -> None:
+        """Answer those who ask how this process is, once it is started."""
+        from respond.server.watching import Watching
+
+        self.watching = Watching(self.health, bound)
 
     def start(self) -> None:
         self.conductor.start()
