@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
@@ -18,11 +19,12 @@ from respond.adapters.store.journal_keys import read_mark
 from respond.adapters.store.journal_postgres import PostgresJournal, PostgresStore, turn_of
 from respond.adapters.store.postgres import Database, DatabaseConnection
 from respond.adapters.store.postgres_schema import init
+from respond.adapters.store.run_lock import own_turn
 from respond.adapters.store.team_keys import TeamKeys
 from respond.audit.checkpoint import NoteKey
 from respond.audit.verify import Anchor, AnchorPolicy, Verification, verify
 from respond.core.events import Kind
-from respond.errors import JournalBrokenError, JournalUnusableError
+from respond.errors import JournalBrokenError, JournalUnusableError, RunTakenError
 from respond.ports import Journal, KeyStore
 from respond.testing.contract_journal import DANA, RUN, JournalContract, event
 from respond.testing.journals import stored_rows
@@ -259,6 +261,52 @@ def test_who_waits_too_long_for_its_turn_loses_nothing(
             with pytest.raises(JournalUnusableError, match="held by another process"):
                 journal.append(event(Kind.PROPOSED))
         journal.append(event(Kind.PROPOSED))
+
+
+@pytest.mark.promise("P4")
+def test_who_lost_the_run_while_its_mark_moved_gets_no_intent(
+    database: Database, own: MemoryKeys
+) -> None:
+    """The mark is lifted outside of the journal's turn; who took the run meanwhile has it."""
+
+    class Slow(MemoryKeys):
+        meanwhile: Callable[[], object] = staticmethod(lambda: None)
+
+        def set(self, name: str, value: bytes) -> None:
+            super().set(name, value)
+            if name.startswith("high-water/"):
+                self.meanwhile()
+
+    slow = Slow()
+    ours, theirs = (TeamKeys(database, lambda: TEAM_KEY, each) for each in (slow, own))
+    with opened(database, ours) as journal, opened(database, theirs) as other:
+        journal.append(event(Kind.PROPOSED))
+        journal.take(event(Kind.TAKEN))
+        slow.meanwhile = lambda: other.take(event(Kind.TAKEN))
+        with pytest.raises(RunTakenError):
+            journal.intend(event(Kind.INTENT, step="s"), digest=DIGEST)
+
+
+@pytest.mark.promise("P23")
+def test_the_mark_of_a_machine_never_sinks(
+    database: Database, own: MemoryKeys, tmp_path: Path
+) -> None:
+    """A process that is slow to lift the mark keeps the others of its machine waiting, and says so
+    when it takes too long; what is recorded meanwhile stands.
+    """
+    keys = TeamKeys(database, lambda: TEAM_KEY, own)
+    lock = tmp_path / "mark.lock"
+    with PostgresJournal.open(
+        database, keys=keys, clock=SettableClock(), create=True, actor=DANA, marks=lock
+    ) as journal:
+        journal.append(event(Kind.PROPOSED))
+        before = read_mark(journal.id, own)
+        with own_turn(lock, SettableClock()):
+            journal.intend(event(Kind.INTENT, step="s"), digest=DIGEST).spend(DIGEST)
+            assert read_mark(journal.id, own) == before
+        _, notice = list(journal.records())[-2:]
+        assert "another process holds" in notice.event.data["says"]
+        assert journal.checkpoint("again").size == (read_mark(journal.id, own) or (0,))[0]
 
 
 def test_what_belongs_to_a_record_stands_with_it_or_not_at_all(

@@ -83,6 +83,8 @@ class Lookahead:
         values = here.values
         with suppress(RespondError):  # An expression that has no value says so at its turn.
             for step, guessed in _coming(here.among, values):
+                if step.for_each is None and here.prefix + step.words.id in self._begun:
+                    continue
                 for name, known in _places(step, here.prefix + step.words.id, values):
                     if _known(step, known):
                         self._begin(step, name, known, guessed=guessed)

@@ -10,12 +10,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import CancelledError, Future
 from copy import copy
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from threading import Lock, Semaphore, Thread
 from typing import Final, TypeAlias
 
 from respond.core.background import carry_out
+from respond.core.growing import replace
 from respond.core.plan import digest_of
 from respond.core.script import Call, Reply
 from respond.core.shapes import encode

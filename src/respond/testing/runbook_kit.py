@@ -38,6 +38,7 @@ from respond.views.evidence_file import evidence_zip
 from respond.views.live import QuietProgress
 from respond.wiring.places import Places
 from respond.wiring.session import load_runbook, rehearsal_session, systems_of
+from respond.wiring.stores import Store
 
 __all__ = ["Stage"]
 
@@ -51,6 +52,7 @@ class Stage:
         company_clock: The company's time, but for what is waited; None: the machine's.
         directories: Those that are configured; None: what signs the company's people in.
         asked: What was asked, over all advances.
+        kept_in: Where runs are recorded, where that is no folder of each.
         spent_s: Real time of each advance, in seconds, for benches.
     """
 
@@ -66,6 +68,7 @@ class Stage:
     ahead_s: float = 0.0
     company_clock: Clock | None = None
     directories: Sequence[str] | None = None
+    kept_in: Store | None = None
     server: Server = field(init=False)
     runbook: Runbook = field(init=False)
     rehearsal: Rehearsal = field(init=False)
@@ -130,6 +133,7 @@ class Stage:
             ahead_s=self.ahead_s,
             systems=systems_of(self.runbook),
             moments=moments,
+            kept_in=self.kept_in,
         )
         try:
             if fold(session.journal.records(self.run)) is None:

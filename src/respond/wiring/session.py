@@ -273,6 +273,7 @@ def rehearsal_session(
     moments: Moments | None = None,
     log: LogMaker | None = None,
     served: Served | None = None,
+    kept_in: Store | None = None,
     folder: str = "",
 ) -> Session:
     """Everything for a run against the simulated company; no real credential is touched.
@@ -286,6 +287,7 @@ def rehearsal_session(
         systems: What the runbook calls; what a system offers is asked only if it is called.
         moments: Where to stop dead, for ``--fault crash@STEP`` and the crash campaigns.
         served: Set when a server carries the run on; its runs share one journal.
+        kept_in: Where it is recorded, where that is no folder.
         folder: Name of the journal's folder, where it is not the run's own.
     """
     from respond.adapters.clock import SystemClock
@@ -301,8 +303,8 @@ def rehearsal_session(
     clock = RehearsalClock(SystemClock(), rehearsal.doors, ahead_s=ahead_s)
     if served is not None and served.clock is not None:
         clock = served.clock
-    store: Store = (
-        served.store if served is not None else rehearsal_store(places.rehearsals / (folder or run))
+    store = (served.store if served is not None else kept_in) or rehearsal_store(
+        places.rehearsals / (folder or run)
     )
     keys: KeyStore
     evidence: SealedEvidence | None = None

@@ -276,6 +276,7 @@ class DatabaseStore:
             create=create,
             actor=actor,
             on_record=self.on_record,
+            marks=self.disk / "mark.lock",
         )
 
     def fresh(self, *, clock: Clock, actor: Actor) -> ChainJournal:
@@ -288,6 +289,7 @@ class DatabaseStore:
             actor=actor,
             reason="asked for",
             on_record=self.on_record,
+            marks=self.disk / "mark.lock",
         )
 
     def verified(self) -> VerifyReport:

@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC
+from functools import lru_cache
 from math import ceil
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
@@ -389,8 +390,9 @@ def _asked_to_wait_s(headers: Mapping[str, str], now_ms: int, waits: Waits) -> i
     return None if moment is None else max(0, -int((now_ms / 1000 - moment) // 1))
 
 
+@lru_cache(maxsize=16)
 def http_date(text: str) -> float | None:
-    """Unix seconds of a date in a header, or None."""
+    """Unix seconds of a date in a header, or None. Answers of one second carry the same."""
     if not text or len(text) > 40:  # noqa: PLR2004 - a date has 29 characters
         return None
     from email.utils import parsedate_to_datetime  # noqa: PLC0415 - 8 ms, rarely needed

@@ -423,9 +423,10 @@ class _Wallet:
 
     def cleaned(self, reply: Reply, call: Call) -> Reply:
         """A service may say back what it was sent, and what is picked of it is shown and kept."""
-        for handle in set(self._held().values()) - self._learnt:
-            self.of_run(handle)
-            self._learnt.add(handle)
+        if held := self._held():
+            for handle in set(held.values()) - self._learnt:
+                self.of_run(handle)
+                self._learnt.add(handle)
         clean = self._redactor.clean_data
         body = clean(reply.body, but_at=call.shows_values)
         return replace(reply, headers=clean(reply.headers), body=body)

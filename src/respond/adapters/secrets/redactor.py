@@ -8,6 +8,7 @@ the credential store and the transport register them.
 from __future__ import annotations
 
 import base64
+import math
 import threading
 from collections.abc import Mapping
 from typing import Any, NoReturn, SupportsIndex
@@ -29,6 +30,8 @@ class Redactor:
         self._whole: set[str] = set()
         self._marks: dict[str, str] = {}
         self._table: tuple[tuple[str, str], ...] = ()
+        self._shortest: float = math.inf
+        """How long the shortest form is."""
 
     def register(self, name: str, value: str) -> bool:
         """Look for ``value`` from now on.
@@ -50,6 +53,8 @@ class Redactor:
             new = {form: mark for form in found if form not in self._marks}
             if new:
                 self._marks.update(new)
+                # First how short one may be: another thread cleans meanwhile.
+                self._shortest = min(self._shortest, *map(len, new))
                 self._table = tuple(
                     sorted(self._marks.items(), key=lambda pair: (-len(pair[0]), pair[0]))
                 )
@@ -79,13 +84,24 @@ class Redactor:
         if value is None or isinstance(value, (bool, int, float)):
             # A code of digits may come back as a number.
             return self._marks.get(str(value), value)
+        # What is shorter than anything that is looked for stays, without a call for each.
+        short = self._shortest
         if isinstance(value, Mapping):
             return {
-                self.clean(str(key)): self._cleaned(item, but_at, str(key), name)
+                (key if type(key) is str and len(key) < short else self.clean(str(key))): (
+                    item
+                    if type(item) is str and len(item) < short
+                    else self._cleaned(item, but_at, str(key), name)
+                )
                 for key, item in value.items()
             }
         if isinstance(value, (list, tuple, set, frozenset)):
-            return [self._cleaned(item, but_at, name, inside) for item in value]
+            return [
+                item
+                if type(item) is str and len(item) < short
+                else self._cleaned(item, but_at, name, inside)
+                for item in value
+            ]
         return self.clean(repr(value))
 
     def __repr__(self) -> str:

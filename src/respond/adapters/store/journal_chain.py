@@ -324,7 +324,7 @@ class ChainJournal:
                 _check_no_secret(event, body, seal or {})
                 self._store.put_sealed(boxes)
                 self._held.pop(event.run, None)
-            self._commit(after)
+            self._commit(after, synced=synced)
         if event.kind in _MARKED:
             self._mark_follows(after)
         return record
@@ -466,10 +466,7 @@ class ChainJournal:
             try:
                 self._check_place()
                 self._store.begin(synced=synced)
-                before = self._caught_up()
-                yield before
-                if synced and self._end != before:
-                    self._durable = self._end
+                yield self._caught_up()
             except JournalBrokenError as error:
                 self._die(error.what)
                 raise
@@ -480,12 +477,14 @@ class ChainJournal:
                     self._die(trouble)
         self.wrote(self._clock.mono_ms() - began_ms)
 
-    def _commit(self, after: ChainEnd) -> None:
+    def _commit(self, after: ChainEnd, *, synced: bool = True) -> None:
         self._store.commit()
         # Asked after the commit as well: what was committed into a file without a name is not
         # durable, and nothing may be sent on its strength.
         self._check_place()
         self._end = after
+        if synced:
+            self._durable = after
 
     def _check_place(self) -> None:
         try:
@@ -628,11 +627,11 @@ class ChainJournal:
             self.append(Event(Kind.NOTICE, "", "", self._actor, told))
 
     def _raise_mark(self, to: ChainEnd) -> None:
-        """Lift the high-water mark. It is done under the write lock so that it never sinks."""
+        """Lift the high-water mark, in a turn of its own so that it never sinks."""
         if not self._store.place:
             return
         try:
-            with self._transaction():
+            with self._marking():
                 mark = read_mark(self._id, self._keys)
                 if mark is None or mark.size < to.size:
                     write_mark(self._id, self._keys, to)
@@ -643,6 +642,12 @@ class ChainJournal:
                 why=f"{error.what}: {error.why}",
                 do="mend the key store; all that was recorded stands: respond runs",
             ) from error
+
+    @contextmanager
+    def _marking(self) -> Iterator[None]:
+        """Nobody else on this machine lifts the mark meanwhile; what others appended is seen."""
+        with self._transaction():
+            yield
 
     def _head_of(self, end: ChainEnd) -> Head:
         return Head(journal=self._id, size=end.size, hash=end.hash.hex())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any, Final
 
 import psycopg
@@ -14,11 +14,13 @@ from respond.adapters.store.journal_chain import ChainJournal, ChainRow, SealedR
 from respond.adapters.store.journal_keys import ChainEnd, known_at, place_of_base
 from respond.adapters.store.postgres import Database, DatabaseConnection, explain, lock_key
 from respond.adapters.store.postgres_schema import see
+from respond.adapters.store.run_lock import own_turn
 from respond.audit.verify import SourceError, StoredRow
 from respond.errors import JournalBrokenError, JournalUnusableError, NotReadyError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from respond.core.events import Actor, Kind
     from respond.ports import Clock, KeyStore
@@ -38,6 +40,8 @@ OnRecord = Callable[[DatabaseConnection, ChainRow], None]
 
 _IDLE_S: Final = 5
 """A writer that stopped dead between two statements loses its turn after so long."""
+_LAST: Final = "SELECT seq, hash FROM journal ORDER BY seq DESC LIMIT 1"
+_BEGIN: Final = "BEGIN ISOLATION LEVEL READ COMMITTED"
 _LAZY: Final = "SET LOCAL synchronous_commit = off; "
 _ROWS_AT_ONCE: Final = 500
 _ROWS: Final = (
@@ -49,6 +53,21 @@ _ROWS: Final = (
 class PostgresJournal(ChainJournal):
     """The journal of all machines that use one database."""
 
+    _marks: Path | None = None
+
+    @contextmanager
+    def _marking(self) -> Iterator[None]:
+        """The mark is this machine's own: its processes are waited for, and not all machines."""
+        with self._reading():
+            with own_turn(self._marks, self._clock) if self._marks else nullcontext():
+                yield
+            try:
+                # While the mark moved, another engine may have taken the run.
+                self._caught_up()
+            except JournalBrokenError as error:
+                self._die(error.what)
+                raise
+
     @classmethod
     def open(
         cls,
@@ -59,8 +78,12 @@ class PostgresJournal(ChainJournal):
         create: bool,
         actor: Actor,
         on_record: OnRecord | None = None,
+        marks: Path | None = None,
     ) -> PostgresJournal:
         """Open the journal of a database, and begin it if there never was one and ``create``.
+
+        Args:
+            marks: File whose lock keeps the machine's processes from lifting its mark at once.
 
         Raises:
             JournalUnusableError: It cannot be reached, has no tables of ours, was emptied, or its
@@ -70,6 +93,7 @@ class PostgresJournal(ChainJournal):
         """
         store = PostgresStore(database, on_record)
         journal = cls(store, keys=keys, clock=clock, actor=actor)
+        journal._marks = marks
         try:
             journal._open(known_at(store.place, keys), create=create)
         except psycopg.Error as error:
@@ -86,6 +110,7 @@ class PostgresJournal(ChainJournal):
         actor: Actor,
         reason: str,
         on_record: OnRecord | None = None,
+        marks: Path | None = None,
     ) -> PostgresJournal:
         """Begin a new journal where the database has none, instead of the one that was there.
 
@@ -97,6 +122,7 @@ class PostgresJournal(ChainJournal):
         """
         store = PostgresStore(database, on_record)
         journal = cls(store, keys=keys, clock=clock, actor=actor)
+        journal._marks = marks
         try:
             if not store.is_empty():
                 store.close()
@@ -132,6 +158,8 @@ class PostgresStore:
         self.name = database.name
         self.place = place_of_base(database.place)
         self._turn = turn_of(database)
+        self._seen: ChainEnd | None = None
+        """Where the chain ended when this transaction got its turn, until it adds to it."""
         self.db = self._connected()
 
     def _connected(self) -> DatabaseConnection:
@@ -172,11 +200,17 @@ class PostgresStore:
     def begin(self, *, synced: bool) -> None:
         try:
             lazy = "" if synced else _LAZY
-            self.db.execute(f"BEGIN; {lazy}SELECT pg_advisory_xact_lock({self._turn})")
+            # One way there and back for all of it; each statement sees what was committed before.
+            turn = f"SELECT pg_advisory_xact_lock({self._turn})"
+            done = self.db.execute(f"{_BEGIN}; {lazy}{turn}; {_LAST}")
         except errors.LockNotAvailable as error:
             raise self.explain(error) from error
+        while done.nextset():
+            pass
+        self._seen = _end_of(done.fetchall())
 
     def commit(self) -> None:
+        self._seen = None
         self._said.clear()
         done = self.db.execute("COMMIT").statusmessage
         if done != "COMMIT":
@@ -187,6 +221,7 @@ class PostgresStore:
             raise psycopg.OperationalError(self._said[0])
 
     def end(self) -> str:
+        self._seen = None
         if self.db.info.transaction_status is not TransactionStatus.IDLE:
             self.db.execute("ROLLBACK")
         return ""
@@ -194,15 +229,14 @@ class PostgresStore:
     # --- rows -----------------------------------------------------------------------------------
 
     def insert(self, row: ChainRow) -> None:
+        self._seen = None
         query = "INSERT INTO journal VALUES (%s, %b, %b, %b, %s, %s, %s, %s)"
         self.db.execute(query, row[:-1])
         if self._on_record is not None:
             self._on_record(self.db, row)
 
     def last(self) -> ChainEnd:
-        for seq, linked in self._ask("SELECT seq, hash FROM journal ORDER BY seq DESC LIMIT 1"):
-            return ChainEnd(seq + 1, linked)
-        return ChainEnd()
+        return self._seen or _end_of(self._ask(_LAST))
 
     def rows(self, since: int, *, run: str = "", limit: int | None = None) -> list[ChainRow]:
         # That a run has a name stands in the text, so that the index of runs is used.
@@ -247,6 +281,12 @@ class PostgresStore:
 
     def _ask(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
         return self.db.execute(query, values, binary=True).fetchall()
+
+
+def _end_of(found: Sequence[tuple[Any, ...]]) -> ChainEnd:
+    for seq, linked in found:
+        return ChainEnd(seq + 1, linked)
+    return ChainEnd()
 
 
 # --- for who reads and changes nothing ------------------------------------------------------------

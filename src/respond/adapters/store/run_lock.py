@@ -8,11 +8,15 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
 
-from respond.errors import JournalUnusableError, RunTakenError
+from respond.errors import JournalUnusableError, NotReadyError, RunTakenError
 from respond.ports import Clock
 
-__all__ = ["RunLocks"]
+__all__ = ["RunLocks", "own_turn"]
+
+_TURN_MS: Final = 10_000
+_TURN_LOOK_S: Final = 0.005
 
 
 class RunLocks:
@@ -54,6 +58,37 @@ class RunLocks:
             yield
         finally:
             os.close(handle)
+
+
+@contextmanager
+def own_turn(path: Path, clock: Clock) -> Iterator[None]:
+    """Have a lock file alone, for as long as a few writes to a disk take; waits for its turn.
+
+    Raises:
+        NotReadyError: Another process has it for too long, or it cannot be made.
+    """
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise NotReadyError(f"the lock {path} cannot be made", why=error.strerror or "") from error
+    end_ms = clock.mono_ms() + _TURN_MS
+    try:
+        while True:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError as error:
+                if clock.mono_ms() > end_ms:
+                    raise NotReadyError(
+                        f"another process holds {path}",
+                        why=f"it did not give it back within {_TURN_MS // 1000} seconds",
+                        do="look for a stopped `respond` process, and end it",
+                    ) from error
+            clock.sleep(_TURN_LOOK_S)
+        yield
+    finally:
+        os.close(handle)
 
 
 def _no_lock(path: Path, error: OSError) -> JournalUnusableError:

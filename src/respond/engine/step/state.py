@@ -57,6 +57,7 @@ class LiveStep:
     address: str
     here: Here
     _ready: Ready | None = field(default=None, init=False)
+    _care: Care | None = field(default=None, init=False)
 
     # --- what is known of it ---------------------------------------------------------------------
 
@@ -88,7 +89,9 @@ class LiveStep:
     @property
     def care(self) -> Care:
         """What it gets: the most that policy, runbook and flags ask for (P12)."""
-        return self.live.site.care(self.step)
+        if self._care is None:
+            self._care = self.live.site.care(self.step)
+        return self._care
 
     @property
     def operator(self) -> Actor:
