@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from functools import partial
 
+import httpx
 import pytest
 from tests.postgres.crew_kit import Member, Starter, Team, team
 
@@ -21,6 +22,7 @@ from respond.core.fold import RunState
 from respond.core.questions import Decision
 from respond.core.recorded import Confirmed, data_of
 from respond.errors import ExitCode
+from respond.testing.loopback import loopback_client
 from respond.testing.postgres_cluster import PostgresCluster
 
 SEED = 20261130
@@ -95,6 +97,31 @@ def test_an_event_at_one_server_is_agreed_to_at_another_and_done(
     assert undisturbed["customerio app_key.revoked"] == 1
     assert undisturbed["slack message.posted"] == 1
     assert not any(server.said("run.advance") for server in crew.both)
+
+
+def _is_ready(http: httpx.Client, at: str) -> bool:
+    return http.get(f"{at}/readyz").status_code == 200
+
+
+@pytest.mark.promise("P28")
+def test_each_process_of_a_team_says_how_it_is(crew: Team, undisturbed: Counter[str]) -> None:
+    """To a balancer and to Prometheus: a worker by the port that it is given, and every server."""
+    assert undisturbed
+    worker = crew.start("worker", "--port", "0")
+    crew.soon(partial(worker.said, "worker.listening"), worker)
+    (line,) = worker.said("worker.listening")
+    crew.soon(partial(worker.said, "worker.started"), worker)
+    assert line["worker"].split()[2] == str(worker.pid)
+    figures = ("respond_workers", "respond_jobs_waiting", "respond_journal_write_seconds_count")
+    with loopback_client(timeout=60) as http:
+        for at in (f"http://{line['at']}", *(server.url for server in crew.both)):
+            crew.soon(partial(_is_ready, http, at))
+            assert http.get(f"{at}/healthz").status_code == 200
+            text = http.get(f"{at}/metrics").text
+            assert all(name in text for name in figures), text
+            (alive,) = [row for row in text.splitlines() if row.startswith("respond_workers ")]
+            assert float(alive.split()[1]) >= 1
+    assert worker.stop() == ExitCode.DONE
 
 
 def wrong_with(crew: Team, state: RunState, base: Counter[str]) -> str:

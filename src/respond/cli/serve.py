@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from respond.cli.binding import PORT_MAX, bound_to
 from respond.cli.examples import examples
 from respond.cli.output import say
 from respond.errors import (
@@ -27,8 +28,6 @@ if TYPE_CHECKING:
 
 __all__ = ["apps"]
 
-_BACKLOG = 1_024
-_PORT_MAX = 65_535
 
 _app = typer.Typer(rich_markup_mode=None, add_completion=False)
 apps = {"serve": _app}
@@ -74,12 +73,12 @@ def serve(
     from respond.wiring.server import build
     from respond.wiring.session import load_project
 
-    if not -1 <= port <= _PORT_MAX:
-        raise UsageError(f"--port {port} is no port", do=f"0 to {_PORT_MAX}")
+    if not -1 <= port <= PORT_MAX:
+        raise UsageError(f"--port {port} is no port", do=f"0 to {PORT_MAX}")
     project = load_project(places)
     own = project.server
     address, number = listen or own.listen, own.port if port < 0 else port
-    with _bound(address, number) as bound:
+    with bound_to(address, number) as bound:
         host, taken = bound.getsockname()[:2]
         here = f"http://[{host}]:{taken}" if ":" in host else f"http://{host}:{taken}"
         with nullcontext() if project.store.url else _alone(places, rehearses=bool(at)):
@@ -126,30 +125,6 @@ def _greet(house: House, here: str) -> None:
     say(f"respond serves {house.mode} runs at {here}; Ctrl-C stops it")
     for name in names:
         say(f"  deliveries of {name}: {house.url or here}/hooks/{name}")
-
-
-def _bound(address: str, port: int) -> socket.socket:
-    """A listening socket. The protocol is named: without it asyncio sets no TCP_NODELAY.
-
-    Raises:
-        UsageError: The address or port cannot be used.
-    """
-    import socket
-
-    try:
-        found = socket.getaddrinfo(address, port, type=socket.SOCK_STREAM)[0]
-        family, place = found[0], found[4]
-        bound = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        bound.bind(place)
-        bound.listen(_BACKLOG)  # Who comes before the server is up waits a moment, and is served.
-    except OSError as error:
-        raise UsageError(
-            f"{address} port {port} cannot be used",
-            why=error.strerror or str(error),
-            do="take another: --port N, --listen ADDRESS",
-        ) from error
-    return bound
 
 
 def _run(house: House, bound: socket.socket) -> None:

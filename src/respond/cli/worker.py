@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from respond.cli.binding import PORT_MAX, bound_to
 from respond.cli.examples import examples
 from respond.cli.output import say
 from respond.errors import ExitCode, NotReadyError, RespondError, UsageError
@@ -29,6 +30,7 @@ apps = {"worker": _app}
     epilog=examples(
         "respond worker",
         "respond worker --jobs 8",
+        "respond worker --port 9090                    # /healthz, /readyz and /metrics",
         "respond worker --at http://127.0.0.1:8300     # a drill: see respond simulate",
     )
 )
@@ -37,6 +39,12 @@ def worker(
     jobs: int = typer.Option(
         0, help="Jobs at the same time [default: workers of [server]]", show_default=False
     ),
+    port: int = typer.Option(
+        -1,
+        help="Port for /healthz, /readyz and /metrics; 0 takes a free one [default: none]",
+        show_default=False,
+    ),
+    listen: str = typer.Option("127.0.0.1", help="Address to listen on with --port"),
     at: str = typer.Option("", help="Rehearse against a company of `respond simulate`"),
     verbose: bool = typer.Option(False, "-v", "--verbose", help="Say more in the log"),
 ) -> int:
@@ -49,6 +57,8 @@ def worker(
     """
     if not 0 <= jobs <= _JOBS_MAX:
         raise UsageError(f"--jobs {jobs} is no number of jobs", do=f"1 to {_JOBS_MAX}")
+    if not -1 <= port <= PORT_MAX:
+        raise UsageError(f"--port {port} is no port", do=f"0 to {PORT_MAX}")
     try:
         import procrastinate  # noqa: F401 - only to see whether the extra is there
         import prometheus_client  # noqa: F401 - the same
@@ -63,11 +73,21 @@ def worker(
     places: Places = ctx.obj
     crew = build_crew(places, at=at, at_once=jobs, verbosity=2 if verbose else 1)
     try:
+        if port >= 0:
+            _listen(crew, listen, port)
         _greet(crew)
         _run(crew)
     finally:
         crew.close()
     return int(ExitCode.DONE)
+
+
+def _listen(crew: Crew, listen: str, port: int) -> None:
+    bound = bound_to(listen, port)
+    crew.closers.append(bound.close)
+    host, taken = bound.getsockname()[:2]
+    crew.log.info("worker.listening", at=f"{host}:{taken}")
+    crew.answer_at(bound)
 
 
 def _greet(crew: Crew) -> None:

@@ -18,7 +18,6 @@ from starlette.routing import BaseRoute, Route
 
 from respond.server.event_stream import Streams
 from respond.server.framing import Framed
-from respond.server.health import Health
 from respond.server.pages.all_pages import pages
 from respond.server.pages.page_frame import PageSettings
 
@@ -40,7 +39,7 @@ def application(house: House) -> Starlette:
 
     routes: list[BaseRoute] = [
         Route("/hooks/{source}", house.receiver),
-        *Health(house.outages, house.metrics, house.inbox, house.log).routes(),
+        *house.health.routes(),
         *pages(
             house.board,
             house.entry,

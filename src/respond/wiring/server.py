@@ -60,6 +60,7 @@ if TYPE_CHECKING:
     from respond.server.carrying import Carrier
     from respond.server.conducting import Conductor
     from respond.server.courtesy import Courtesy
+    from respond.server.health import Health
     from respond.server.later_looks import LaterLooks
     from respond.server.metrics import Metrics
     from respond.server.outages import Outages
@@ -97,6 +98,7 @@ class House:
     sessions: Sessions
     runbook: Callable[[str], Runbook]
     outages: Outages
+    health: Health
     workings: Workings
     closers: list[Callable[[], None]] = field(default_factory=list)
 
@@ -164,6 +166,10 @@ def build(places: Places, *, at: str = "", url: str = "", verbosity: int = 1) ->
     from respond.server.sessions import Sessions
 
     parts = parts_of(places, at, url, verbosity)
+    if parts.team is not None:
+        from respond.adapters.store.postgres import process_name
+
+        parts.log = parts.log.bind(server=process_name())
     project = parts.project
     actor = Actor("server", Strength.MACHINE)
     journal = parts.store.journal(clock=parts.clock, actor=actor, create=True)
@@ -193,6 +199,7 @@ def build(places: Places, *, at: str = "", url: str = "", verbosity: int = 1) ->
         sessions=Sessions(parts.store.session_key(), parts.clock, parts.memory),
         runbook=parts.runbooks,
         outages=outages,
+        health=_health(parts, outages, metrics, inbox),
         workings=_workings(parts, conductor, journal, inbox, board, outages, entry),
     )
     rehearsal = parts.rehearsal
@@ -565,6 +572,16 @@ def _outages(
         senders=[name for name, each in parts.project.sources.items() if not each.brings_clicks],
         backlog=parts.team.backlog if parts.team is not None else None,
     )
+
+
+def _health(parts: Parts, outages: Outages, metrics: Metrics, inbox: AnyInbox) -> Health:
+    from respond.server.health import Health
+    from respond.server.metrics import TeamFigures
+
+    if parts.team is None:
+        return Health(outages, metrics, inbox, parts.log)
+    figures = TeamFigures(metrics.registry)
+    return Health(outages, metrics, inbox, parts.log, figures, parts.team.backlog)
 
 
 def _workings(

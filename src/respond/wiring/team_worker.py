@@ -16,6 +16,7 @@ from respond.wiring.server import parts_of, work_of
 from respond.wiring.session import ENGINE, changed_of, not_ready
 
 if TYPE_CHECKING:
+    import socket
     import threading
 
     from structlog.typing import FilteringBoundLogger
@@ -24,8 +25,11 @@ if TYPE_CHECKING:
     from respond.adapters.queue.team_queue import TeamQueue
     from respond.server.carrying import Carrier
     from respond.server.conducting import Conductor
+    from respond.server.health import Health
+    from respond.server.metrics import TeamFigures
     from respond.server.supervising import Supervisor
     from respond.server.team_work import TeamWork
+    from respond.server.watching import Watching
     from respond.wiring.places import Places
     from respond.wiring.server import Parts
 
@@ -46,6 +50,7 @@ class Crew:
 
     Attributes:
         lacks: Runbooks that this machine cannot carry on, and which credential is not here.
+        watching: Answers whoever asks how this process is; None where nobody can.
     """
 
     name: str
@@ -58,6 +63,9 @@ class Crew:
     jobs: JobWorker
     queue: TeamQueue
     end_holder: Callable[[str], object]
+    health: Health
+    figures: TeamFigures
+    watching: Watching | None = None
     closers: list[Callable[[], None]] = field(default_factory=list)
     _threads: list[threading.Thread] = field(default_factory=list, init=False)
     _looks: int = field(default=0, init=False)
@@ -67,10 +75,18 @@ class Crew:
     def supervisor(self) -> Supervisor:
         return self.conductor.supervisor
 
+    def answer_at(self, bound: socket.socket) -> None:
+        """Answer those who ask how this process is, once it is started."""
+        from respond.server.watching import Watching
+
+        self.watching = Watching(self.health, bound)
+
     def start(self) -> None:
         self.conductor.start()
         begin = self.supervisor.begin
         self._threads = [begin("jobs", self._take_jobs), begin("watch", self._watch)]
+        if self.watching is not None:
+            self._threads.append(begin("health", self.watching.run))
         self.log.info("worker.started", mode=self.mode)
         for runbook, error in self.lacks.items():
             self.log.warning("worker.lacks", runbook=runbook, what=error.what, do=error.do)
@@ -80,6 +96,8 @@ class Crew:
         self.supervisor.stopping.set()
         self.carrier.stop()
         self.jobs.stop()
+        if self.watching is not None:
+            self.watching.stop()
         for thread in self._threads:
             thread.join(within_s)
         self.conductor.stop(within_s)
@@ -107,6 +125,7 @@ class Crew:
         self._looks += 1
         taken = self.queue.take_over(self.end_holder)
         if taken:
+            self.figures.took_over(len(taken))
             self.log.warning(
                 "jobs.taken-over", jobs=taken, why="who did them gives no sign of life"
             )
@@ -140,7 +159,9 @@ def build_crew(places: Places, *, at: str = "", at_once: int = 0, verbosity: int
     from respond.people.answers import Entry
     from respond.server.board import Board
     from respond.server.conducting import Conductor
-    from respond.server.metrics import Metrics
+    from respond.server.health import Health
+    from respond.server.metrics import Metrics, TeamFigures
+    from respond.server.outages import Outages
     from respond.server.supervising import Supervisor
 
     parts = parts_of(places, at, "", verbosity)
@@ -185,6 +206,9 @@ def build_crew(places: Places, *, at: str = "", at_once: int = 0, verbosity: int
     )
     work.carrier.leaves = team.leave
     locks = DatabaseRunLocks(queue.database)
+    metrics = Metrics()
+    journal.wrote = metrics.wrote
+    figures = TeamFigures(metrics.registry)
     conductor = Conductor(
         entry=entry,
         intake=work.intake,
@@ -192,8 +216,19 @@ def build_crew(places: Places, *, at: str = "", at_once: int = 0, verbosity: int
         supervisor=Supervisor(parts.log),
         states=work.states,
         log=parts.log,
-        metrics=Metrics(),
+        metrics=metrics,
         mend=journal.reopen,
+    )
+    outages = Outages(
+        conductor=conductor.trouble,
+        down=conductor.supervisor.down,
+        alive_ms=lambda: conductor.alive_ms,
+        began_ms=board.began_ms,
+        journal=journal,
+        inbox=inbox,
+        clock=parts.clock,
+        disk=store.disk,
+        senders=(),
     )
     rehearsal = parts.rehearsal
     return Crew(
@@ -214,6 +249,8 @@ def build_crew(places: Places, *, at: str = "", at_once: int = 0, verbosity: int
         ),
         queue=queue,
         end_holder=locks.end_holder,
+        health=Health(outages, metrics, inbox, parts.log, figures, queue.backlog),
+        figures=figures,
         closers=[
             journal.close,
             *([rehearsal.close] if rehearsal is not None else []),
