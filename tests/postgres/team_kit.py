@@ -12,7 +12,7 @@ from respond.formats.project.project_file import parse_project
 from respond.testing.cli_kit import Machine
 from respond.wiring.places import Places
 from respond.wiring.session import own_secrets
-from respond.wiring.stores import DatabaseStore, FileStore, store_of
+from respond.wiring.stores import DatabaseStore, FileStore, database_store
 
 TEAM_KEY = base64.b64encode(bytes(range(32))).decode()
 DANA = Actor("dana", Strength.CLAIMED)
@@ -42,15 +42,19 @@ class Laptop(Machine):
 
     @property
     def store(self) -> DatabaseStore:
+        return self._store(drill=False)
+
+    def _store(self, *, drill: bool) -> DatabaseStore:
         project = parse_project((self.project / "respond.toml").read_bytes(), name="respond.toml")
         secrets = own_secrets(project, self.keys, lambda _: None)
-        made = store_of(project, Places(self.project, self.state), self.keys, secrets)
-        assert isinstance(made, DatabaseStore)
-        return made
+        places = Places(self.project, self.state)
+        return database_store(project, places, self.keys, secrets, drill=drill)
 
-    def record_run(self, run: str) -> None:
+    def record_run(self, run: str, *, drill: bool = False) -> None:
         """A short run in the team's journal, signed at its end."""
-        with self.store.journal(clock=SystemClock(), actor=DANA, create=True) as journal:
+        with self._store(drill=drill).journal(
+            clock=SystemClock(), actor=DANA, create=True
+        ) as journal:
             for kind, data in (
                 (Kind.PROPOSED, {"runbook": "lost-laptop", "inputs": {}}),
                 (Kind.PARKED, {"reason": "quit"}),

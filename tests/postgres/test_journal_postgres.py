@@ -250,6 +250,25 @@ def test_processes_keep_one_chain(postgres: PostgresCluster, base: str, database
         assert runs != sorted(runs), "they never met"
 
 
+@pytest.mark.promise("P2")
+def test_who_slept_behind_an_intent_sends_nothing_on_its_strength(
+    database: Database, keys: TeamKeys
+) -> None:
+    """A laptop wakes up without its lock: what it recorded counts while the database has just been
+    heard, and again once something new was recorded.
+    """
+    clock = SettableClock()
+    with PostgresJournal.open(database, keys=keys, clock=clock, create=True, actor=DANA) as journal:
+        journal.intend(event(Kind.INTENT), digest=DIGEST)
+        assert journal.may_send()
+        clock.advance(14)
+        assert journal.may_send()
+        clock.advance(2)
+        assert not journal.may_send()
+        journal.append(event(Kind.NOTICE))
+        assert journal.may_send()
+
+
 def test_who_waits_too_long_for_its_turn_loses_nothing(
     postgres: PostgresCluster, base: str, database: Database, keys: TeamKeys
 ) -> None:

@@ -47,6 +47,25 @@ def test_every_machine_reads_checks_and_exports_the_teams_journal(
         assert [row.body for row in lying] == [body for _, body, *_ in rows]
 
 
+def test_what_servers_rehearse_is_found_beside_the_real_runs(
+    laptops: tuple[Laptop, Laptop],
+) -> None:
+    """A drill's run lies in the database, too: it is listed as a rehearsal, shown and verified."""
+    one, two = laptops
+    one.record_run("CK-7F3Q")
+    one.record_run("CK-DR1L", drill=True)
+    two.here()
+    assert "CK-DR1L" not in two.run("runs").out
+    both = two.run("runs", "--all").out
+    assert "CK-DR1L" in both
+    assert "CK-7F3Q" in both
+    assert two.run("status", "CK-DR1L").code == 0
+    assert "CK-DR1L" in two.run("report", "CK-DR1L", "--short").out
+    verified = two.run("audit", "verify", "--run", "CK-DR1L", "--json").json
+    assert verified["answer"] == "intact"
+    assert verified["journal"] != two.run("audit", "verify", "--json").json["journal"]
+
+
 def test_a_laptop_says_what_is_wrong_with_the_database(
     postgres: PostgresCluster, base: str, laptops: tuple[Laptop, Laptop]
 ) -> None:

@@ -594,7 +594,7 @@ def real_session(
         secrets=secrets,
         keep=keep,
         log=log,
-        may_write=served.may_write if served is not None else None,
+        may_write=served.may_write if served is not None else journal.may_send,
     )
     connections: dict[str, Connection] = {}
     for name, config in configs.items():

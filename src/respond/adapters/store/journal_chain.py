@@ -389,6 +389,13 @@ class ChainJournal:
         self._run_keys.pop(run, None)
         self._keys.delete(run_key(run))
 
+    def may_send(self) -> bool:
+        """Whether what was recorded last may be acted on now, asked before anything leaves.
+
+        Where a lock ends with its process, nobody else has the run as long as this one lives.
+        """
+        return True
+
     # --- reading --------------------------------------------------------------------------------
 
     def runs(self, *, newest: int) -> list[str]:

@@ -40,6 +40,8 @@ OnRecord = Callable[[DatabaseConnection, ChainRow], None]
 
 _IDLE_S: Final = 5
 """A writer that stopped dead between two statements loses its turn after so long."""
+_HEARD_MS: Final = 15_000
+"""Less than the server needs to find a client gone, by the keepalives of ``postgres``."""
 _LAST: Final = "SELECT seq, hash FROM journal ORDER BY seq DESC LIMIT 1"
 _BEGIN: Final = "BEGIN ISOLATION LEVEL READ COMMITTED"
 _LAZY: Final = "SET LOCAL synchronous_commit = off; "
@@ -54,6 +56,19 @@ class PostgresJournal(ChainJournal):
     """The journal of all machines that use one database."""
 
     _marks: Path | None = None
+    _alive_ms: int = 0
+
+    def may_send(self) -> bool:
+        """Whether the database was heard lately: it gives this process up before it gives its run.
+
+        A laptop that slept between its intent and its request wakes up without its lock.
+        """
+        return self._clock.mono_ms() - self._alive_ms < _HEARD_MS
+
+    def _commit(self, after: ChainEnd, *, synced: bool = True) -> None:
+        asked_ms = self._clock.mono_ms()
+        super()._commit(after, synced=synced)
+        self._alive_ms = asked_ms
 
     @contextmanager
     def _marking(self) -> Iterator[None]:
