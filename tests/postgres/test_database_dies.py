@@ -138,7 +138,7 @@ def test_a_session_that_is_ended_at_any_moment_stops_the_run_before_its_next_wri
                 (ENGINE_ROLE,),
             )
 
-    points = todays(range(len(all_moments.passed)), 6)
+    points = todays(range(len(all_moments.passed)), 9)
     said = [dies_at(stage, at, end_all) for at in points]
     assert len([text for text in said if text]) >= len(points) - 2, "at the end it came too late"
     for text in filter(None, said):

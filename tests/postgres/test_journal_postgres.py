@@ -236,17 +236,17 @@ def test_a_journal_that_was_begun_anew_names_the_old_one_and_is_taken_up_by_all(
 
 @pytest.mark.long
 def test_processes_keep_one_chain(postgres: PostgresCluster, base: str, database: Database) -> None:
-    """Four processes append as fast as they can; the chain of all of them verifies."""
+    """Three processes append as fast as they can; the chain of all of them verifies."""
     url = postgres.url(base, ENGINE_ROLE)
-    started = [subprocess.Popen([sys.executable, "-c", APPENDS, url, f"R{n}"]) for n in range(4)]
-    assert [process.wait() for process in started] == [0] * 4
+    started = [subprocess.Popen([sys.executable, "-c", APPENDS, url, f"R{n}"]) for n in range(3)]
+    assert [process.wait() for process in started] == [0] * 3
     keys = TeamKeys(database, lambda: TEAM_KEY, MemoryKeys())
     with opened(database, keys, create=False) as journal:
         key = NoteKey.parse(journal.public_key)
         report = verify(stored_rows(journal), keys=[key], legal=lambda _: "")
         assert report.answer is Verification.INTACT, report.says
         runs = [record.event.run for record in journal.records() if record.event.run]
-        assert sorted(runs) == sorted(f"R{n % 4}" for n in range(100))
+        assert sorted(runs) == sorted(f"R{n % 3}" for n in range(75))
         assert runs != sorted(runs), "they never met"
 
 

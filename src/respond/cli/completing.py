@@ -442,6 +442,7 @@ OFFERS: Final[dict[str, _Offering]] = {
     "connection": _connections,
     "connect name": _credentials,
     "new name": _anything,
+    "admin": _anything,
     "new from_": _templates,
     "new connection": _connections,
     "edit runbook": _own_runbooks,

@@ -58,6 +58,8 @@ _SETTINGS: Final = {
     "statement_timeout": f"{round(_ANSWER_S)}s",
     "idle_in_transaction_session_timeout": f"{round(_ANSWER_S)}s",
     "client_min_messages": "warning",
+    # A run may wait for days on a session that says nothing.
+    "idle_session_timeout": "0",
     # A machine that is switched off lets go of what it holds within half a minute.
     "tcp_keepalives_idle": "10",
     "tcp_keepalives_interval": "5",
@@ -166,6 +168,7 @@ class Database:
             **conninfo.conninfo_to_dict(_with_tls(self.url)),
             "password": self.password() or None,
             "connect_timeout": _CONNECT_S,
+            "client_encoding": "UTF8",
             "keepalives_idle": 10,
             "keepalives_interval": 5,
             "keepalives_count": 3,

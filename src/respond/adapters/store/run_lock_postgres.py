@@ -52,8 +52,6 @@ class DatabaseRunLocks:
         db = self._database.connect()
         try:
             try:
-                # However long a run waits, and whatever the server does with quiet sessions.
-                db.execute("SET idle_session_timeout = 0")
                 taken = db.execute("SELECT pg_try_advisory_lock(%s)", (self._key(run),)).fetchone()
                 if taken != (True,):
                     raise RunTakenError(
