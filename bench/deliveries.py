@@ -18,7 +18,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import contextlib
 import os
 import socket
 import statistics
@@ -26,7 +25,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -190,8 +189,8 @@ class Seen:
     others: list[str] = field(default_factory=list)
 
 
-async def storm(urls: Sequence[str], first: int, count: int, rate: float) -> Seen:
-    """Send deliveries to servers in turns, and as many requests that come to nothing."""
+async def storm(url: str, first: int, count: int, rate: float) -> Seen:
+    """Send deliveries, and as many requests that come to nothing."""
     import httpx  # noqa: PLC0415 - the load's alone
 
     seen = Seen()
@@ -200,17 +199,12 @@ async def storm(urls: Sequence[str], first: int, count: int, rate: float) -> See
         max_connections=CONNECTIONS, max_keepalive_connections=CONNECTIONS, keepalive_expiry=2
     )
     loop = asyncio.get_running_loop()
-    async with contextlib.AsyncExitStack() as stack:
-        clients = [
-            await stack.enter_async_context(
-                httpx.AsyncClient(base_url=url, trust_env=False, timeout=30, limits=limits)
-            )
-            for url in urls
-        ]
+    async with httpx.AsyncClient(
+        base_url=url, trust_env=False, timeout=30, limits=limits
+    ) as client:
         began = loop.time()
         sent = []
         for number in range(count):
-            client = clients[number % len(clients)]
             due = began + number / rate
             await asyncio.sleep(max(0.0, due - loop.time()))
             sent.append(asyncio.create_task(_deliver(client, seen, first + number, due)))
@@ -221,7 +215,8 @@ async def storm(urls: Sequence[str], first: int, count: int, rate: float) -> See
     return seen
 
 
-def _letter(number: int) -> tuple[str, bytes, list[tuple[str, str]]]:
+def letter(number: int) -> tuple[str, bytes, list[tuple[str, str]]]:
+    """A source, and a signed delivery of it: body and headers."""
     name = list(SOURCES)[number % len(SOURCES)]
     kind = SOURCES[name]
     labels = {"number": str(number), "what": "x" * 600}
@@ -235,7 +230,7 @@ def _letter(number: int) -> tuple[str, bytes, list[tuple[str, str]]]:
 
 
 async def _deliver(client: httpx.AsyncClient, seen: Seen, number: int, due: float) -> None:
-    name, body, headers = _letter(number)
+    name, body, headers = letter(number)
     answer = await client.post(f"/hooks/{name}", content=body, headers=headers)
     seen.ours_ms.append((asyncio.get_running_loop().time() - due) * 1000)
     told = answer.json()
@@ -246,7 +241,7 @@ async def _deliver(client: httpx.AsyncClient, seen: Seen, number: int, due: floa
 
 
 async def _nothing(client: httpx.AsyncClient, seen: Seen, number: int, due: float) -> None:
-    name, body, headers = _letter(number)
+    name, body, headers = letter(number)
     await client.post(f"/nothing/{name}", content=body, headers=headers)
     seen.nothing_ms.append((asyncio.get_running_loop().time() - due) * 1000)
 
@@ -311,9 +306,9 @@ def _measured(folder: Path, seconds: int, rate: float, company: str = "") -> _Ro
         assert server.stdout is not None  # noqa: S101 - it is a pipe
         try:
             url = f"http://127.0.0.1:{int(server.stdout.readline())}"
-            warm = asyncio.run(storm([url], 0, WARM_UP, rate))
+            warm = asyncio.run(storm(url, 0, WARM_UP, rate))
             before = rss_mib(server.pid)
-            seen = asyncio.run(storm([url], WARM_UP, count, rate))
+            seen = asyncio.run(storm(url, WARM_UP, count, rate))
             after = rss_mib(server.pid)
         finally:
             server.kill()

@@ -12,24 +12,27 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import json
 import statistics
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext
 from pathlib import Path
 
 from deliveries import (
     BOUND_GROWTH_MIB,
     BOUND_P99_MS,
+    CONNECTIONS,
     SOURCES,
     WARM_UP,
+    Seen,
+    letter,
     listen,
     p99_of,
     receiving,
     rss_mib,
-    storm,
 )
 from figures import figure
 
@@ -92,6 +95,72 @@ def child(log: Path, what: str, database: str) -> Iterator[subprocess.Popen[str]
             yield made
         finally:
             made.kill()
+
+
+# --- the senders ----------------------------------------------------------------------------------
+
+Line = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+
+
+async def storm(urls: Sequence[str], first: int, count: int, rate: float) -> Seen:
+    """Send deliveries to servers in turns, and as many requests that come to nothing.
+
+    Everything is written before it begins: who sends must not take what is being measured.
+    """
+    requests = [_requests(first + number) for number in range(count)]
+    lines: list[asyncio.Queue[Line]] = []
+    for url in urls:
+        host, port = url.removeprefix("http://").split(":")
+        free: asyncio.Queue[Line] = asyncio.Queue()
+        for _ in range(CONNECTIONS):
+            free.put_nowait(await asyncio.open_connection(host, int(port)))
+        lines.append(free)
+    seen, loop, sent = Seen(), asyncio.get_running_loop(), []
+    began = loop.time() + 0.5
+    for number, (delivery, nothing) in enumerate(requests):
+        free = lines[number % len(lines)]
+        due = began + number / rate
+        for request, is_ours in ((delivery, True), (nothing, False)):
+            await asyncio.sleep(max(0.0, due - loop.time()))
+            sent.append(asyncio.create_task(_send(free, seen, request, due, is_ours=is_ours)))
+            due += 0.5 / rate
+    await asyncio.gather(*sent)
+    for free in lines:
+        while not free.empty():
+            free.get_nowait()[1].close()
+    return seen
+
+
+def _requests(number: int) -> tuple[bytes, bytes]:
+    name, body, headers = letter(number)
+    fields = {"Host": "bench", **dict(headers), "Content-Length": str(len(body))}
+    head = "".join(f"{field}: {value}\r\n" for field, value in fields.items())
+    made = [f"POST /{to}/{name} HTTP/1.1\r\n{head}\r\n".encode() for to in ("hooks", "nothing")]
+    return made[0] + body, made[1] + body
+
+
+async def _send(
+    free: asyncio.Queue[Line], seen: Seen, request: bytes, due: float, *, is_ours: bool
+) -> None:
+    reader, writer = line = await free.get()
+    writer.write(request)
+    head = await reader.readuntil(b"\r\n\r\n")
+    size = int(head.lower().partition(b"content-length:")[2].partition(b"\r\n")[0])
+    body = await reader.readexactly(size)
+    took_ms = (asyncio.get_running_loop().time() - due) * 1000
+    free.put_nowait(line)
+    if not is_ours:
+        seen.nothing_ms.append(took_ms)
+        return
+    seen.ours_ms.append(took_ms)
+    told = json.loads(body)
+    if head.split(b" ", 2)[1] == b"202" and told["result"] == "new":
+        seen.ids.append(told["delivery"])
+    else:
+        seen.others.append(f"{head[:40]!r} {body[:80]!r}")
+
+
+# --- the figures ----------------------------------------------------------------------------------
 
 
 def main() -> int:
