@@ -113,7 +113,7 @@ def test_init_says_what_it_did_and_does_it_once(postgres: PostgresCluster) -> No
         first = init(owner, "team_engine", "hunter2")
         assert first[0] == "made the role team_engine"
         assert "made the schema respond with the tables about, journal, " in first[1]
-        assert "team_engine may SELECT, INSERT in evidence, journal of respond" in first
+        assert "team_engine may SELECT, INSERT in evidence, journal of the schema respond" in first
         query = "SELECT rolpassword FROM pg_authid WHERE rolname = 'team_engine'"
         ((digest,),) = owner.execute(query).fetchall()
         assert digest.startswith("SCRAM-SHA-256$")

@@ -9,7 +9,7 @@ from urllib.parse import unquote, urlsplit
 import typer
 
 from respond.cli.examples import examples
-from respond.cli.output import answer, say
+from respond.cli.output import answer, line_width, say, screen_width
 from respond.errors import ExitCode, NotReadyError, UsageError
 
 if TYPE_CHECKING:
@@ -57,6 +57,7 @@ def init(
     from respond.adapters.store.postgres import Database, explain
     from respond.adapters.store.postgres_schema import init as make
     from respond.formats.project.project import NOWHERE, STORE
+    from respond.views.layout import bullets, wrap
     from respond.wiring.session import load_project, open_keys, own_secrets
     from respond.wiring.stores import LateKeys
 
@@ -74,12 +75,14 @@ def init(
         raise explain(error, database.name) from error
     facts = {"database": database.name, "role": role, "done": done, "dry_run": dry_run}
     would = ["It would have been done, and was taken back:"] if dry_run else []
-    answer(facts, "\n".join([*would, *done]), as_json=as_json)
+    told = bullets((*would, *done), line_width())
+    answer(facts, "\n".join(told), as_json=as_json)
     if not dry_run:
-        say(
-            "next: `respond store move` brings this machine's journal over; another machine wants"
-            " [store] url, `respond connect store` and `respond connect store-key`"
+        following = (
+            "Next: `respond store move` brings this machine's journal over. Another machine wants"
+            " [store] url, `respond connect store` and `respond connect store-key`."
         )
+        say("\n".join(wrap(following, screen_width())))
     return int(ExitCode.DONE)
 
 

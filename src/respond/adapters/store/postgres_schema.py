@@ -298,5 +298,6 @@ def _give_rights(admin: Session, role: str, schema: str) -> list[str]:
         admin.execute(sql.SQL(f"GRANT {rights} ON {{}} TO {{}}").format(table, who))
         said.setdefault(rights, []).append(name)
     return [
-        f"{role} may {rights} in {', '.join(names)} of {schema}" for rights, names in said.items()
+        f"{role} may {rights} in {', '.join(names)} of the schema {schema}"
+        for rights, names in said.items()
     ]
