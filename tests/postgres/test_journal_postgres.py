@@ -418,18 +418,26 @@ def test_a_commit_that_waits_for_no_other_server_any_more_is_none(
         admin.execute("ALTER SYSTEM SET synchronous_standby_names = 'nobody'")
         admin.execute("SELECT pg_reload_conf()")
 
+        over = threading.Event()
+
         def give_up() -> None:
             waits = "SELECT FROM pg_stat_activity WHERE pid = %s AND wait_event = 'SyncRep'"
             while not admin.execute(waits, (pid,)).fetchall():
-                pass
+                if over.wait(0.01):
+                    return
             admin.execute("SELECT pg_cancel_backend(%s)", (pid,))
+
+        def until_it_holds() -> None:
+            for _ in range(1_000):  # The server takes the setting up when its turn comes.
+                journal.intend(event(Kind.INTENT, step="s"), digest=DIGEST)
 
         impatient = threading.Thread(target=give_up)
         try:
             impatient.start()
             with pytest.raises(JournalUnusableError, match="canceling wait"):
-                journal.intend(event(Kind.INTENT, step="s"), digest=DIGEST)
+                until_it_holds()
         finally:
+            over.set()
             impatient.join()
             admin.execute("ALTER SYSTEM RESET synchronous_standby_names")
             admin.execute("SELECT pg_reload_conf()")
