@@ -15,8 +15,9 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
+    """Of each file its own: while one is there, nothing else can run a loop in this process."""
     from tests.browser.browser_kit import chromium  # noqa: PLC0415 - where there is playwright
 
     with chromium() as made:

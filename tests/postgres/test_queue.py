@@ -282,7 +282,7 @@ def test_what_waits_for_a_dead_workers_job_takes_its_place(
 def test_a_worker_that_is_told_to_stop_ends_what_it_does(
     database: Database, queue: TeamQueue
 ) -> None:
-    """It takes nothing else, and leaves no job that looks as if somebody did it."""
+    """It takes nothing else, but for what is on its way to it, and leaves nothing half done."""
     began, over = threading.Event(), threading.Event()
 
     def act(_: str, __: Mapping[str, Any]) -> None:
@@ -295,7 +295,7 @@ def test_a_worker_that_is_told_to_stop_ends_what_it_does(
         worker.worker.stop()
         queue.put(TeamJob(Task.TAKE_IN))
         over.set()
-    assert queue.names() == {"take-in"}
+    assert queue.names() == ({"take-in"} if len(worker.done) == 1 else set())
     assert queue.take_over(lambda _: None) == []
 
 

@@ -69,8 +69,10 @@ class _Signs:
         lease: Lease,
         hold: Callable[[str], AbstractContextManager[object]],
         stop: Callable[[], None],
+        is_stopped: Callable[[], bool],
     ) -> None:
         self._stop = stop
+        self._is_stopped = is_stopped
         self._manager = manager
         self._lease = lease
         self._hold = hold
@@ -106,13 +108,15 @@ class _Signs:
             self._stop()
 
     async def fetch_job(self, queues: Iterable[str] | None, worker_id: int) -> Job | None:
-        """Take a job.
+        """Take a job; none once it was told to stop, but for one that is on its way already.
 
         Raises:
             TakenForDeadError: Others have taken this worker for dead.
         """
         from procrastinate.exceptions import ConnectorException  # noqa: PLC0415 - see above
 
+        if self._is_stopped():
+            return None
         try:
             return await self._manager.fetch_job(queues, worker_id)
         except ConnectorException as error:
@@ -206,7 +210,9 @@ class JobWorker:
             configure=_each_for_itself,
         )
         app = App(connector=connector)
-        signs = _Signs(app.job_manager, self.lease, self.hold, self._stop_worker)
+        signs = _Signs(
+            app.job_manager, self.lease, self.hold, self._stop_worker, lambda: self._stopped
+        )
         app.job_manager = cast("JobManager", signs)
         for task, do in self.do.items():
             app.task(name=task.value)(_with_words(do))
