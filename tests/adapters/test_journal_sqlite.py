@@ -16,18 +16,23 @@ import pytest
 from respond.adapters.secrets.key_stores import FolderKeys, MemoryKeys
 from respond.adapters.store.journal_keys import ChainEnd, read_mark
 from respond.adapters.store.journal_sqlite import SqliteJournal, SqliteStore, _translate
-from respond.adapters.store.read_only import outside_evidence
 from respond.adapters.store.sqlite_file import file_system_of, is_network
 from respond.audit.body import Body
 from respond.audit.checkpoint import Signer
 from respond.audit.record_schema import ADDED, SCHEMA
-from respond.audit.source import verify_file
 from respond.audit.verify import AnchorPolicy, Verification
 from respond.core.events import Kind
 from respond.errors import JournalBrokenError, JournalUnusableError, RunTakenError, StepFailedError
 from respond.ports import Journal, KeyStore
 from respond.testing.contract_journal import DANA, RUN, JournalContract, event
-from respond.testing.journals import MadeJournal, finished_runs, reforge, stored_rows
+from respond.testing.journals import (
+    MadeJournal,
+    finished_runs,
+    outside_evidence,
+    reforge,
+    stored_rows,
+    verify_file,
+)
 from respond.testing.settable_clock import SettableClock
 
 ROOT = Path(__file__).parents[2]

@@ -22,17 +22,23 @@ import pytest
 
 from respond.adapters.secrets.key_stores import MemoryKeys
 from respond.adapters.store.journal_sqlite import SqliteJournal
-from respond.adapters.store.read_only import outside_evidence
 from respond.audit.body import Body
 from respond.audit.chain import body_hash, link
 from respond.audit.checkpoint import NoteKey, Signer, open_note
 from respond.audit.export import read_export, write_export
 from respond.audit.record_schema import ADDED, SCHEMA
-from respond.audit.source import open_rows, verify_file
+from respond.audit.source import open_rows
 from respond.audit.verify import Anchor, SourceError, StoredRow, Verification, verify
 from respond.core.events import Kind
 from respond.testing.contract_journal import DANA, event
-from respond.testing.journals import MadeJournal, finished_runs, make_journal, reforge
+from respond.testing.journals import (
+    MadeJournal,
+    finished_runs,
+    make_journal,
+    outside_evidence,
+    reforge,
+    verify_file,
+)
 from respond.testing.settable_clock import SettableClock
 
 pytestmark = [pytest.mark.campaign("C8"), pytest.mark.promise("P23", "P24")]

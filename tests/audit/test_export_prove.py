@@ -11,14 +11,13 @@ import pytest
 from respond import audit
 from respond.adapters.secrets.key_stores import MemoryKeys
 from respond.adapters.store.journal_sqlite import SqliteJournal
-from respond.adapters.store.read_only import outside_evidence
 from respond.audit.export import read_export, write_export
 from respond.audit.proof_of_value import prove
-from respond.audit.source import journal_id, open_rows, verify_file
+from respond.audit.source import journal_id, open_rows
 from respond.audit.verify import SourceError, Verification, verify
 from respond.core.events import Kind
 from respond.testing.contract_journal import DANA, RUN, event
-from respond.testing.journals import make_journal
+from respond.testing.journals import make_journal, outside_evidence, verify_file
 from respond.testing.settable_clock import SettableClock
 
 MADE = make_journal(3)

@@ -15,9 +15,8 @@ from respond.audit.body import Body, write_body
 from respond.audit.chain import GENESIS, body_hash, link
 from respond.audit.checkpoint import Signer
 from respond.audit.export import write_export
-from respond.audit.source import verify_file
 from respond.audit.verify import StoredRow, verify
-from respond.testing.journals import make_journal, reforge
+from respond.testing.journals import make_journal, reforge, verify_file
 
 SIGNER = Signer("J-" + "A" * 26, bytes(range(32)))
 PLACE = 4

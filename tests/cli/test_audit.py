@@ -176,9 +176,10 @@ def test_a_disk_that_only_reads_is_enough(home: Machine) -> None:
             "import os, sys; from pathlib import Path;"
             "import cryptography.hazmat.primitives.asymmetric.ed25519;"
             "from respond.audit.checkpoint import NoteKey;"
-            "from respond.audit.source import verify_file;"
+            "from respond.audit.source import open_rows, verify_rows;"
             "os.geteuid() or (os.setgroups([]), os.setgid(65534), os.setuid(65534));"
-            "r = verify_file(Path(sys.argv[1]), keys=[NoteKey.parse(sys.argv[2])]);"
+            "rows = lambda: open_rows(Path(sys.argv[1]));"
+            "r = verify_rows(rows, keys=[NoteKey.parse(sys.argv[2])]);"
             "print(r.says); sys.exit(r.exit_code)"
         )
         ran = subprocess.run(  # noqa: S603 - our own interpreter

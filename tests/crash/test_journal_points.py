@@ -17,11 +17,10 @@ from tests.crash import shim
 
 from respond.adapters.secrets.key_stores import FolderKeys
 from respond.adapters.store.journal_sqlite import SqliteJournal
-from respond.adapters.store.read_only import outside_evidence
-from respond.audit.source import verify_file
 from respond.audit.verify import Verification
 from respond.core.events import Actor, Event, Kind, Strength
 from respond.errors import ExitCode
+from respond.testing.journals import outside_evidence, verify_file
 from respond.testing.settable_clock import SettableClock
 
 pytestmark = pytest.mark.skipif(bool(shim.why_not()), reason=shim.why_not() or "usable")

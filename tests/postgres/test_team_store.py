@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import sys
 from hashlib import sha256
 from pathlib import Path
 
@@ -64,6 +65,27 @@ def test_what_servers_rehearse_is_found_beside_the_real_runs(
     verified = two.run("audit", "verify", "--run", "CK-DR1L", "--json").json
     assert verified["answer"] == "intact"
     assert verified["journal"] != two.run("audit", "verify", "--json").json["journal"]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("runs",), ("store", "init"), ("store", "move"), ("audit", "verify"),
+        ("connect", "store-key", "--new"), ("connect", "store-key"),
+    ],
+)  # fmt: skip
+def test_a_machine_without_the_extra_says_what_to_install(
+    laptops: tuple[Laptop, Laptop], words: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever is asked of the database there, it is a sentence, and no missing module."""
+    laptops[0].here()
+    if "--new" in words:
+        laptops[0].keys.delete("credential/store-key")
+    for name in ("psycopg", "respond.adapters.store.postgres"):
+        monkeypatch.setitem(sys.modules, name, None)
+    ran = laptops[0].run(*words)
+    assert ran.code != 0
+    assert "pip install 'respond[postgres]'" in ran.err
 
 
 def test_a_laptop_says_what_is_wrong_with_the_database(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import closing, contextmanager
-from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -29,7 +28,7 @@ if TYPE_CHECKING:
 
     OpenRows = Callable[[], AbstractContextManager[Iterator[StoredRow]]]
 
-__all__ = ["journal_id", "open_rows", "verify_file", "verify_rows"]
+__all__ = ["journal_id", "open_rows", "verify_rows"]
 
 _TOLD_EVERY = 500
 _ROWS = "SELECT seq, body, body_hash, hash, kind, run, step, at FROM journal ORDER BY seq"
@@ -56,23 +55,6 @@ def open_rows(path: Path) -> Iterator[Iterator[StoredRow]]:
         return
     with closing(db):
         yield _table_rows(db)
-
-
-def verify_file(
-    path: Path,
-    *,
-    keys: Sequence[NoteKey],
-    mark: Anchor | None = None,
-    anchors: Sequence[Anchor] = (),
-    policy: AnchorPolicy | None = None,
-    legal: Legal | None = None,
-    told: Callable[[int], None] | None = None,
-) -> VerifyReport:
-    """``verify_rows`` for a journal file or an export."""
-    rows = partial(open_rows, path)
-    return verify_rows(
-        rows, keys=keys, mark=mark, anchors=anchors, policy=policy, legal=legal, told=told
-    )
 
 
 def verify_rows(

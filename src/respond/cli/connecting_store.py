@@ -139,13 +139,14 @@ class StoreAccess:
             NotReadyError: It is not.
         """
         from respond.adapters.secrets.key_stores import MemoryKeys
-        from respond.adapters.store.postgres import ShutOutError
-        from respond.adapters.store.team_keys import TeamKeys, read_team_key
         from respond.wiring.session import own_secrets
         from respond.wiring.stores import database_of
 
         secrets = own_secrets(self.project, self.keys, self.tell)
         database = database_of(self.project, secrets)
+        from respond.adapters.store.postgres import ShutOutError
+        from respond.adapters.store.team_keys import TeamKeys, read_team_key
+
         if self.name == STORE:
             database.password = lambda: value
             try:

@@ -52,14 +52,10 @@ def init(
     That role may add records to the journal, and can change none. Called again it makes nothing
     anew: it gives exactly those rights. Tables of another version are named, and left as they are.
     """
-    import psycopg
-
-    from respond.adapters.store.postgres import Database, explain
-    from respond.adapters.store.postgres_schema import init as make
     from respond.formats.project.project import NOWHERE, STORE
     from respond.views.layout import bullets, wrap
     from respond.wiring.session import load_project, open_keys, own_secrets
-    from respond.wiring.stores import LateKeys
+    from respond.wiring.stores import LateKeys, database_of
 
     project = _project_with_store(load_project(ctx.obj))
     role = _role_in(project)
@@ -67,6 +63,12 @@ def init(
     password = ""
     if project.store.credential != NOWHERE:
         password = secrets.credential(STORE)
+    database_of(project, secrets)  # Says what to install, before anything of it is wanted.
+    import psycopg
+
+    from respond.adapters.store.postgres import Database, explain
+    from respond.adapters.store.postgres_schema import init as make
+
     database = Database(_admin_url(project, admin))
     try:
         with database.connect() as session, session.transaction(force_rollback=dry_run):

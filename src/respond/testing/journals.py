@@ -9,23 +9,47 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 from respond.adapters.secrets.key_stores import MemoryKeys
 from respond.adapters.store.journal_chain import ChainJournal
-from respond.adapters.store.journal_keys import ChainEnd
+from respond.adapters.store.journal_keys import ChainEnd, place_of
 from respond.adapters.store.journal_sqlite import SqliteJournal
+from respond.adapters.store.read_only import known_of
 from respond.audit.body import Body, read_body, write_body
 from respond.audit.chain import GENESIS, body_hash, link
 from respond.audit.checkpoint import NoteKey, Signer
-from respond.audit.verify import Anchor, StoredRow
+from respond.audit.source import open_rows, verify_rows
+from respond.audit.verify import Anchor, StoredRow, VerifyReport
 from respond.core.events import Actor, Event, Kind, Record, Strength
+from respond.ports import KeyStore
 from respond.testing.example_run import ExampleRun
 from respond.testing.settable_clock import SettableClock
 
-__all__ = ["MadeJournal", "finished_runs", "make_journal", "reforge", "stored_rows"]
+__all__ = [
+    "MadeJournal",
+    "finished_runs",
+    "make_journal",
+    "outside_evidence",
+    "reforge",
+    "stored_rows",
+    "verify_file",
+]
 
 _DANA = Actor("dana", Strength.CLAIMED)
+
+
+def verify_file(path: Path, *, keys: Sequence[NoteKey], **given: Any) -> VerifyReport:
+    """``verify_rows`` for a journal file or an export."""
+    return verify_rows(partial(open_rows, path), keys=keys, **given)
+
+
+def outside_evidence(path: Path, keys: KeyStore) -> tuple[NoteKey | None, Anchor | None]:
+    """What the key store knows of the journal at a path: its key, and the high-water mark."""
+    known = known_of(place_of(path.absolute()), keys)
+    return known.key, known.mark
 
 
 @dataclass(frozen=True, slots=True)

@@ -354,6 +354,9 @@ def _verified(store: Store) -> VerifyReport:
     from respond.audit.source import verify_rows
 
     known = store.known()
+    if known.trouble:
+        # Without the mark nobody can tell whether its end was cut off.
+        raise NotReadyError("the journal's keys cannot be read", why=known.trouble)
     return verify_rows(store.rows, keys=[known.key] if known.key else [], mark=known.mark)
 
 

@@ -469,7 +469,7 @@ class PostgresInbox:
             raise InboxUnusableError(
                 f"the inbox in the {self._pool.database.name} cannot be used",
                 why=f"{error.what}; {error.why}",
-                do="; ".join(filter(None, [error.do.partition("; then")[0], _COME_AGAIN])),
+                do="; ".join(filter(None, [error.do.partition("; ")[0], _COME_AGAIN])),
             ) from error
 
 

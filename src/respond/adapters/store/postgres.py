@@ -28,7 +28,6 @@ __all__ = [
     "DatabaseConnection",
     "ShutOutError",
     "explain",
-    "is_lost",
     "lock_key",
     "process_name",
 ]
@@ -229,15 +228,10 @@ class ShutOutError(JournalUnusableError):
     """The database does not let this user in with this credential."""
 
 
-def is_lost(error: Exception) -> bool:
-    """Whether the connection is gone with it, and another one may work."""
-    return isinstance(error, psycopg.OperationalError | psycopg.InterfaceError)
-
-
 def explain(error: Exception, name: str) -> JournalUnusableError:
     """What happened to the database, why, and what to do."""
     why = _sentence(error)
-    resume = "; then `respond resume` carries the run on from what is recorded"
+    resume = "; a run that this stopped goes on with `respond resume`"
     if isinstance(error, errors.LockNotAvailable):
         return JournalUnusableError(
             f"the {name} is held by another process",
@@ -261,7 +255,8 @@ def explain(error: Exception, name: str) -> JournalUnusableError:
     return JournalUnusableError(
         f"the {name} could not be reached, read or written",
         why=why,
-        do=f"see that it runs and that this machine reaches it{resume}",
+        do="see that it runs and that this machine reaches it; what cannot wait: take [store] out"
+        f" of respond.toml, and it is recorded on this machine{resume}",
     )
 
 

@@ -8,15 +8,14 @@ knows of them. Nothing is written.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from pathlib import Path
 
-from respond.adapters.store.journal_keys import known_at, place_of, read_mark, signing_key
+from respond.adapters.store.journal_keys import known_at, read_mark, signing_key
 from respond.audit.checkpoint import NoteKey, Signer
 from respond.audit.verify import Anchor
 from respond.errors import JournalUnusableError, NotReadyError
 from respond.ports import KeyStore
 
-__all__ = ["KnownOfJournal", "known_of", "outside_evidence"]
+__all__ = ["KnownOfJournal", "known_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,15 +33,6 @@ class KnownOfJournal:
     key: NoteKey | None = None
     mark: Anchor | None = None
     trouble: str = ""
-
-
-def outside_evidence(path: Path, keys: KeyStore) -> tuple[NoteKey | None, Anchor | None]:
-    """What the key store knows of the journal at a path, for ``verify``: key and high-water mark.
-
-    The journal is the one that was last seen there, whatever the file says it is.
-    """
-    journal = known_at(place_of(path.absolute()), keys)
-    return _public_key(journal, keys), _mark(journal, keys)
 
 
 def known_of(place: str, keys: KeyStore, *, journal: str = "") -> KnownOfJournal:
