@@ -11,7 +11,7 @@ COMPILE := uv pip compile -q --universal --generate-hashes --no-header --no-anno
 # What one process has compiled, the hundreds that tests start need not compile again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help rehearse server test types suite quick campaign guards lint lock bench screenshots site peers clean
+.PHONY: help rehearse server postgres test types suite quick campaign guards lint lock bench screenshots site peers clean
 
 help:  ## Show what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -20,6 +20,8 @@ rehearse: $(VENV)/run.stamp  ## Rehearse compromised-key against the simulated c
 	@$(BIN)/respond rehearse compromised-key --auto
 
 server: $(VENV)/server.stamp  ## Install what `respond serve` needs
+
+postgres: $(VENV)/postgres.stamp  ## Install what many machines on one PostgreSQL need, the server's parts too
 
 test: $(VENV)/test.stamp  ## Lint, types, and all tests
 	@$(BIN)/ruff check .
@@ -79,6 +81,11 @@ $(VENV)/run.stamp: requirements/run.txt pyproject.toml | $(BIN)/python
 $(VENV)/server.stamp: requirements/server.txt $(VENV)/run.stamp
 	@echo "installing what the server needs into $(VENV) ..." >&2
 	@$(PIP) install --require-hashes -r requirements/server.txt
+	@touch $@
+
+$(VENV)/postgres.stamp: requirements/postgres.txt $(VENV)/run.stamp
+	@echo "installing what a team's database needs into $(VENV) ..." >&2
+	@$(PIP) install --require-hashes -r requirements/postgres.txt
 	@touch $@
 
 $(VENV)/test.stamp: requirements/test.txt $(VENV)/run.stamp

@@ -112,4 +112,4 @@ def test_without_its_library_the_check_says_how_to_install_it() -> None:
     )
 
     assert done.returncode == ExitCode.NOT_READY
-    assert "pip install 'respond[authors]'" in done.stderr
+    assert "pip install '.[authors]'" in done.stderr

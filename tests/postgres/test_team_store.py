@@ -85,7 +85,7 @@ def test_a_machine_without_the_extra_says_what_to_install(
         monkeypatch.setitem(sys.modules, name, None)
     ran = laptops[0].run(*words)
     assert ran.code != 0
-    assert "pip install 'respond[postgres]'" in ran.err
+    assert "make postgres" in ran.err
 
 
 def test_a_laptop_says_what_is_wrong_with_the_database(

@@ -23,7 +23,7 @@ except ImportError as error:
     raise NotReadyError(
         "this check needs a library that is not installed",
         why=str(error),
-        do="pip install 'respond[authors]'",
+        do="in the folder of the checkout: pip install '.[authors]'",
     ) from error
 
 __all__ = ["ApiSchemas", "Misfit", "pattern_fault"]

@@ -66,7 +66,7 @@ def worker(
         raise NotReadyError(
             f"the workers' libraries are not installed: {error.name}",
             why="they are extras, so that the command line stays small",
-            do="pip install 'respond[server,postgres]'",
+            do="in the checkout: make postgres; elsewhere: docs/many-machines.md",
         ) from error
     from respond.wiring.team_worker import build_crew
 

@@ -421,7 +421,7 @@ def database_of(project: Project, secrets: Secrets, *, drill: bool = False) -> D
         raise NotReadyError(
             "[store] of respond.toml names a database, and nothing here can talk to one",
             why=f"the extra 'postgres' is not installed: {error}",
-            do="pip install 'respond[postgres]'",
+            do="in the checkout: make postgres; elsewhere: docs/team-database.md",
         ) from error
     from respond.formats.project.project import NOWHERE, STORE
 

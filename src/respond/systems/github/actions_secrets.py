@@ -173,7 +173,7 @@ class ActionsSink:
         if find_spec("nacl") is None:
             raise UsageError(
                 "a secret of GitHub Actions is sealed before it is sent, and PyNaCl is not there",
-                do="pip install 'respond[sealed]', or choose another sink",
+                do="in the folder of the checkout: pip install '.[sealed]'; or choose another sink",
             )
         return cls(named(me, parts[1]), place)
 
