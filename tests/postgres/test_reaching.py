@@ -26,14 +26,17 @@ def test_a_database_whose_commits_prove_nothing_is_refused(postgres: PostgresClu
         admin.execute(f"ALTER ROLE {ENGINE_ROLE} RESET ALL")
 
         admin.execute(f"ALTER DATABASE {base} SET default_transaction_read_only = on")
-        with pytest.raises(JournalUnusableError, match="transaction_read_only = on") as standby:
-            database.connect()
+        refused = pytest.raises(JournalUnusableError, match="transaction_read_only = on")
+        with refused as standby, database.connect():
+            pass
         assert "standby" in standby.value.why
         admin.execute(f"ALTER DATABASE {base} RESET ALL")
 
         admin.execute("CREATE DATABASE ascii ENCODING 'SQL_ASCII' TEMPLATE template0")
-        with pytest.raises(JournalUnusableError, match="server_encoding = SQL_ASCII") as encoded:
-            Database(postgres.url("ascii", ENGINE_ROLE)).connect()
+        ascii_only = Database(postgres.url("ascii", ENGINE_ROLE))
+        refused = pytest.raises(JournalUnusableError, match="server_encoding = SQL_ASCII")
+        with refused as encoded, ascii_only.connect():
+            pass
         assert "same bytes" in encoded.value.why
         with pytest.raises(ShutOutError, match="lets nobody in"):
             Database(postgres.url(base, "nobody")).connect()
@@ -42,8 +45,9 @@ def test_a_database_whose_commits_prove_nothing_is_refused(postgres: PostgresClu
     before, postgres.settings = postgres.settings, (*postgres.settings, "fsync=off")
     try:
         postgres.start()
-        with pytest.raises(JournalUnusableError, match="has fsync = off") as unsafe:
-            database.connect()
+        refused = pytest.raises(JournalUnusableError, match="has fsync = off")
+        with refused as unsafe, database.connect():
+            pass
         assert unsafe.value.do == "set fsync = on there"
     finally:
         postgres.stop()
@@ -59,5 +63,8 @@ def test_another_server_behind_the_same_address_is_told(postgres: PostgresCluste
     database.connect().close()
     database.connect().close()
     database._server = "7713855842452191640"  # That of some other cluster.
-    with pytest.raises(JournalUnusableError, match="is another server now"):
-        database.connect()
+    with (
+        pytest.raises(JournalUnusableError, match="is another server now"),
+        database.connect(),
+    ):
+        pass

@@ -127,7 +127,7 @@ class Crew:
         if taken:
             self.figures.took_over(len(taken))
             self.log.warning(
-                "jobs.taken-over", jobs=taken, why="who did them gives no sign of life"
+                "jobs.taken-over", jobs=taken, why="who did them died, or lost the database"
             )
 
     def _said(self, event: str, do: Callable[[], None], *, pause_s: float) -> None:
