@@ -147,11 +147,12 @@ class Copy:
         report = self._root.parent / "report.xml"
         report.unlink(missing_ok=True)
         options = ("-q", "--every-point", "-p", "no:cacheprovider", f"--junitxml={report}")
+        needed = ("--disable-plugin-autoload", "-p", "_hypothesis_pytestplugin")
         # Plug-ins that stay imported cannot be rewritten, and need not be.
         quiet = ("-W", "ignore::pytest.PytestAssertRewriteWarning")
         assert self._warm.stdin is not None
         assert self._warm.stdout is not None
-        self._warm.stdin.write(json.dumps([*options, *quiet, *tests]) + "\n")
+        self._warm.stdin.write(json.dumps([*options, *needed, *quiet, *tests]) + "\n")
         self._warm.stdin.flush()
         cpu_s = self._warm.stdout.readline()
         if not cpu_s:

@@ -8,6 +8,7 @@ that is named; a run that lasts too long is killed.
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import signal
@@ -32,6 +33,7 @@ def main(printed: str, limit_s: int) -> None:
         warnings.simplefilter("ignore")
         for name in _STAYS:
             import_module(name)
+    gc.freeze()
     for line in sys.stdin:
         child = os.fork()
         if not child:
@@ -49,9 +51,17 @@ def _run(words: list[str], printed: str, limit_s: int) -> None:
     nothing = os.open(os.devnull, os.O_RDONLY)
     for here, there in ((nothing, 0), (taken, 1), (taken, 2)):
         os.dup2(here, there)
-    code = pytest.main(words)
+    gc.disable()
+    code = pytest.main(words, plugins=[_Collected()])
     sys.stdout.flush()
     os._exit(code)
+
+
+class _Collected:
+    """What is imported stays, so the collector looks for nothing in it."""
+
+    def pytest_collection_finish(self) -> None:
+        gc.enable()
 
 
 if __name__ == "__main__":
