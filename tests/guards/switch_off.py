@@ -36,7 +36,7 @@ _NOT_COPIED = shutil.ignore_patterns(".*", "dist", "node_modules", "screenshots"
 _LIMIT_S = 300
 _JOBS = 2
 _SHOWN = 3
-_WIDTH = 240
+_WIDTH = 400
 """Of many cases that failed, so many show how, each in so many characters."""
 
 _NO_RESULT = ("ImportError", "ModuleNotFoundError", "NameError", "SyntaxError", "UnboundLocalError")
