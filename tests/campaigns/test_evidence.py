@@ -59,6 +59,14 @@ def manifest(stage: Stage) -> list[dict[str, Any]]:
     return answers
 
 
+@pytest.fixture(scope="module", autouse=True)
+def one_look_at_a_time() -> Iterator[None]:
+    """What is looked at ahead is sent or not as the machine has time: here reads are counted."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("respond.engine.setting._TOGETHER", 1)
+        yield
+
+
 @pytest.fixture(scope="module")
 def night(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     """A compromised account, from the plan to the end."""

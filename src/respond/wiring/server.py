@@ -356,7 +356,6 @@ def _receiver(
             {name: Workspace.of(name, options) for name, options in chats.items()},
             run_of=waiting_run(board.runs),
             on_change=lambda _: conductor.news(),
-            memory=parts.memory,
             log=parts.log,
         )
     return Receiver(
