@@ -47,7 +47,7 @@ from respond.adapters.store.inbox_postgres import PostgresInbox
 from respond.adapters.store.postgres import Database
 from respond.adapters.store.postgres_schema import init
 from respond.adapters.store.server_memory_postgres import PostgresMemory
-from respond.ports import Became, Settled
+from respond.ports import Became, Settlement
 from respond.testing.postgres_cluster import ENGINE_ROLE, PostgresCluster
 
 BOUND_P99 = 3.0
@@ -77,7 +77,7 @@ def work(database: str) -> None:
     def take_in(_: object) -> None:
         queue.see_deliveries()
         while kept := inbox.waiting(50):
-            inbox.settle_all([Settled(each.id, Became.IGNORED, why="a bench") for each in kept])
+            inbox.settle_all([Settlement(each.id, Became.IGNORED, why="a bench") for each in kept])
 
     def hold(_: str) -> nullcontext[None]:
         return nullcontext()

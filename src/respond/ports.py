@@ -38,7 +38,7 @@ __all__ = [
     "Received",
     "Secrets",
     "ServerMemory",
-    "Settled",
+    "Settlement",
     "Took",
 ]
 
@@ -371,7 +371,7 @@ class KeptEvent:
 
 
 @dataclass(frozen=True, slots=True)
-class Settled:
+class Settlement:
     """What became of an event: as ``Inbox.settle`` takes it.
 
     Attributes:
@@ -492,7 +492,7 @@ class Inbox(Protocol):
         """
         ...
 
-    def settle_all(self, settled: Sequence[Settled]) -> int:
+    def settle_all(self, settled: Sequence[Settlement]) -> int:
         """As ``settle``, several events in one transaction; how many it was not false for."""
         ...
 

@@ -23,7 +23,7 @@ from respond.engine.setting import Site
 from respond.errors import RespondError
 from respond.intake.hooks import Hook, Wanted, as_recorded, joins, wanted
 from respond.intake.missed import Enriched
-from respond.ports import Became, Clock, Inbox, Journal, KeptEvent, Settled
+from respond.ports import Became, Clock, Inbox, Journal, KeptEvent, Settlement
 
 if TYPE_CHECKING:
     from structlog.typing import FilteringBoundLogger
@@ -70,7 +70,7 @@ class Intake:
     _told: dict[str, int] = field(default_factory=dict, init=False)
     _known: dict[tuple[str, ...], tuple[Became, str]] = field(default_factory=dict, init=False)
     _held: int = field(default=0, init=False)
-    _settled: list[tuple[KeptEvent, Settled]] = field(default_factory=list, init=False)
+    _settled: list[tuple[KeptEvent, Settlement]] = field(default_factory=list, init=False)
     _wrote_ms: int = field(default=0, init=False)
     _let_gone: dict[int, str] = field(default_factory=dict, init=False)
 
@@ -225,7 +225,7 @@ class Intake:
 
     def _settle(self, kept: KeptEvent, became: Became, *, run: str = "", why: str = "") -> bool:
         stays = (as_recorded(kept.event.type), as_recorded(kept.event.title))
-        self._settled.append((kept, Settled(kept.id, became, run, why, stays)))
+        self._settled.append((kept, Settlement(kept.id, became, run, why, stays)))
         if self.clock.mono_ms() - self._wrote_ms >= _WRITE_EVERY_MS:
             self._write_down()
         return True

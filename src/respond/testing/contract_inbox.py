@@ -19,7 +19,7 @@ from respond.adapters.secrets.redactor import Redactor
 from respond.adapters.store.repetition import EVENT_BYTES_MAX, MARK_LIFE_MS
 from respond.core.incoming import Delivery, Incoming, Means
 from respond.errors import InboxUnusableError
-from respond.ports import Became, Inbox, Kept, Settled, Took
+from respond.ports import Became, Inbox, Kept, Settlement, Took
 from respond.testing.settable_clock import SettableClock
 
 __all__ = ["InboxContract", "OpenInbox", "Opener", "delivery", "event", "keep", "keys"]
@@ -125,11 +125,11 @@ class InboxContract:
             keep(inbox, delivery("a"), [event("1"), event("2"), event("3")])
             first, second, third = inbox.waiting(10)
             stays = (first.event.type, first.event.title)
-            proposed = Settled(first.id, Became.PROPOSED, "CK-1", stays=stays)
-            held = Settled(second.id, Became.HELD, why="too many")
-            assert inbox.settle_all([proposed, held, Settled(999, Became.IGNORED)]) == 2
+            proposed = Settlement(first.id, Became.PROPOSED, "CK-1", stays=stays)
+            held = Settlement(second.id, Became.HELD, why="too many")
+            assert inbox.settle_all([proposed, held, Settlement(999, Became.IGNORED)]) == 2
             assert inbox.held(10) == [second]
-            ignored = Settled(first.id, Became.IGNORED), Settled(third.id, Became.IGNORED)
+            ignored = Settlement(first.id, Became.IGNORED), Settlement(third.id, Became.IGNORED)
             assert inbox.settle_all([*ignored, held]) == 1
             shown = [(line.result, line.run, line.why, line.title) for line in inbox.recent(10)]
             assert inbox.settle_all([]) == 0

@@ -44,7 +44,7 @@ from respond.adapters.store.repetition import (
 from respond.adapters.store.sealing import UnsealError, seal, unseal
 from respond.core.incoming import Delivery, Incoming
 from respond.errors import InboxUnusableError, JournalUnusableError
-from respond.ports import Became, Kept, KeptEvent, Received, Settled, Took
+from respond.ports import Became, Kept, KeptEvent, Received, Settlement, Took
 
 if TYPE_CHECKING:
     from typing import Self
@@ -351,9 +351,9 @@ class PostgresInbox:
         why: str = "",
         stays: tuple[str, str] = ("", ""),
     ) -> bool:
-        return self.settle_all([Settled(event_id, became, run, why, stays)]) == 1
+        return self.settle_all([Settlement(event_id, became, run, why, stays)]) == 1
 
-    def settle_all(self, settled: Sequence[Settled]) -> int:
+    def settle_all(self, settled: Sequence[Settlement]) -> int:
         if any(each.became is Became.WAITING for each in settled):
             raise ValueError("an event that is settled does not wait")
         with self.transaction() as db:
@@ -368,7 +368,7 @@ class PostgresInbox:
                 db.execute(_SETTLE, tuple(map(list, zip(*given, strict=True))))
         return len(given)
 
-    def _row_of(self, settled: Settled, delivery: Delivery) -> tuple[Any, ...]:
+    def _row_of(self, settled: Settlement, delivery: Delivery) -> tuple[Any, ...]:
         why = self.boxes.shut("why", delivery, self._texts.line(settled.why))
         is_held = settled.became is Became.HELD
         stays = map(self._texts.line, settled.stays)

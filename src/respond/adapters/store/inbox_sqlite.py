@@ -46,7 +46,7 @@ from respond.adapters.store.sqlite_file import (
 )
 from respond.core.incoming import Delivery, Incoming
 from respond.errors import InboxUnusableError, JournalUnusableError
-from respond.ports import Became, Kept, KeptEvent, Received, Settled, Took
+from respond.ports import Became, Kept, KeptEvent, Received, Settlement, Took
 
 if TYPE_CHECKING:
     from typing import Self
@@ -187,9 +187,9 @@ class SqliteInbox:
         why: str = "",
         stays: tuple[str, str] = ("", ""),
     ) -> bool:
-        return self.settle_all([Settled(event_id, became, run, why, stays)]) == 1
+        return self.settle_all([Settlement(event_id, became, run, why, stays)]) == 1
 
-    def settle_all(self, settled: Sequence[Settled]) -> int:
+    def settle_all(self, settled: Sequence[Settlement]) -> int:
         if any(each.became is Became.WAITING for each in settled):
             raise ValueError("an event that is settled does not wait")
         with self._lock:
@@ -201,7 +201,7 @@ class SqliteInbox:
                     empty_log(db)
         return done
 
-    def _settle(self, db: sqlite3.Connection, settled: Settled) -> int:
+    def _settle(self, db: sqlite3.Connection, settled: Settlement) -> int:
         # What is settled is known to the journal; here only the line for the page stays.
         is_held = settled.became is Became.HELD
         forget = "" if is_held else ", event = '', type = ?, title = ?"
