@@ -112,6 +112,10 @@ class ParkedError(RespondError):
         self.asks = dict(asks or {})
 
 
+class SaidMeanwhileError(UsageError):
+    """Somebody else said something about the run in the same moment; nothing was recorded."""
+
+
 class RefusedByPersonError(RespondError):
     """A person or policy said no, or another process holds the run."""
 

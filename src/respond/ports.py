@@ -7,7 +7,6 @@ makes those (P1).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Final, Protocol
@@ -152,7 +151,12 @@ class Journal(Protocol):
         ...
 
     def append(
-        self, event: Event, *, seal: Mapping[str, str] | None = None, synced: bool = True
+        self,
+        event: Event,
+        *,
+        seal: Mapping[str, str] | None = None,
+        synced: bool = True,
+        seen: int | None = None,
     ) -> Record:
         """Add one event.
 
@@ -161,8 +165,11 @@ class Journal(Protocol):
             synced: False lets the next synced event make this one durable too. The process may
                 die without losing it; a power cut may lose it, and never an event without all
                 after it. Only for what a resumed run finds out again by looking: conclusions.
+            seen: The newest record of the run that what people say here was judged by. None: no
+                matter.
 
         Raises:
+            SaidMeanwhileError: People said something about the run after that; judge it anew.
             StepFailedError: The event has no canonical form, or is too large.
         """
         ...
@@ -436,10 +443,6 @@ class ServerMemory(Protocol):
         Returns:
             0, or in how many seconds there is one again.
         """
-        ...
-
-    def alone(self, what: str) -> AbstractContextManager[None]:
-        """Let nobody else at any of the servers be in a block of the same name meanwhile."""
         ...
 
     def close(self) -> None: ...

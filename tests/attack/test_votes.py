@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -35,11 +36,12 @@ from respond.core.fold import IllegalEventError, RunState, RunStatus, fold
 from respond.core.policy import Chat, Policy, TwoPeople
 from respond.core.questions import AskDrift, AskStart
 from respond.core.recorded import AskKind
+from respond.core.script import Call
 from respond.engine.undo import undo_run
-from respond.errors import ExitCode, RefusedByPersonError, RespondError
-from respond.people.answers import Entry, decide
+from respond.errors import ExitCode, RefusedByPersonError, RespondError, UsageError
+from respond.people.answers import Entry, answer, decide
 from respond.server.due import due_s
-from respond.testing.toy_system import ACTIONS, BoxStage, Quiet, runbook_of
+from respond.testing.toy_system import ACTIONS, BoxStage, Quiet, refused, runbook_of
 from respond.views.waiting import waiting
 
 EVERY = Policy(two_people=TwoPeople.EVERY_WRITE)
@@ -227,6 +229,53 @@ def test_a_yes_that_races_with_the_end_leaves_the_run_readable() -> None:
             door, stage.run, ANA, Verdict.APPROVE, channel="page", nonce=nonce, proof=proof_of(ANA)
         )
     assert now(stage).status is RunStatus.ENDED
+
+
+class Between:
+    """A journal that lets something happen between a door's look at it and its record, once."""
+
+    def __init__(self, inner: Any, happens: Callable[[], object]) -> None:
+        self.inner = inner
+        self.happens = happens
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.inner, name)
+
+    def append(self, event: Event, **more: Any) -> Any:
+        happens, self.happens = self.happens, lambda: None
+        happens()
+        return self.inner.append(event, **more)
+
+
+@pytest.mark.promise("P9", "P11")
+def test_of_two_at_two_doors_in_one_moment_the_second_is_judged_by_the_first() -> None:
+    """The same yes counts once, however it comes twice; who is late with a word is told so."""
+    stage = served(REMOVE, policy=Policy(two_people=TwoPeople.DESTRUCTIVE, approvals=2))
+    advance(stage)
+    given: dict[str, Any] = {"channel": "page", "nonce": request(stage).nonce}
+
+    def at_once(who: Actor) -> Standing:
+        door = replace(entry(stage), journal=Between(stage.kept, lambda: say(stage, who)))
+        return decide(door, stage.run, who, Verdict.APPROVE, proof=proof_of(who), **given)
+
+    assert at_once(ANA) is Standing.OPEN
+    assert at_once(BEN) is Standing.AGREED
+    assert [vote.who for vote in now(stage).votes] == [ANA, BEN]
+
+    def no_deleting(call: Call) -> None:
+        if call.method == "DELETE":
+            raise refused()
+
+    stage.boxes.broken = no_deleting
+    advance(stage)
+    asks = now(stage).asks
+    other = Between(stage.kept, lambda: tell(stage, ANA, asks.id, "skip"))
+    with pytest.raises(UsageError, match="does not ask that now"):
+        answer(
+            replace(entry(stage), journal=other), stage.run, BEN, asks.id, "by-hand",
+            proof=proof_of(BEN),
+        )  # fmt: skip
+    assert now(stage).answers[asks.id].word == "skip"
 
 
 @pytest.mark.promise("P7", "P11")

@@ -43,10 +43,15 @@ class CountedJournal(KilledJournal):
         self.read: list[Kind] = []
 
     def append(
-        self, event: Event, *, seal: Mapping[str, str] | None = None, synced: bool = True
+        self,
+        event: Event,
+        *,
+        seal: Mapping[str, str] | None = None,
+        synced: bool = True,
+        seen: int | None = None,
     ) -> Record:
         (self.synced if synced else self.lost).append((event.kind, event.step))
-        return super().append(event, seal=seal, synced=synced)
+        return super().append(event, seal=seal, synced=synced, seen=seen)
 
     def intend(self, event: Event, *, digest: str) -> Intent:
         self.synced.append((event.kind, event.step))
@@ -110,13 +115,18 @@ class CutJournal(KilledJournal):
         self._durable: list[bytes] | None = None
 
     def append(
-        self, event: Event, *, seal: Mapping[str, str] | None = None, synced: bool = True
+        self,
+        event: Event,
+        *,
+        seal: Mapping[str, str] | None = None,
+        synced: bool = True,
+        seen: int | None = None,
     ) -> Record:
         if synced:
             self._durable = None
         elif self._durable is None:
             self._durable = [path.read_bytes() for path in self._files]
-        return super().append(event, seal=seal, synced=synced)
+        return super().append(event, seal=seal, synced=synced, seen=seen)
 
     def intend(self, event: Event, *, digest: str) -> Intent:
         self._durable = None

@@ -41,7 +41,6 @@ from respond.senders.button_clicks import Workspace
 from respond.server.board import Board
 from respond.server.clicks import Clicks, waiting_run
 from respond.server.metrics import Metrics
-from respond.server.own_memory import OwnMemory
 from respond.server.receiving import Receiver, Source
 from respond.testing.senders import secret_for, signed, slack_click
 from respond.testing.settable_clock import SettableClock
@@ -202,7 +201,6 @@ class Chatting:
             {"chat": Workspace.of("chat", self.options)},
             waiting_run(Board(self.stage.kept, self.stage.clock).runs),
             self.woken.append,
-            OwnMemory(self.stage.clock),
             self.log(),
         )
 

@@ -72,12 +72,17 @@ class KilledJournal:
         return self._journal.id
 
     def append(
-        self, event: Event, *, seal: Mapping[str, str] | None = None, synced: bool = True
+        self,
+        event: Event,
+        *,
+        seal: Mapping[str, str] | None = None,
+        synced: bool = True,
+        seen: int | None = None,
     ) -> Record:
         name = f"{event.kind.value} {event.step}".strip()
         self._moments.at_step(event)
         self._moments.here(f"before {name}")
-        record = self._journal.append(event, seal=seal, synced=synced)
+        record = self._journal.append(event, seal=seal, synced=synced, seen=seen)
         self._moments.here(f"after {name}")
         return record
 

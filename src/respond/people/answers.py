@@ -8,8 +8,10 @@ journal. An engine, in this process or another, finds it there. Nothing is sent 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
+from functools import wraps
+from typing import Any, Final, ParamSpec, TypeVar
 
 from respond.core.approval import (
     NAMESPACE,
@@ -33,7 +35,7 @@ from respond.core.runbook import Runbook
 from respond.core.showable import showable
 from respond.engine.other_people import today
 from respond.engine.proposing import GivenInputs, recorded
-from respond.errors import RefusedByPersonError, UsageError
+from respond.errors import RefusedByPersonError, SaidMeanwhileError, UsageError
 from respond.ports import Clock, Journal
 
 __all__ = [
@@ -94,9 +96,33 @@ class Entry:
         return self.today().standing(state, request)
 
 
+P = ParamSpec("P")
+T = TypeVar("T")
+
+_TRIES: Final = 20
+"""Each that is of no use is one in which somebody else came first."""
+
+
+def _judged_by_the_newest(say: Callable[P, T]) -> Callable[P, T]:
+    """Judge anew what somebody says when another one, at whichever door, was recorded meanwhile.
+
+    So of two the second is held against the first, however close together they come.
+    """
+
+    @wraps(say)
+    def said(*args: P.args, **kwargs: P.kwargs) -> T:
+        for _ in range(_TRIES):
+            with suppress(SaidMeanwhileError):
+                return say(*args, **kwargs)
+        return say(*args, **kwargs)
+
+    return said
+
+
 # --- approvals ----------------------------------------------------------------------------------
 
 
+@_judged_by_the_newest
 def decide(
     entry: Entry,
     run: str,
@@ -150,7 +176,7 @@ def decide(
         kind = Kind.APPROVED if verdict is Verdict.APPROVE else Kind.DENIED
         told = {"nonce": nonce, "digest": request.digest, "channel": channel, "reason": reason}
         data = data_of(Voted, **told, proof=proof)
-        entry.journal.append(Event(kind, run, "", who, data))
+        entry.journal.append(Event(kind, run, "", who, data), seen=state.last_seq)
         state = entry.state(run)
     return entry.standing(state, request)
 
@@ -235,6 +261,7 @@ def _may_act(entry: Entry, state: RunState, who: Actor, *, decides: bool = False
         raise RefusedByPersonError(f"{who.id} {what}", why=why)
 
 
+@_judged_by_the_newest
 def answer(
     entry: Entry, run: str, who: Actor, question: str, word: str, *, proof: Mapping[str, str]
 ) -> None:
@@ -265,9 +292,10 @@ def answer(
         )
     _may_act(entry, state, who, decides=is_decision(asks.question, word))
     data = data_of(Answered, question=question, word=word, proof=proof)
-    entry.journal.append(Event(Kind.ANSWERED, run, "", who, data))
+    entry.journal.append(Event(Kind.ANSWERED, run, "", who, data), seen=state.last_seq)
 
 
+@_judged_by_the_newest
 def paste(
     entry: Entry, run: str, who: Actor, question: str, value: str, *, proof: Mapping[str, str]
 ) -> None:
@@ -290,7 +318,7 @@ def paste(
         raise UsageError("nothing was pasted", why="nothing was recorded")
     data = data_of(Answered, question=question, word=DONE, proof=proof)
     event = Event(Kind.ANSWERED, run, "", who, data)
-    entry.journal.append(event, seal={pasted(question): value})
+    entry.journal.append(event, seal={pasted(question): value}, seen=state.last_seq)
 
 
 def see_that_it_may_be_tried(entry: Entry, run: str, who: Actor) -> None:
@@ -330,6 +358,7 @@ def see_that_they_decide(entry: Entry, who: Actor) -> None:
         raise RefusedByPersonError(f"{who.id} may not do that", why=why)
 
 
+@_judged_by_the_newest
 def give_inputs(
     entry: Entry, runbook: Runbook, run: str, who: Actor, given: GivenInputs, describe: Any
 ) -> None:
@@ -348,7 +377,9 @@ def give_inputs(
     asked = asks.names if asks.kind is AskKind.INPUTS else ()
     if asks_late(state) and asks.id not in state.answers:
         known_not = {name: None for name in asked if not given.has(name)}
-        record_inputs(entry.journal, runbook, run, who, given, describe, asks.id, known_not)
+        record_inputs(
+            entry.journal, runbook, run, who, given, describe, asks.id, known_not, state.last_seq
+        )
         return
     if state.requests or state.started or state.status is RunStatus.ENDED:
         raise UsageError(f"run {run} has what it needs", do=f"respond status {run}")
@@ -359,7 +390,7 @@ def give_inputs(
     )
     if taken:
         raise UsageError(f"run {run} has {', '.join(taken)} already")
-    record_inputs(entry.journal, runbook, run, who, given, describe)
+    record_inputs(entry.journal, runbook, run, who, given, describe, seen=state.last_seq)
 
 
 def asks_late(state: RunState) -> bool:
@@ -378,19 +409,21 @@ def record_inputs(
     describe: Any,
     question: str = "inputs",
     known_not: Mapping[str, None] | None = None,
+    seen: int | None = None,
 ) -> None:
     """Add inputs to a run, as the operator at its terminal gives them.
 
     Args:
         question: What asked for them.
         known_not: Inputs that nobody knows.
+        seen: As ``Journal.append``.
     """
     inputs, seal = recorded(runbook, given, journal, describe)
     told = {**(known_not or {}), **inputs}
     data = data_of(Answered, question=question, word="given", inputs=told)
     if runbook.subject and inputs.get(runbook.subject):
         data["proposed"] = data_of(Corrected, subject=inputs[runbook.subject])
-    journal.append(Event(Kind.ANSWERED, run, "", who, data), seal=seal)
+    journal.append(Event(Kind.ANSWERED, run, "", who, data), seal=seal, seen=seen)
 
 
 def review_text(entry: Entry, run: str, person: str, words: str) -> str:
@@ -422,6 +455,7 @@ def no_review_by(entry: Entry, state: RunState, who: Actor) -> str:
     return silenced(who, people, state.proposed.subject, decides=False)
 
 
+@_judged_by_the_newest
 def review(
     entry: Entry, run: str, who: Actor, words: str, proof: Mapping[str, str] | None = None
 ) -> None:
@@ -445,4 +479,4 @@ def review(
     data = data_of(Reviewed, words=words)
     if proof:
         data |= data_of(Reviewed, proof=proof)
-    entry.journal.append(Event(Kind.REVIEWED, run, "", who, data))
+    entry.journal.append(Event(Kind.REVIEWED, run, "", who, data), seen=state.last_seq)

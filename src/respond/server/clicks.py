@@ -23,7 +23,6 @@ from respond.core.fold import RunState
 from respond.core.script import PersonRecord
 from respond.errors import RefusedByPersonError, UsageError
 from respond.people.answers import Entry, decide
-from respond.ports import ServerMemory
 from respond.senders.button_clicks import Click, Workspace, read_click
 from respond.systems import title_of
 from respond.systems.people.notify import ANSWERS
@@ -48,14 +47,12 @@ class Clicks:
         run_of: Nonce of a request to the run that waits for its answer, or empty; see
             ``waiting_run``.
         on_change: Told the run, once an answer stands in the journal.
-        memory: Takes clicks on one button one by one, here and at other servers.
     """
 
     entry: Entry
     workspaces: Mapping[str, Workspace]
     run_of: Callable[[str], str]
     on_change: Callable[[str], None]
-    memory: ServerMemory
     log: FilteringBoundLogger
 
     def __call__(self, source: str, body: bytes) -> tuple[int, Mapping[str, Any] | None]:
@@ -86,16 +83,15 @@ class Clicks:
         if not run:
             raise _DoesNotCountError("no run waits for an answer to that request")
         # No click is sent twice, but whoever caught one can: the second finds the first.
-        with self.memory.alone(f"click {click.value}"):
-            standing = decide(
-                self.entry,
-                run,
-                Actor(person.id, Strength.CHAT),
-                verdict,
-                channel="chat",
-                nonce=click.value,
-                proof={"account": account(self.workspaces[source].system, click.user)},
-            )
+        standing = decide(
+            self.entry,
+            run,
+            Actor(person.id, Strength.CHAT),
+            verdict,
+            channel="chat",
+            nonce=click.value,
+            proof={"account": account(self.workspaces[source].system, click.user)},
+        )
         self.log.info(
             "click.taken",
             source=source,

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 
 from respond.ports import Clock
@@ -31,7 +29,6 @@ class OwnMemory:
         self._lock = threading.Lock()
         self._spent: dict[str, tuple[str, int]] = {}
         self._rates: dict[str, _Bucket] = {}
-        self._alone = threading.Lock()
 
     def spend(self, thing: str, life_s: int) -> bool:
         boot, now = self._clock.boot(), self._clock.mono_ms()
@@ -60,12 +57,6 @@ class OwnMemory:
                 bucket.tokens -= 1
                 return 0
             return math.ceil((1 - bucket.tokens) / per_ms / 1_000)
-
-    @contextmanager
-    def alone(self, what: str) -> Iterator[None]:
-        del what  # There is too little of it to tell apart.
-        with self._alone:
-            yield
 
     def close(self) -> None:
         """There is nothing to let go of."""

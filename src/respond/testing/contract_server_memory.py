@@ -7,7 +7,6 @@ def servers(self): ...
 
 from __future__ import annotations
 
-import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -50,25 +49,3 @@ class ServerMemoryContract:
         assert 0 < one.wait_s("pd", 4) <= 15
         assert 0 < other.wait_s("pd", 4) <= 15
         assert other.wait_s("gh", 4) == 0
-
-    def test_nobody_else_is_in_a_block_of_the_same_name(
-        self, servers: tuple[ServerMemory, ServerMemory]
-    ) -> None:
-        """The second comes in when the first has left."""
-        one, other = servers
-        came, order = threading.Event(), []
-
-        def second() -> None:
-            came.set()
-            with other.alone("click a"):
-                order.append("second")
-
-        with ThreadPoolExecutor(1) as pool:
-            with one.alone("click a"):
-                waits = pool.submit(second)
-                came.wait()
-                with pytest.raises(TimeoutError):
-                    waits.result(0.05)
-                order.append("first")
-            waits.result()
-        assert order == ["first", "second"]

@@ -44,6 +44,7 @@ from respond.errors import (
     JournalUnusableError,
     NotReadyError,
     RunTakenError,
+    SaidMeanwhileError,
     StepFailedError,
 )
 from respond.ports import Head, Intent
@@ -62,6 +63,8 @@ VERIFY_FIRST = "run `respond audit verify`; to go on without it: respond RUNBOOK
 _BATCH = 500
 _MARKED = frozenset({Kind.INTENT, Kind.DENIED})
 """The mark moves with these: cut off, a write would look unsent, and a no unsaid."""
+_SAID = frozenset({Kind.APPROVED, Kind.DENIED, Kind.ANSWERED, Kind.REVIEWED})
+"""What people say of a run: each is judged by what the others have said before."""
 _SECRET_LOOKED_FOR_FROM = 6
 """Shorter sealed values are not searched for in a body: they would be found by chance."""
 
@@ -313,12 +316,19 @@ class ChainJournal:
     # --- writing --------------------------------------------------------------------------------
 
     def append(
-        self, event: Event, *, seal: Mapping[str, str] | None = None, synced: bool = True
+        self,
+        event: Event,
+        *,
+        seal: Mapping[str, str] | None = None,
+        synced: bool = True,
+        seen: int | None = None,
     ) -> Record:
         """Add one event, and seal the secrets that came with it, in one transaction."""
         boxes = self._boxes(event.run, seal or {})
         with self._transaction(synced=synced) as end:
             self._check_epoch(event.run)
+            if seen is not None:
+                self._check_unsaid(event.run, seen)
             body, after, record = self._insert(end, event)
             if boxes:
                 _check_no_secret(event, body, seal or {})
@@ -669,6 +679,14 @@ class ChainJournal:
                 f"run {run} was taken over by another process",
                 why=f"record {newest + 1} took it after our {ours + 1}; nothing more is done here",
                 do="leave it to the other process, or end that one and `respond resume`",
+            )
+
+    def _check_unsaid(self, run: str, seen: int) -> None:
+        if any(Kind(row.kind) in _SAID for row in self._store.rows(seen + 1, run=run)):
+            raise SaidMeanwhileError(
+                f"somebody else said something about run {run} in the same moment",
+                why="what you said was not recorded: it may not be asked any more",
+                do=f"look again: respond status {run}",
             )
 
     def _newest_epoch(self, run: str) -> int:

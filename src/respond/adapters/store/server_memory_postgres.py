@@ -9,8 +9,7 @@ from __future__ import annotations
 import hashlib
 import math
 import threading
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
 from respond.adapters.store.postgres_pool import PostgresPool
@@ -37,8 +36,6 @@ MEMORY_RIGHTS: Final[Mapping[str, str]] = {
 
 _APART_MS: Final = 300_000
 _KEPT_MS: Final = 60 * 86_400_000
-_LOCK_CLASS: Final = 0x5253504D
-"""``RSPM``: the first half of this memory's advisory locks."""
 _WHOLE: Final = 1_000_000
 """Millionths of a delivery."""
 
@@ -63,7 +60,6 @@ ON CONFLICT (source) DO UPDATE SET
     at_ms = {_NOW}
 RETURNING taken, millionths
 """  # noqa: S608 - the same
-_ALONE: Final = "SELECT pg_advisory_xact_lock(%s, %s)"
 
 
 class PostgresMemory:
@@ -104,13 +100,6 @@ class PostgresMemory:
         with self._lock:
             self._here[source] = self._here.get(source, 0) + at_once - 1
         return 0
-
-    @contextmanager
-    def alone(self, what: str) -> Iterator[None]:
-        number = int(_digest(what)[:7], 16)
-        with self._pool.transaction() as db:
-            db.execute(_ALONE, (_LOCK_CLASS, number)).fetchone()
-            yield
 
 
 def _digest(text: str) -> str:
