@@ -83,7 +83,7 @@ def work(database: str) -> None:
         return nullcontext()
 
     at, lease = Database(database), Lease(SystemClock())
-    JobWorker(at, {Task.TAKE_IN: take_in}, lease, hold, (EVERYBODY,), AT_ONCE).run()
+    JobWorker(at, {Task.TAKE_IN: take_in}, lease, hold, [EVERYBODY], AT_ONCE).run()
 
 
 @contextmanager
@@ -225,6 +225,8 @@ def _measure(log: Path, database: str, postgres: int, seconds: int, rate: float)
         took_s = time.monotonic() - began
         took = {name: (now - idle[name]) / count * 1000 for name, now in spent().items()}
         grew = sum(rss_mib(each.pid) for each in servers) - before
+        if any(each.poll() is not None for each in (*servers, *workers)):
+            raise SystemExit(f"one of them ended:\n{log.read_text()[-2000:]}")
     with inbox_of(database) as inbox:
         there = [line.delivery for line in inbox.recent(10 * count + WARM_UP)]
     for other in (*warm.others, *seen.others)[:5]:
