@@ -13,6 +13,7 @@ import pytest
 from respond.adapters.http.sigv4 import KeyPair, UnsignableError, sigv4
 from respond.adapters.http.transport import WriteRefusedError
 from respond.adapters.secrets.redactor import Redactor
+from respond.adapters.way import WayThere
 from respond.core.script import AuthBearer, AuthNone, Call
 from respond.core.strict_xml import NotStrictXmlError, decode
 from respond.core.values import SecretHandle
@@ -292,8 +293,9 @@ def test_the_client_itself_refuses_what_does_not_read(
         client: Any = transport.reader()._line.client()
         import httpx  # noqa: PLC0415 - the client's own
 
-        request = httpx.Request(method, f"{server.url}/", headers=headers,
-                                extensions={"target": target})  # fmt: skip
+        within = dict.fromkeys(("connect", "read", "write", "pool"), 5.0)
+        reached = {"target": target, "way": WayThere(inside=True), "timeout": within}
+        request = httpx.Request(method, f"{server.url}/", headers=headers, extensions=reached)
         with pytest.raises(WriteRefusedError):
             client.handle_request(request)
     assert server.received == []

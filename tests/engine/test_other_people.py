@@ -262,7 +262,7 @@ CHANNELS = {
 }
 
 
-@pytest.mark.share(2)
+@pytest.mark.share(4)
 @pytest.mark.promise("P11")
 @pytest.mark.parametrize("chat", Chat)
 @pytest.mark.parametrize("destroys", [True, False])
@@ -825,7 +825,7 @@ def test_a_genuine_signature_under_another_text_than_is_asked_is_no_answer(line:
 
     with pytest.raises(UsageError, match="not to what run"):
         decide_signed(
-            door, text.replace(f"\n{line} ", f"\n{line} 0"), "sig", lambda *_: "", channel="file"
+            door, text.replace(f"\n{line} ", f"\n{line} 0"), "sig", _proves, channel="file"
         )
     assert now(stage).votes == ()
 
@@ -840,8 +840,12 @@ def test_a_signature_under_another_word_is_no_answer(verdict: Verdict) -> None:
     door = replace(entry(stage), keys={"ben": ("ssh-ed25519 AAAA",)})
 
     with pytest.raises(UsageError, match="approve or deny"):
-        decide_signed(door, text, "sig", lambda *_: "", channel="file")
+        decide_signed(door, text, "sig", _proves, channel="file")
     assert now(stage).votes == ()
+
+
+def _proves(*_: Any) -> str:
+    return "SHA256:ben"
 
 
 def _refuses(*_: Any) -> str:

@@ -345,9 +345,11 @@ def test_the_last_super_administrator_stays(office: Any, name: str) -> None:
 
 
 @pytest.mark.promise("P8")
-def test_an_emergency_account_is_not_one_who_stays(office: Any) -> None:
-    """It is kept for the night on which nobody else is left."""
+@pytest.mark.parametrize("address", ["ana@example.com", "in-the-safe@example.com"])
+def test_an_emergency_account_is_not_one_who_stays(office: Any, address: str) -> None:
+    """It is kept for the night on which nobody else is left, and known by its login, too."""
     supers(office, "ben@example.com", "ana@example.com")
+    user(office, "ana@example.com").email = address
     persons = office.me(made("list_admins")).persons
     office.changes["persons"] = tuple(
         replace(p, roles=("break-glass",)) if p.id == "ana" else p for p in persons
