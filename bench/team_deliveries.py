@@ -80,7 +80,7 @@ def work(database: str) -> None:
         return nullcontext()
 
     at, lease = Database(database), Lease(SystemClock())
-    JobWorker(at, {Task.TAKE_IN: take_in}, lease, hold, (EVERYBODY,), AT_ONCE).run()
+    JobWorker(at, {Task.TAKE_IN: take_in}, lease, hold, [EVERYBODY], AT_ONCE).run()
 
 
 @contextmanager

@@ -138,7 +138,7 @@ class Crew:
         if taken:
             self.figures.took_over(len(taken))
             self.log.warning(
-                "jobs.taken-over", jobs=taken, why="who did them gives no sign of life"
+                "jobs.taken-over", jobs=taken, why="who did them died, or lost the database"
             )
 
     def _see_that_clocks_agree(self) -> None:
