@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gc
+import os
+import shutil
 import signal
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
@@ -31,6 +33,9 @@ LONG = frozenset(
 """Folders and files whose tests start servers, terminals, browsers or whole rehearsals."""
 WHOLE = frozenset({"core", "views", "intake", "people", "senders"})
 """Folders of pure tests: a quick look takes each of their cases."""
+
+MEMORY = Path("/dev/shm")  # noqa: S108 - pytest makes a folder of its own in it
+ROOM_BYTES_MIN = 4 << 30
 
 # A machine that is busy with other work fails no test: bounds are on what is done, not on time.
 BUSY = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -61,9 +66,15 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Let Ctrl-C reach what tests start: ``nohup`` and ``&`` leave it ignored, children inherit."""
+    """Let Ctrl-C reach what tests start: ``nohup`` and ``&`` leave it ignored, children inherit.
+
+    What tests write goes to memory where there is room.
+    """
     if config.getoption("--every-point"):
         settings.load_profile("every point")
+    if MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > ROOM_BYTES_MIN:
+        # Nobody's data: no test need wait for a disk.
+        os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 

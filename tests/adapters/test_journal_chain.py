@@ -50,6 +50,7 @@ class ShelfStore:
     """The ``ChainStore`` over a shelf in a room; it writes on a copy until it commits."""
 
     failures: tuple[type[Exception], ...] = (OSError,)
+    back = "put it back"
     room_for = 5_000
 
     def __init__(self, room: dict[str, Shelf]) -> None:

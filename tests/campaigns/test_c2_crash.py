@@ -42,7 +42,7 @@ def test_a_run_that_is_killed_anywhere_ends_as_if_it_was_not(
     count = len(base.moments[0])
     wrong: list[str] = []
     stopped = 0
-    kills = todays(range(count), 80)
+    kills = todays(range(count), 160)
     for kill in kills:
         ran = crash_and_resume(tmp_path / str(kill), name, HANDS[hands], [kill])
         stopped += ran.code is ExitCode.UNKNOWN
@@ -70,7 +70,7 @@ def test_a_resume_that_is_killed_ends_as_if_it_was_not(
     count = len(base.moments[0])
     chance = random.Random(f"{SEED} {name} {hands}")  # noqa: S311 - a sample, no secret
     firsts = [chance.randrange(count) for _ in range(DOUBLES)]
-    points = todays([[first, chance.randrange(max(1, count - first))] for first in firsts], 30)
+    points = todays([[first, chance.randrange(max(1, count - first))] for first in firsts], 60)
     wrong: list[str] = []
     for n, kills in enumerate(points):
         ran = crash_and_resume(tmp_path / str(n), name, HANDS[hands], kills)

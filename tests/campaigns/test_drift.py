@@ -90,7 +90,7 @@ def gone(stage: Stage, code: ExitCode) -> None:
     assert end.says.startswith("it was planned, and now: ")
 
 
-@pytest.mark.share(2)
+@pytest.mark.share(4)
 @pytest.mark.parametrize(("name", "step", "task", "about"), CHANGES)
 def test_what_changed_since_the_plan_is_asked_and_no_writes_nothing(
     name: str, step: str, task: str, about: dict[str, Any], tmp_path: Path
@@ -112,7 +112,7 @@ def test_what_changed_since_the_plan_is_asked_and_no_writes_nothing(
         assert len([q for q in stage.asked if isinstance(q, AskDrift)]) == 1
 
 
-@pytest.mark.share(2)
+@pytest.mark.share(4)
 @pytest.mark.parametrize(
     ("name", "step", "task", "about"), [row for row in CHANGES if row[1] != "shut"]
 )

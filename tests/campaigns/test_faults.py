@@ -85,7 +85,7 @@ def test_one_broken_answer_is_recovered_from_or_named(
     assert wrong == []
 
 
-@pytest.mark.share(2)
+@pytest.mark.share(4)
 @every_runbook
 @pytest.mark.parametrize("kind", HOLDS)
 def test_an_answer_that_never_comes_is_looked_at(
@@ -114,7 +114,7 @@ def test_a_system_that_stays_broken_ends_in_words_and_never_in_success(
     assert [fault for fault in wrong if fault] == []
 
 
-@pytest.mark.share(2)
+@pytest.mark.share(4)
 @pytest.mark.parametrize("kind", [k for k in MAIL_KINDS if not k.startswith("timeout")])
 def test_mail_that_breaks_is_not_sent_twice(kind: str, tmp_path: Path) -> None:
     """With chat down the notice goes by mail; a mail of which nobody knows is left to a person."""
@@ -141,7 +141,7 @@ def test_a_containment_that_is_refused_goes_on_by_hand(tmp_path: Path) -> None:
         assert {e["detail"]["by"] for e in stage.effects() if "revoked" in e["kind"]} == {"person"}
 
 
-@pytest.mark.share(2)
+@pytest.mark.share(4)
 @pytest.mark.parametrize("hands", ["person", "tool"])
 def test_a_key_off_the_list_that_cannot_be_tried_fails_nothing(hands: str, tmp_path: Path) -> None:
     """No region answers the probe after the revoke: unproved, with the cause; people are told."""

@@ -291,7 +291,7 @@ def _hidden(secret: str) -> str:
     return base64.b64encode(f"token={secret};".encode()).decode()
 
 
-@pytest.mark.share(2)
+@pytest.mark.share(4)
 @pytest.mark.promise("P22")
 @pytest.mark.parametrize("name", RUNBOOKS)
 @pytest.mark.parametrize("routes", ["hidden", "shown"])

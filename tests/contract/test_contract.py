@@ -68,7 +68,7 @@ def test_every_action_has_an_example() -> None:
     assert driven - {""} == set(load()) - verbs
 
 
-@pytest.mark.share(3)
+@pytest.mark.share(6)
 @pytest.mark.long
 @every_vendor
 def test_every_example_works_and_asks_every_route(name: str) -> None:
@@ -98,7 +98,7 @@ def fits(template: str, path: str) -> bool:
     return re.fullmatch(pattern, path) is not None
 
 
-@pytest.mark.share(2)
+@pytest.mark.share(4)
 @pytest.mark.long
 @with_descriptions
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)

@@ -1180,7 +1180,7 @@ def two(left: str, right: str) -> str:
 # --- questions ----------------------------------------------------------------------------------
 
 
-@pytest.mark.share(3)
+@pytest.mark.share(6)
 @pytest.mark.promise("P15")
 @pytest.mark.parametrize("name", RUNBOOKS)
 @pytest.mark.parametrize("hands", HANDS)

@@ -262,7 +262,7 @@ CHANNELS = {
 }
 
 
-@pytest.mark.share(2)
+@pytest.mark.share(4)
 @pytest.mark.promise("P11")
 @pytest.mark.parametrize("chat", Chat)
 @pytest.mark.parametrize("destroys", [True, False])

@@ -210,7 +210,7 @@ def test_the_undo_of_a_shipped_runbook_survives_a_crash_anywhere(
     print(f"undo {name}: {len(moments.names)} points")  # noqa: T201
 
 
-@pytest.mark.share(2)
+@pytest.mark.share(4)
 @pytest.mark.parametrize("name", RUNBOOKS)
 @pytest.mark.parametrize("routes", ["hidden", "shown"])
 def test_the_undo_of_a_shipped_runbook_does_what_it_says(

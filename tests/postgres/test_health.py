@@ -12,10 +12,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from respond.adapters.log import make_logger
-from respond.adapters.queue.team_queue import TeamQueue
+from respond.adapters.queue.team_queue import Backlog, Left, TeamQueue
 from respond.adapters.secrets.key_stores import MemoryKeys
 from respond.adapters.secrets.redactor import Redactor
 from respond.adapters.store.inbox_postgres import PostgresInbox
+from respond.adapters.store.inbox_sqlite import SqliteInbox
 from respond.adapters.store.journal_sqlite import SqliteJournal
 from respond.adapters.store.postgres import Database
 from respond.core.events import Actor, Strength
@@ -30,6 +31,43 @@ ASKED = Request({"type": "http"})
 
 def lines(answer: Response) -> list[str]:
     return bytes(answer.body).decode().splitlines()
+
+
+@pytest.mark.promise("P28")
+def test_whoever_looks_at_a_page_learns_what_the_workers_lack(tmp_path: Path) -> None:
+    """No worker, late ones, a credential that none has, a clock that is wrong: each by its name,
+    and what to do. Nothing of it keeps a server from taking in what comes.
+    """
+    clock, actor = SettableClock(), Actor("server", Strength.MACHINE)
+    lies = [Backlog(waiting=0, oldest_s=60, aside=0, workers=1, ahead_s=-30)]
+    outages = Outages(
+        conductor=str, down=(), alive_ms=clock.mono_ms, began_ms=lambda: 0,
+        journal=SqliteJournal.in_memory(MemoryKeys(), clock, actor),
+        inbox=SqliteInbox.open(tmp_path / "inbox.db", clock=clock), clock=clock,
+        disk=tmp_path, senders=(), backlog=lambda: lies[-1],
+    )  # fmt: skip
+    assert outages.all() == ()
+    lies.append(Backlog(waiting=3, oldest_s=900, aside=0, workers=0, ahead_s=31))
+    told = [(each.what, each.do) for each in outages.all()]
+    assert told == [
+        (
+            "runs are not carried on: no worker gives a sign of life; 3 wait",
+            "start one: respond worker",
+        ),
+        (
+            "this machine's clock is 31 s ahead of that of the team's database",
+            "set the clock that is wrong, by NTP",
+        ),
+    ]
+    left = Left("lost-2fa", "the credential 'okta' is not set", "respond connect okta", ("A", "B"))
+    lies.append(Backlog(waiting=3, oldest_s=61, aside=2, workers=1, left=(left,)))
+    late, aside = outages.all()
+    assert late.what == "runs are carried on late: the oldest job waits for 61 s"
+    assert aside.what == (
+        "A, B of lost-2fa: left until a worker can carry it on: the credential 'okta' is not set"
+    )
+    assert aside.do == "on a machine with a worker: respond connect okta"
+    assert not any(each.stops for each in (late, aside))
 
 
 @pytest.mark.promise("P18", "P28")

@@ -76,7 +76,7 @@ def hand(
         {task: does(task) for task in Task},
         lease,
         lambda _: nullcontext(),
-        queues,
+        list(queues),
         at_once,
     )
     made = Hand(worker, lease)
@@ -304,7 +304,7 @@ def test_a_worker_says_that_the_database_is_gone(database: Database, queue: Team
     del queue
     gone = Database(f"{database.url}/nowhere")
     lease = Lease(SystemClock())
-    worker = JobWorker(gone, {}, lease, lambda _: nullcontext(), (EVERYBODY,), 1)
+    worker = JobWorker(gone, {}, lease, lambda _: nullcontext(), [EVERYBODY], 1)
     with pytest.raises(JournalUnusableError, match="could not be reached"):
         worker.run()
     assert not lease.holds()

@@ -26,7 +26,7 @@ def test_a_database_whose_commits_prove_nothing_is_refused(postgres: PostgresClu
         admin.execute(f"ALTER ROLE {ENGINE_ROLE} RESET ALL")
 
         admin.execute(f"ALTER DATABASE {base} SET default_transaction_read_only = on")
-        with pytest.raises(JournalUnusableError, match="transaction_read_only = on") as standby:
+        with pytest.raises(JournalUnusableError, match="takes no writes") as standby:
             database.connect()
         assert "standby" in standby.value.why
         admin.execute(f"ALTER DATABASE {base} RESET ALL")
@@ -39,6 +39,17 @@ def test_a_database_whose_commits_prove_nothing_is_refused(postgres: PostgresClu
             Database(postgres.url(base, "nobody")).connect()
 
     postgres.stop()
+    signal = postgres.folder / "data" / "standby.signal"
+    signal.touch()
+    postgres.start()
+    try:
+        with pytest.raises(JournalUnusableError, match="takes no writes") as real:
+            database.connect()
+        assert "standby" in real.value.why
+        assert "target_session_attrs=read-write" in real.value.do
+    finally:
+        postgres.stop()
+        signal.unlink()
     before, postgres.settings = postgres.settings, (*postgres.settings, "fsync=off")
     try:
         postgres.start()

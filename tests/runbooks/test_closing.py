@@ -25,7 +25,7 @@ def test_an_alert_is_closed_once_the_key_is_refused(tmp_path: Path) -> None:
         assert stage.effects()[-1]["system"] == "github"
 
 
-@pytest.mark.share(2)
+@pytest.mark.share(4)
 @pytest.mark.parametrize("leaked", ["", "story.leaked_app_key"], ids=["untried", "alive"])
 def test_an_alert_stays_open_while_nobody_saw_the_value_refused(
     leaked: str, tmp_path: Path

@@ -92,7 +92,7 @@ def test_with_two_directories_a_person_stands_in_both(tmp_path: Path) -> None:
         assert is_removed(stage)
 
 
-@pytest.mark.share(2)
+@pytest.mark.share(4)
 @pytest.mark.parametrize("kind", ["503", "401", "html", "empty"])
 def test_a_directory_that_is_down_is_a_persons_and_keeps_nothing_up(
     kind: str, tmp_path: Path
@@ -106,7 +106,7 @@ def test_a_directory_that_is_down_is_a_persons_and_keeps_nothing_up(
         assert is_removed(stage)
 
 
-@pytest.mark.share(2)
+@pytest.mark.share(4)
 @pytest.mark.parametrize("at", ["POST */suspend", "DELETE */grants"])
 def test_a_directory_that_goes_down_on_the_way_undoes_nothing(at: str, tmp_path: Path) -> None:
     """What it refuses goes to a person's hands; what was done stays done."""
@@ -161,7 +161,7 @@ def test_whoever_has_a_stolen_device_is_outside_before_anything_is_given(tmp_pat
         assert kinds.index("user.session.clear") < kinds.index("user.mfa.factor.reset_all")
 
 
-@pytest.mark.share(2)
+@pytest.mark.share(4)
 @pytest.mark.parametrize("has", ["backup-code", "open-session"])
 @pytest.mark.parametrize("device", ["lost", "stolen"])
 def test_what_is_still_in_hand_is_enough_unless_somebody_stole_it(
@@ -183,7 +183,7 @@ def test_where_a_stolen_device_is_not_signed_out_nothing_is_given(tmp_path: Path
         assert not {"user.mfa.factor.reset_all", "code.made"} & {*happened(stage, "okta")}
 
 
-@pytest.mark.share(2)
+@pytest.mark.share(4)
 @pytest.mark.parametrize("directories", [("okta",), ("okta", "entra")])
 def test_a_factor_that_was_not_listed_resets_nothing(
     directories: tuple[str, ...], tmp_path: Path
@@ -233,7 +233,7 @@ def test_an_address_that_no_directory_has_is_said_and_nothing_is_reset(tmp_path:
         assert happened(stage, "okta") == []
 
 
-@pytest.mark.share(2)
+@pytest.mark.share(4)
 @pytest.mark.parametrize("kind", ["503", "html"])
 def test_a_directory_that_is_down_leaves_the_reset_to_a_person(kind: str, tmp_path: Path) -> None:
     """One that cannot be looked at is one where somebody has to act."""

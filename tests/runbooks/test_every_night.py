@@ -138,7 +138,7 @@ def test_each_runbook_comes_to_its_end(
         assert destroyed <= ({"person"} if hands == "by hand" else {"person", "tool"})
 
 
-@pytest.mark.share(2)
+@pytest.mark.share(4)
 @pytest.mark.promise("P5")
 @pytest.mark.parametrize("name", NAMES)
 def test_a_dry_run_of_each_runbook_writes_nothing(name: str, tmp_path: Path) -> None:
@@ -157,7 +157,7 @@ def test_a_dry_run_of_each_runbook_writes_nothing(name: str, tmp_path: Path) -> 
 # --- the four stories -----------------------------------------------------------------------------
 
 
-@pytest.mark.share(2)
+@pytest.mark.share(4)
 @pytest.mark.promise("P8")
 @pytest.mark.parametrize("name", NAMES)
 def test_the_intruder_is_the_only_administrator(name: str, tmp_path: Path) -> None:
@@ -168,7 +168,7 @@ def test_the_intruder_is_the_only_administrator(name: str, tmp_path: Path) -> No
         came_to(stage, review if is_review(stage) else INTRUDER_IS_THE_ONLY_ADMIN[name])
 
 
-@pytest.mark.share(2)
+@pytest.mark.share(4)
 @pytest.mark.promise("P8")
 @pytest.mark.parametrize("name", NAMES)
 def test_the_account_is_the_operators_own(name: str, tmp_path: Path) -> None:
@@ -181,7 +181,7 @@ def test_the_account_is_the_operators_own(name: str, tmp_path: Path) -> None:
         came_to(stage, IT_IS_THE_OPERATORS_OWN[name])
 
 
-@pytest.mark.share(2)
+@pytest.mark.share(4)
 @pytest.mark.promise("P8")
 @pytest.mark.parametrize("name", NAMES)
 def test_the_key_is_what_respond_works_with(name: str, tmp_path: Path) -> None:
@@ -197,7 +197,7 @@ def test_the_key_is_what_respond_works_with(name: str, tmp_path: Path) -> None:
         assert kinds == ["app_key.created", "app_key.revoked"]
 
 
-@pytest.mark.share(2)
+@pytest.mark.share(4)
 @pytest.mark.parametrize("name", NAMES)
 def test_the_vendor_answers_nothing(name: str, tmp_path: Path) -> None:
     """Nothing is changed and nothing lost: it can be gone on with, or gone through by hand.
@@ -219,7 +219,7 @@ def test_the_vendor_answers_nothing(name: str, tmp_path: Path) -> None:
         assert "--by-hand" in said(stage)
 
 
-@pytest.mark.share(2)
+@pytest.mark.share(4)
 @pytest.mark.parametrize("name", NAMES)
 def test_where_nothing_can_be_looked_at_a_person_is_led_through(name: str, tmp_path: Path) -> None:
     """On somebody's word: every step that changes something is asked for, and none is proved.

@@ -106,7 +106,7 @@ def test_a_job_that_respond_toml_does_not_know_is_not_guessed(tmp_path: Path) ->
 # --- the only one ---------------------------------------------------------------------------------
 
 
-@pytest.mark.share(2)
+@pytest.mark.share(4)
 @pytest.mark.parametrize("has", ["open-session", "backup-code", "nothing"])
 def test_whoever_got_in_there_are_two_administrators_then(has: str, tmp_path: Path) -> None:
     """Whichever way was left; with an open session the second one is made before all else."""

@@ -198,7 +198,7 @@ def test_a_key_that_is_dead_already_still_gets_the_look_back(key: str, tmp_path:
         assert stage.tally()["customerio", "app_key.revoked"] == 1
 
 
-@pytest.mark.share(2)
+@pytest.mark.share(4)
 @pytest.mark.parametrize("replace", ["now", ""])
 def test_the_keys_that_could_be_read_are_replaced_in_the_same_run_with_one_question(
     replace: str, tmp_path: Path

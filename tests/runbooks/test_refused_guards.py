@@ -38,7 +38,7 @@ def left(stage: Stage) -> str:
 
 
 @pytest.mark.promise("P8")
-@pytest.mark.share(2)
+@pytest.mark.share(4)
 @pytest.mark.parametrize("routes", [False, True], ids=["by-hand", "api"])
 def test_the_only_administrator_is_contained_but_for_the_removal(
     *, routes: bool, tmp_path: Path
@@ -125,7 +125,7 @@ def test_where_the_runbook_stops_a_guard_still_ends_it_at_the_plan(tmp_path: Pat
         assert happened(stage) == []
 
 
-@pytest.mark.share(2)
+@pytest.mark.share(4)
 @pytest.mark.parametrize("name", ["compromised-user", "compromised-key"])
 def test_people_hear_of_it_before_anything_else_is_done(name: str, tmp_path: Path) -> None:
     """Right after the write that contains: before everybody is signed out, and steps by hand."""

@@ -25,7 +25,7 @@ def approve(served: Site, channel: str) -> None:
             assert served.by_chat(state, "U0BEN").status_code == 200
 
 
-@pytest.mark.share(3)
+@pytest.mark.share(6)
 @pytest.mark.promise("P13", "P17")
 @pytest.mark.parametrize(
     ("sender", "channel"),

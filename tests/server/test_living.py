@@ -245,7 +245,7 @@ ATTACKS = (
 )
 
 
-@pytest.mark.share(3)
+@pytest.mark.share(6)
 @pytest.mark.promise("P13", "P18", "P19", "P21")
 @pytest.mark.parametrize("attack", ATTACKS, ids=range(len(ATTACKS)))
 @pytest.mark.long

@@ -103,7 +103,7 @@ def test_every_verb_names_actions_whose_rights_it_takes() -> None:
 # --- what is done -------------------------------------------------------------------------------
 
 
-@pytest.mark.share(2)
+@pytest.mark.share(4)
 @each_org
 @pytest.mark.parametrize("name", CHANGING)
 @pytest.mark.promise("P5")
@@ -122,7 +122,7 @@ def _is_never(system: str, name: str) -> bool:
     return isinstance(how, Lacks) and not how.by_hand
 
 
-@pytest.mark.share(2)
+@pytest.mark.share(4)
 @each_org
 @pytest.mark.parametrize("name", CHANGING)
 @pytest.mark.promise("P2", "P6")
@@ -220,7 +220,7 @@ KEPT = ("suspend_user", "reset_password", "remove_admin_rights", "end_sessions")
 SPARED = {"operator": "is you", "emergency": "for emergencies", "ours": "respond itself works with"}
 
 
-@pytest.mark.share(2)
+@pytest.mark.share(4)
 @each_org
 @pytest.mark.parametrize("name", KEPT)
 @pytest.mark.parametrize("who", SPARED)
@@ -344,7 +344,7 @@ def _is_for_hands(office: Any, system: str, seen: Look[Any], state: str) -> None
     assert office.writes() == before
 
 
-@pytest.mark.share(3)
+@pytest.mark.share(6)
 @each_org
 @pytest.mark.parametrize("kind", DOWN)
 @pytest.mark.parametrize("at", [0, 1])

@@ -92,7 +92,7 @@ def test_every_action_that_writes_is_here() -> None:
     assert {name for name in writing if name.partition(".")[0] not in OWN} == here
 
 
-@pytest.mark.share(2)
+@pytest.mark.share(4)
 @each(CASES)
 @pytest.mark.promise("P5")
 def test_a_look_writes_nothing(office: Any, case: WriteCase, vendor: VendorWrites) -> None:
@@ -106,7 +106,7 @@ def test_a_look_writes_nothing(office: Any, case: WriteCase, vendor: VendorWrite
     assert office.writes() == 0
 
 
-@pytest.mark.share(2)
+@pytest.mark.share(4)
 @each(CASES)
 @pytest.mark.promise("P2")
 def test_run_twice_it_writes_once(office: Any, case: WriteCase, vendor: VendorWrites) -> None:
@@ -265,7 +265,7 @@ def _about(case: WriteCase, names: Iterable[str]) -> str:
     return next((name for name in names if name in given), "")
 
 
-@pytest.mark.share(2)
+@pytest.mark.share(4)
 @each(case for case in CASES if _about(case, VENDORS[case.system].nobody))
 def test_what_is_gone_is_named(office: Any, case: WriteCase, vendor: VendorWrites) -> None:
     """That is no success; only for what was to end it is."""
@@ -280,7 +280,7 @@ def test_what_is_gone_is_named(office: Any, case: WriteCase, vendor: VendorWrite
     assert office.sent == []
 
 
-@pytest.mark.share(2)
+@pytest.mark.share(4)
 @each(case for case in CASES if case.back)
 @pytest.mark.promise("P12")
 def test_the_way_back_leads_back_and_is_gone_once(

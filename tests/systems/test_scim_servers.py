@@ -241,7 +241,7 @@ TOLD = [
 """How a change is told, and which: where that makes a difference."""
 
 
-@pytest.mark.share(2)
+@pytest.mark.share(4)
 @pytest.mark.parametrize(("option", "name"), TOLD)
 @pytest.mark.promise("P2", "P6", "P12")
 def test_what_is_done_is_seen_and_comes_back(peer: Any, name: str, option: str) -> None:

@@ -111,7 +111,7 @@ class TeamFigures:
         )
         self._oldest = Gauge(
             "respond_jobs_oldest_seconds",
-            "How long the oldest job waits that could be done now",
+            "How long the oldest job waits that any worker could do now",
             registry=registry,
         )
         self._workers = Gauge(

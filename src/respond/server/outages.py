@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from respond.core.clocks import APART_DO, apart, are_apart
 from respond.errors import RespondError
 from respond.ports import Clock, Inbox, Journal
 
@@ -28,6 +29,9 @@ _ROOM_BYTES: Final = 4 << 20
 
 _SILENT_MS: Final = 7 * 86_400_000
 """A pager that sends nothing for a week may have been switched off."""
+
+_LATE_S: Final = 60
+"""The workers take what any of them could do at once, unless there are too few of them."""
 
 _ASK_EVERY_MS: Final = 60_000
 _DAY_MS: Final = 86_400_000
@@ -118,9 +122,17 @@ class Outages:
         if not waits.workers:
             what = f"runs are not carried on: no worker gives a sign of life; {waits.waiting} wait"
             yield Outage(what, "start one: respond worker", stops=False)
-        if waits.aside:
-            what = f"{waits.aside} runs wait for a worker that has the credentials for them"
-            yield Outage(what, "a worker's log says which it lacks; respond doctor", stops=False)
+        elif waits.oldest_s > _LATE_S:
+            what = f"runs are carried on late: the oldest job waits for {waits.oldest_s:.0f} s"
+            yield Outage(what, "start another: respond worker; look into their logs", stops=False)
+        for left in waits.left:
+            what = (
+                f"{', '.join(left.runs)} of {left.runbook}:"
+                f" left until a worker can carry it on: {left.lacks}"
+            )
+            yield Outage(what, f"on a machine with a worker: {left.do}", stops=False)
+        if are_apart(waits.ahead_s):
+            yield Outage(apart(waits.ahead_s, "team's database"), APART_DO, stops=False)
 
     def _silent_ones(self) -> tuple[Outage, ...]:
         mono_ms = self.clock.mono_ms()

@@ -45,7 +45,8 @@ class TeamWork:
     """What each task does.
 
     Attributes:
-        able: Queues of runbooks that this machine has all credentials for, by the runbook.
+        able: Queues that this machine takes from: of everybody, and of each runbook that it has all
+            credentials for.
         aside: The queue of a runbook.
         reconcile: Asks the senders that deliver once; None where there is none.
     """
@@ -135,15 +136,28 @@ class TeamWork:
 
     def leave(self, state: RunState, error: NotReadyError) -> bool:
         """Leave a run to a worker that has what it needs; False if this is one of those."""
-        queue = self.aside(state.proposed.runbook)
+        return self._leave(Task.ADVANCE, state, error)
+
+    def _leave(self, task: Task, state: RunState, error: NotReadyError) -> bool:
+        runbook = state.proposed.runbook
+        queue = self.aside(runbook)
         if queue in self.able:
             return False
-        self.queue.put(TeamJob(Task.ADVANCE, state.id), queue=queue)
-        self.log.warning("run.left", run=state.id, what=error.what, why=error.why, do=error.do)
+        told = {"runbook": runbook, "lacks": error.what, "do": error.do}
+        self.queue.put(TeamJob(task, state.id, told), queue=queue)
+        self.log.warning(
+            "run.left", run=state.id, runbook=runbook, what=error.what, why=error.why, do=error.do
+        )
         return True
 
     def _tell(self, given: Mapping[str, Any]) -> None:
-        self.carrier.tell(given["about"])
+        run = given["about"]
+        try:
+            self.carrier.tell(run)
+        except NotReadyError as error:
+            state = self.board.state(run)
+            if state is None or not self._leave(Task.TELL, state, error):
+                raise
 
     # --- what came in ---------------------------------------------------------------------------
 

@@ -10,11 +10,13 @@ import dataclasses
 import sys
 import uuid
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from respond.core.approval import People, account
+from respond.core.clocks import APART_DO, APART_WHY, apart, are_apart
 from respond.core.events import Actor, Strength
 from respond.core.fold import RunState
 from respond.core.runbook import Runbook
@@ -74,7 +76,7 @@ if TYPE_CHECKING:
     from respond.wiring.session import Session
     from respond.wiring.stores import AnyInbox, Store
 
-__all__ = ["House", "Parts", "Work", "build", "parts_of", "work_of"]
+__all__ = ["House", "Parts", "Work", "ahead_of", "build", "parts_of", "work_of"]
 
 
 @dataclass(slots=True)
@@ -170,6 +172,7 @@ def build(places: Places, *, at: str = "", url: str = "", verbosity: int = 1) ->
         from respond.adapters.store.postgres import process_name
 
         parts.log = parts.log.bind(server=process_name())
+        _see_clock(parts, parts.team)
     project = parts.project
     actor = Actor("server", Strength.MACHINE)
     journal = parts.store.journal(clock=parts.clock, actor=actor, create=True)
@@ -212,6 +215,23 @@ def build(places: Places, *, at: str = "", url: str = "", verbosity: int = 1) ->
         house.receiver.close,
     ]
     return house
+
+
+def ahead_of(team: TeamQueue) -> float:
+    """How many seconds this machine's clock is ahead of the database's."""
+    from respond.adapters.queue.team_queue import TeamQueue
+
+    # Nothing of it stays open where what follows fails.
+    with closing(TeamQueue(team.database)) as queue:
+        return queue.backlog().ahead_s
+
+
+def _see_clock(parts: Parts, team: TeamQueue) -> None:
+    """Say that the clocks differ, and take in what comes all the same: it is kept."""
+    ahead_s = ahead_of(team)
+    if are_apart(ahead_s):
+        what = apart(ahead_s, team.database.name)
+        parts.log.warning("clock.apart", what=what, why=APART_WHY, do=APART_DO)
 
 
 def parts_of(places: Places, at: str, url: str, verbosity: int) -> Parts:

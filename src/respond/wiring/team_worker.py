@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from respond.audit.verify import SERVER_STOPPED
+from respond.core.clocks import APART_DO, APART_WHY, apart, are_apart
 from respond.core.events import Actor, Strength
 from respond.engine.setting import Site
 from respond.errors import NotReadyError, RespondError, UsageError
 from respond.wiring.connections import connection_of
-from respond.wiring.server import parts_of, work_of
+from respond.wiring.server import ahead_of, parts_of, work_of
 from respond.wiring.session import ENGINE, changed_of, not_ready
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
     from respond.adapters.queue.job_worker import JobWorker
     from respond.adapters.queue.team_queue import TeamQueue
+    from respond.ports import Secrets
     from respond.server.carrying import Carrier
     from respond.server.conducting import Conductor
     from respond.server.health import Health
@@ -41,6 +43,9 @@ _WATCH_S: Final = 0.5
 _BEGIN_EVERY: Final = 120
 """After so many looks it is seen that what comes again and again is in the queue."""
 
+_CREDENTIALS_EVERY: Final = 10
+"""After so many looks it is seen whether what was lacking is there now, if runs wait for that."""
+
 _AGAIN_S: Final = 1.0
 
 
@@ -50,13 +55,14 @@ class Crew:
 
     Attributes:
         lacks: Runbooks that this machine cannot carry on, and which credential is not here.
+        lacking: What a runbook needs and is not on this machine, as of now.
         watching: Answers whoever asks how this process is; None where nobody can.
     """
 
     name: str
     mode: str
     log: FilteringBoundLogger
-    lacks: Mapping[str, NotReadyError]
+    lacks: dict[str, NotReadyError]
     conductor: Conductor
     carrier: Carrier
     work: TeamWork
@@ -65,6 +71,7 @@ class Crew:
     end_holder: Callable[[str], object]
     health: Health
     figures: TeamFigures
+    lacking: Callable[[str], NotReadyError | None]
     watching: Watching | None = None
     closers: list[Callable[[], None]] = field(default_factory=list)
     _threads: list[threading.Thread] = field(default_factory=list, init=False)
@@ -122,6 +129,8 @@ class Crew:
     def _look(self) -> None:
         if self._looks % _BEGIN_EVERY == 0:
             self.work.begin()
+        if self.lacks and self._looks % _CREDENTIALS_EVERY == 0:
+            self.see_what_came()
         self._looks += 1
         taken = self.queue.take_over(self.end_holder)
         if taken:
@@ -129,6 +138,15 @@ class Crew:
             self.log.warning(
                 "jobs.taken-over", jobs=taken, why="who did them gives no sign of life"
             )
+
+    def see_what_came(self) -> None:
+        """Take runs that were left, too, once what they need is on this machine."""
+        waits_for = {left.runbook for left in self.queue.backlog().left} & self.lacks.keys()
+        for runbook in sorted(waits_for):
+            if self.lacking(runbook) is None:
+                del self.lacks[runbook]
+                self.jobs.queues.append(_aside(runbook))
+                self.log.info("worker.lacks-no-more", runbook=runbook)
 
     def _said(self, event: str, do: Callable[[], None], *, pause_s: float) -> None:
         """A database that is not there is tried again, and said once."""
@@ -150,7 +168,8 @@ def build_crew(places: Places, *, at: str = "", at_once: int = 0, verbosity: int
         at_once: How many jobs at the same time; 0: as ``[server] workers`` says.
 
     Raises:
-        NotReadyError: No project, no database, or what talks to one is not installed.
+        NotReadyError: No project, no database, what talks to one is not installed, or its clock and
+            this machine's differ.
         FormatFaults: Something in ``respond.toml`` or a runbook is wrong.
         JournalUnusableError, JournalBrokenError: As ``Store.journal``.
     """
@@ -173,6 +192,7 @@ def build_crew(places: Places, *, at: str = "", at_once: int = 0, verbosity: int
             why="[store] of respond.toml names none; then `respond serve` does all by itself",
             do="docs/many-machines.md says how to set one up",
         )
+    _see_clock(queue)
     from respond.adapters.queue.job_worker import JobWorker
     from respond.adapters.queue.lease import Lease
     from respond.adapters.queue.team_jobs import EVERYBODY
@@ -190,8 +210,13 @@ def build_crew(places: Places, *, at: str = "", at_once: int = 0, verbosity: int
     entry = Entry(journal, parts.clock, parts.people, project.person_keys, changed)
     lease = Lease(SystemClock())
     work = work_of(parts, journal, inbox, board, entry, may_write=lease.holds, tells=False)
-    lacks = {} if parts.rehearsal is not None else dict(_lacking(parts))
-    can = {_aside(name) for name in places.runbooks() if name not in lacks}
+    lacks: dict[str, NotReadyError] = {}
+    if parts.rehearsal is None:
+        # A store remembers what it fetched: each credential is asked for once.
+        secrets = parts.fresh_secrets()
+        found = {name: _lacking(parts, secrets, name) for name in places.runbooks()}
+        lacks = {name: missing for name, missing in found.items() if missing is not None}
+    takes = [EVERYBODY, *sorted(_aside(name) for name in places.runbooks() if name not in lacks)]
     team = TeamWork(
         entry=entry,
         board=board,
@@ -199,7 +224,7 @@ def build_crew(places: Places, *, at: str = "", at_once: int = 0, verbosity: int
         carrier=work.carrier,
         queue=queue,
         log=parts.log,
-        able=can,
+        able=takes,
         aside=_aside,
         reconcile=work.reconcile,
         reconcile_s=project.server.reconcile_s,
@@ -244,13 +269,14 @@ def build_crew(places: Places, *, at: str = "", at_once: int = 0, verbosity: int
             team.tasks(),
             lease,
             locks.hold,
-            (EVERYBODY, *sorted(can)),
+            takes,
             at_once or project.server.workers,
         ),
         queue=queue,
         end_holder=locks.end_holder,
         health=Health(outages, metrics, inbox, parts.log, figures, queue.backlog),
         figures=figures,
+        lacking=lambda runbook: _lacking(parts, parts.fresh_secrets(), runbook),
         closers=[
             journal.close,
             *([rehearsal.close] if rehearsal is not None else []),
@@ -267,8 +293,16 @@ def _aside(runbook: str) -> str:
     return f"{ASIDE}{hashlib.sha256(runbook.encode()).hexdigest()[:16]}"
 
 
-def _lacking(parts: Parts) -> Iterator[tuple[str, NotReadyError]]:
-    """Runbooks that need a credential which is not on this machine."""
+def _see_clock(queue: TeamQueue) -> None:
+    ahead_s = ahead_of(queue)
+    if are_apart(ahead_s):
+        raise NotReadyError(
+            apart(ahead_s, queue.database.name), why=APART_WHY, do=f"{APART_DO}; then start it"
+        )
+
+
+def _lacking(parts: Parts, secrets: Secrets, runbook: str) -> NotReadyError | None:
+    """A credential that a runbook needs and that is not on this machine."""
     from respond.formats.faults import FormatFault, FormatFaults
 
     project = parts.project
@@ -280,10 +314,7 @@ def _lacking(parts: Parts) -> Iterator[tuple[str, NotReadyError]]:
         engine=ENGINE,
         directories=project.directories,
     )
-    for name in parts.places.runbooks():
-        try:
-            missing = not_ready(parts.runbooks(name), site, parts.secrets)
-        except (NotReadyError, UsageError, FormatFault, FormatFaults):
-            continue  # The same on every machine: it is said of the run.
-        if missing is not None:
-            yield name, missing
+    try:
+        return not_ready(parts.runbooks(runbook), site, secrets)
+    except (NotReadyError, UsageError, FormatFault, FormatFaults):
+        return None  # The same on every machine: it is said of the run.

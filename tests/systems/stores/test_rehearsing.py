@@ -87,7 +87,7 @@ def test_a_rehearsal_brings_a_new_key_there(tmp_path: Path, store: str) -> None:
     assert after != before
 
 
-@pytest.mark.share(2)
+@pytest.mark.share(4)
 @pytest.mark.long
 @pytest.mark.promise("P2")
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, cast
@@ -154,7 +154,7 @@ class JobWorker:
         do: What each task does; it is called in threads.
         lease: Confirmed as long as the database knows that we live.
         hold: Holds a name in the database until it is let go of or this process dies.
-        queues: Whose jobs are taken.
+        queues: Whose jobs are taken; one that is added while it runs is looked at each second.
         at_once: How many at the same time.
     """
 
@@ -162,7 +162,7 @@ class JobWorker:
     do: Mapping[Task, Do]
     lease: Lease
     hold: Callable[[str], AbstractContextManager[object]]
-    queues: Sequence[str]
+    queues: list[str]
     at_once: int
     _worker: Worker | None = field(default=None, init=False)
     _stopped: bool = field(default=False, init=False)
@@ -221,7 +221,7 @@ class JobWorker:
         async with app.open_async():
             self._worker = Worker(
                 app,
-                queues=list(self.queues),
+                queues=self.queues,
                 concurrency=self.at_once,
                 fetch_job_polling_interval=_LOOK_S,
                 abort_job_polling_interval=_NEVER_S,

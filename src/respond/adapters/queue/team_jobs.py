@@ -96,7 +96,8 @@ WITH put AS (
   ON CONFLICT (queueing_lock) WHERE status = 'todo' DO UPDATE
   SET scheduled_at = CASE WHEN EXCLUDED.scheduled_at IS NOT NULL
                           THEN least(waits.scheduled_at, EXCLUDED.scheduled_at) END,
-      queue_name = CASE WHEN %(moves)s THEN EXCLUDED.queue_name ELSE waits.queue_name END
+      queue_name = CASE WHEN %(moves)s THEN EXCLUDED.queue_name ELSE waits.queue_name END,
+      args = CASE WHEN %(moves)s THEN EXCLUDED.args ELSE waits.args END
   WHERE waits.scheduled_at IS NOT NULL OR %(moves)s
   RETURNING id, queue_name, xmax <> 0 AS waited, scheduled_at
 )
@@ -120,7 +121,8 @@ def put(
     Args:
         in_s: How long it waits at least, by the clock of the database; None: not at all. Null and
             zero differ: what waits for no time is never looked at by what comes by time.
-        queue: Who may take it: moves one that waits, too. Everybody where none is named.
+        queue: Who may take it: moves one that waits, too, and tells it what is told with this one.
+            Everybody where none is named.
     """
     args = {"about": job.about, **job.more}
     connection.execute(

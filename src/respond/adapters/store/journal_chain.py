@@ -104,11 +104,13 @@ class ChainStore(Protocol):
         name: What messages call it.
         place: What the key store remembers it by; empty for one that is gone with the process.
         failures: What its methods may raise when it fails; the journal is closed then.
+        back: What somebody does who finds another journal in it than was here.
     """
 
     name: str
     place: str
     failures: tuple[type[Exception], ...]
+    back: str
 
     def reopen(self) -> None:
         """Open it anew after ``close``, with all that is in it made durable."""
@@ -246,7 +248,8 @@ class ChainJournal:
         with self._closed_on_error():
             if self._store.is_empty():
                 if known:
-                    raise lost(self._store.name, known, self._keys, "has been emptied")
+                    how = "has been emptied"
+                    raise lost(self._store.name, known, self._keys, how, self._store.back)
                 if not create:
                     raise JournalUnusableError(
                         f"{self._store.name} is empty and no journal yet",
@@ -790,8 +793,8 @@ class ChainJournal:
         if known and found != known and not self._succeeds(known):
             raise JournalBrokenError(
                 f"{self._store.name} is another journal",
-                why=f"{known} was here before; the file says {found}",
-                do="put the right file back, or begin a new journal: respond RUNBOOK --new-journal",
+                why=f"{known} was here before; it holds {found}",
+                do=f"{self._store.back}, or begin a new journal: respond RUNBOOK --new-journal",
             )
         return found
 
@@ -842,22 +845,20 @@ class ChainJournal:
                 f"the journal {self._id} is older than it was, or was rewritten",
                 why=(
                     f"{who}: it had {mark.size} records and head {mark.hash.hex()[:32]}"
-                    f"; the file has {self._end.size}"
+                    f"; now it has {self._end.size}"
                 ),
-                do="put the newest file back, or begin a new journal: respond "
-                "RUNBOOK --new-journal",
+                do=f"{self._store.back}, or begin a new journal: respond RUNBOOK --new-journal",
             )
 
 
-def lost(name: str, journal: str, keys: KeyStore, how: str) -> JournalUnusableError:
+def lost(name: str, journal: str, keys: KeyStore, how: str, back: str) -> JournalUnusableError:
     """That a journal which was here is not, so that none is begun quietly in its place."""
     mark = read_mark(journal, keys)
     had = f"it had at least {mark.size} records" if mark else "how long it was is not known"
     return JournalUnusableError(
         f"the journal {name} {how}",
         why=f"{keys.says} remembers {journal}: {had}",
-        do="put the file back, or begin a new journal that names the "
-        "old one: respond RUNBOOK --new-journal",
+        do=f"{back}, or begin a new journal that names the old one: respond RUNBOOK --new-journal",
     )
 
 

@@ -166,6 +166,7 @@ class PostgresStore:
     """
 
     failures: tuple[type[Exception], ...] = (psycopg.Error,)
+    back = "let [store] url lead to the right database, or have its newest backup put back"
 
     def __init__(self, database: Database, on_record: OnRecord | None = None) -> None:
         self._database = database

@@ -72,11 +72,11 @@ class SqliteJournal(ChainJournal):
         path = path.absolute()
         known = known_at(place_of(path), keys)
         if known and not path.exists():
-            raise lost(str(path), known, keys, "is gone")
+            raise lost(str(path), known, keys, "is gone", SqliteStore.back)
         prepare_folder(path.parent)
         with _translated(path):
             if known and path.stat().st_size == 0:
-                raise lost(str(path), known, keys, "has been emptied")
+                raise lost(str(path), known, keys, "has been emptied", SqliteStore.back)
             db = connect_file(path, create=create, application_id=APPLICATION_ID)
             journal = cls(SqliteStore(db, path), keys=keys, clock=clock, actor=actor)
             journal._open(known, create=create)
@@ -125,6 +125,7 @@ class SqliteStore:
     """The ``ChainStore`` in SQLite, WAL and full sync."""
 
     failures: tuple[type[Exception], ...] = (sqlite3.Error, OSError)
+    back = "put the newest file back"
 
     def __init__(self, db: sqlite3.Connection, path: Path | None) -> None:
         self.db = db

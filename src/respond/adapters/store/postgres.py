@@ -22,6 +22,7 @@ from psycopg.waiting import Ready, Wait
 from respond.errors import JournalUnusableError
 
 __all__ = [
+    "ASK_TIME",
     "DRILL_NAME",
     "SCHEMA_NAME",
     "Database",
@@ -35,6 +36,8 @@ __all__ = [
 SCHEMA_NAME: Final = "respond"
 DRILL_NAME: Final = "respond_drill"
 """Where runs against a simulated company are recorded, so that they never stand among real ones."""
+
+ASK_TIME: Final = "SELECT extract(epoch FROM clock_timestamp())::float"
 
 T = TypeVar("T")
 
@@ -73,8 +76,11 @@ _WANTED: Final = {
 }
 _WHY: Final = {
     "server_encoding": "what is written has to come back as the same bytes",
-    "transaction_read_only": "it is a standby, or was made read-only",
 }
+_READ_ONLY: Final = (
+    "it is a standby, or was made read-only",
+    "name the one that takes writes in [store] url; of several: ?target_session_attrs=read-write",
+)
 
 
 class DatabaseConnection(psycopg.Connection[tuple[Any, ...]]):
@@ -187,6 +193,8 @@ class Database:
         # Names of settings only, all written above.
         found = opened.execute(f"SELECT {asked}").fetchone()
         for (name, wanted), value in zip(_WANTED.items(), found or (), strict=True):
+            if value not in wanted and name == "transaction_read_only":
+                self._refuse("takes no writes", *_READ_ONLY)
             if value not in wanted:
                 why = _WHY.get(name, "a commit that it confirms could be lost with the power")
                 self._refuse(f"has {name} = {value}", why, f"set {name} = {wanted[0]} there")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from respond.checks.doctor.looking import Bears, Doctor, Findings, FoundTrouble
+from respond.core.clocks import APART_DO, APART_WHY, apart, are_apart
 from respond.errors import (
     JournalBrokenError,
     JournalUnusableError,
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["database"]
 
-_APART_S_MAX: Final = 60
+_LATE_S: Final = 60
 _STOPS: Final = "without it no run is started, and nothing that comes in is kept"
 
 
@@ -49,7 +50,6 @@ def _found_in(at: Doctor, store: DatabaseStore, opened: DatabaseConnection) -> F
     try:
         see(opened, store.name)
         excess = excess_rights(opened)
-        (theirs_s,) = opened.execute("SELECT extract(epoch FROM now())::float").fetchone() or (0.0,)
         store.keys.get("doctor/looks-whether-this-opens")
     except psycopg.Error as error:
         yield _stopping(at, "store/tables", explain(error, store.name))
@@ -57,16 +57,7 @@ def _found_in(at: Doctor, store: DatabaseStore, opened: DatabaseConnection) -> F
     except (JournalUnusableError, JournalBrokenError, NotReadyError) as error:
         yield _stopping(at, "store/tables", error)
         return
-    apart_s = at.now_s - theirs_s
-    if abs(apart_s) > _APART_S_MAX:
-        yield FoundTrouble(
-            "store/clock",
-            f"this machine's clock is {abs(apart_s):.0f} s"
-            f" {'ahead of' if apart_s > 0 else 'behind'} that of the {store.name}",
-            "machines whose clocks differ do not agree about what has expired",
-            "set the clock that is wrong, by NTP",
-            runbooks=at.every,
-        )
+    yield from _waiting_in(at, store)
     if excess:
         yield FoundTrouble(
             "store/rights",
@@ -77,6 +68,45 @@ def _found_in(at: Doctor, store: DatabaseStore, opened: DatabaseConnection) -> F
         )
     version = opened.info.server_version // 10_000
     at.well.append(f"{store.name}: PostgreSQL {version}, tables of version {VERSION}")
+
+
+def _waiting_in(at: Doctor, store: DatabaseStore) -> Findings:
+    """What lies in the queue and nobody does, and whether the clocks agree."""
+    from respond.adapters.queue.team_queue import TeamQueue
+
+    queue = TeamQueue(store.database, at.clock)
+    try:
+        waits = queue.backlog()
+    except JournalUnusableError as error:
+        yield _stopping(at, "store/queue", error)
+        return
+    finally:
+        queue.close()
+    if are_apart(waits.ahead_s):
+        what = apart(waits.ahead_s, store.name)
+        yield FoundTrouble("store/clock", what, APART_WHY, APART_DO, runbooks=at.every)
+    if not waits.workers and at.project.sources:
+        yield FoundTrouble(
+            "store/no-worker",
+            f"no worker of the team gives a sign of life; {waits.waiting} jobs wait",
+            "what comes in is kept, and nobody plans it or carries it on",
+            "on a machine with the systems' credentials: respond worker",
+        )
+    if waits.workers and waits.oldest_s > _LATE_S:
+        yield FoundTrouble(
+            "store/late",
+            f"the oldest job of the team's workers waits for {waits.oldest_s:.0f} s",
+            f"{waits.workers} give signs of life; they are too few, or none comes to an end",
+            "start another: respond worker; and look into their logs",
+        )
+    for left in waits.left:
+        yield FoundTrouble(
+            f"store/left/{left.runbook}",
+            f"{', '.join(left.runs)} of {left.runbook}: left until a worker can carry it on",
+            f"no worker that is there has what it needs: {left.lacks}",
+            f"on a machine with a worker: {left.do}; it goes on by itself then",
+            runbooks=tuple(name for name in at.every if name == left.runbook),
+        )
 
 
 def _stopping(at: Doctor, name: str, error: RespondError) -> FoundTrouble:
