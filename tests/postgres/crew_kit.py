@@ -18,9 +18,11 @@ import time
 from base64 import b64decode, b64encode
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -41,12 +43,29 @@ from respond.company.rehearsal import Rehearsal
 from respond.core.asked import asked_now
 from respond.core.events import Actor, Strength
 from respond.core.fold import RunState
+from respond.errors import JournalUnusableError
 from respond.server.board import Board
 from respond.testing.loopback import loopback_client
 from respond.testing.postgres_cluster import ENGINE_ROLE, PostgresCluster
 from respond.testing.senders import payload, secret_for, signed
 
+OF_LOCK = (
+    "SELECT pid FROM pg_locks WHERE granted = %s AND locktype = 'advisory'"
+    " AND (classid::bigint << 32) | objid::bigint = %s"
+)
+WAITS_FOR_TABLE = (
+    "SELECT pid FROM pg_locks WHERE NOT granted AND locktype = 'relation' AND pid = %s"
+)
+IS_ANSWERED = "SELECT pid FROM pg_stat_activity WHERE state = 'idle' AND pid = %s"
 STARTER = Path(__file__).with_name("starter.py")
+HOLD = lock_key("a test holds whoever records an intent")
+HELD = f"""
+CREATE FUNCTION {DRILL_NAME}.held() RETURNS bool LANGUAGE plpgsql AS
+  'BEGIN PERFORM pg_advisory_xact_lock_shared({HOLD}); RETURN true; END';
+ALTER TABLE {DRILL_NAME}.journal ADD CONSTRAINT held CHECK
+  (kind <> 'intent' OR step LIKE 'notice:%' OR {DRILL_NAME}.held()) NOT VALID
+"""
+HELD_NO_MORE = f"BEGIN; DROP FUNCTION {DRILL_NAME}.held CASCADE"
 
 
 class Starter:
@@ -127,6 +146,8 @@ class Team:
 
     folder: Path
     starter: Starter
+    cluster: PostgresCluster
+    base: str
     database: Database
     company: Company
     rehearsal: Rehearsal
@@ -146,19 +167,16 @@ class Team:
         self.members.append(member)
         return member
 
-    def workers(self, count: int) -> list[Member]:
-        members = [self.start("worker") for _ in range(count)]
-        for member in members:
+    def begin(self, *, servers: int = 0, workers: int = 0) -> None:
+        """Start some of each, and wait until all of them are there."""
+        both = [self.start("serve", "--port", "0") for _ in range(servers)]
+        for member in [self.start("worker") for _ in range(workers)]:
             self.soon(partial(member.said, "worker.started"), member)
-        return members
-
-    def servers(self, count: int) -> list[Member]:
-        members = [self.start("serve", "--port", "0") for _ in range(count)]
-        for member in members:
+        for member in both:
             self.soon(partial(member.said, "server.started"), member)
             (line,) = member.said("server.listening")
             member.url = line["at"]
-        return members
+        self.both += both
 
     def soon(self, found: Callable[[], Any], member: Member | None = None) -> Any:
         """What is found, as soon as it is; a limit, and no sleep that decides anything."""
@@ -173,10 +191,16 @@ class Team:
         seen = [(s.id, s.status.value, s.parked) for s in self.board.runs()]
         raise AssertionError(f"it did not come to that within {LIMIT_S} s: {seen}\n{logs}")
 
+    def session(self, query: str, *values: int) -> int:
+        """The session that a query finds, as soon as it does."""
+        ((pid,), *_) = self.soon(lambda: self.watch.execute(query, values).fetchall())
+        return int(pid)
+
     # --- what comes in, and what becomes of it ---
 
-    def send(self, server: Member, sender: str = "pagerduty") -> int:
-        self.sent += 1
+    def send(self, server: Member, sender: str = "pagerduty", *, again: bool = False) -> int:
+        """Send another event, or the last one ``again``; gives what it was answered with."""
+        self.sent += not again
         at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
         body = payload(sender, thing=f"T{self.sent}", event=f"event-{self.sent}", at=at)
         headers = signed(
@@ -197,9 +221,6 @@ class Team:
         state: RunState = self.soon(found)
         return state
 
-    def waiting(self, run: str = "") -> RunState:
-        return self.until(lambda s: s.status.value == "parked" and asked_now(s) is not None, run)
-
     def agree(self, state: RunState, server: Member, person: str = "ana") -> None:
         """Somebody signs on at a server, and says yes."""
         request = asked_now(state)
@@ -213,6 +234,50 @@ class Team:
         assert page.post(f"/runs/{state.id}/decision", fields).status_code in (302, 303)
         page.http.close()
 
+    # --- what happens to them ---
+
+    @contextmanager
+    def no_database(self) -> Iterator[None]:
+        """The database crashes now, and is back afterwards."""
+        self.cluster.stop(signal.SIGQUIT)  # As ``pg_ctl stop -m immediate`` does.
+        try:
+            yield
+        finally:
+            self.cluster.start()
+            self.watch.close()
+            self.watch = self.cluster.admin(self.base)
+            with suppress(JournalUnusableError):
+                self.journal.head()  # So that it finds out.
+            assert self.journal.reopen()
+
+    def stop_behind_an_intent(self, begin: Callable[[], None]) -> Member:
+        """Let something begin, and stop whoever records an intent of it, by SIGSTOP: the intent is
+        durable, and what was asked about it before the request may leave has been answered.
+
+        Its record waits for a lock of ours, and the look at the journal behind that for another,
+        so that it is stopped there and nowhere else, whatever the machine is busy with.
+        """
+        with (
+            ThreadPoolExecutor(1) as thread,
+            self.cluster.admin(self.base) as insert,
+            self.cluster.admin(self.base) as look,
+        ):
+            insert.execute("SELECT pg_advisory_lock(%s)", (HOLD,))
+            insert.execute(HELD)
+            begin()
+            pid = self.session(OF_LOCK, False, HOLD)
+            drops = thread.submit(look.execute, HELD_NO_MORE)
+            self.session(WAITS_FOR_TABLE, look.info.backend_pid)
+            insert.execute("SELECT pg_advisory_unlock(%s)", (HOLD,))
+            drops.result()
+            self.session(WAITS_FOR_TABLE, pid)
+            stopped = self._of_session(pid)
+            assert stopped is not None
+            stopped.send(signal.SIGSTOP)
+            look.execute("COMMIT")
+            self.session(IS_ANSWERED, pid)
+        return stopped
+
     # --- the company ---
 
     def anew(self) -> None:
@@ -223,12 +288,14 @@ class Team:
 
     def holder(self, run: str) -> Member | None:
         """Whoever has the run locked now."""
-        query = (
-            "SELECT a.application_name FROM pg_locks l JOIN pg_stat_activity a USING (pid)"
-            " WHERE l.locktype = 'advisory' AND l.granted"
-            " AND (l.classid::bigint << 32) | l.objid::bigint = %s"
-        )
-        rows = self.watch.execute(query, (lock_key(f"run {run} {DRILL_NAME}"),)).fetchall()
+        key = lock_key(f"run {run} {DRILL_NAME}")
+        rows = self.watch.execute(OF_LOCK, (True, key)).fetchall()
+        return next(map(self._of_session, chain.from_iterable(rows)), None)
+
+    def _of_session(self, pid: int) -> Member | None:
+        """Whose session that is; nobody's when it is over by now."""
+        query = "SELECT application_name FROM pg_stat_activity WHERE pid = %s"
+        rows = self.watch.execute(query, (pid,)).fetchall()
         pids = [int(name.split()[2]) for (name,) in rows]
         return next((each for each in self.members if each.pid in pids), None)
 
@@ -305,8 +372,8 @@ def team(
         actor=Actor("test", Strength.MACHINE), on_record=on_record,
     )  # fmt: skip
     made = Team(
-        folder, starter, database, company, Rehearsal.start(at=company.base_url), journal,
-        Board(journal, SystemClock()), postgres.admin(base),
+        folder, starter, postgres, base, database, company, Rehearsal.start(at=company.base_url),
+        journal, Board(journal, SystemClock()), postgres.admin(base),
     )  # fmt: skip
     try:
         yield made

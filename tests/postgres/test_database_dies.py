@@ -163,9 +163,15 @@ def test_a_database_that_crashes_or_hangs_stops_the_run_and_is_taken_up_again(
     says = dies_at(stage, sends[1], crash, postgres.start)
     assert "see that it runs" in says
 
-    monkeypatch.setattr(reaching, "_SILENT_S", 0.3)
-    says = dies_at(stage, sends[-1], postgres.pause, lambda: postgres.pause(going_on=True))
-    assert "no answer for" in says
+    def hang() -> None:
+        monkeypatch.setattr(reaching, "_SILENT_S", 0.3)  # Not before: it may be slow all the same.
+        postgres.pause()
+
+    def go_on() -> None:
+        monkeypatch.undo()
+        postgres.pause(going_on=True)
+
+    assert "no answer for" in dies_at(stage, sends[-1], hang, go_on)
 
 
 def fill(journal: PostgresJournal, filled: list[int]) -> None:

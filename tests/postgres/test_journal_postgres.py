@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -181,6 +182,8 @@ keys = TeamKeys(database, lambda: bytes(range(32)), MemoryKeys())
 with PostgresJournal.open(
     database, keys=keys, clock=SystemClock(), create=True, actor=dana
 ) as journal:
+    print("ready", flush=True)
+    sys.stdin.read()
     for n in range(25):
         journal.append(Event(Kind.NOTICE, sys.argv[2], "", dana, {}), synced=n % 2 > 0)
 """
@@ -238,8 +241,19 @@ def test_a_journal_that_was_begun_anew_names_the_old_one_and_is_taken_up_by_all(
 def test_processes_keep_one_chain(postgres: PostgresCluster, base: str, database: Database) -> None:
     """Three processes append as fast as they can; the chain of all of them verifies."""
     url = postgres.url(base, ENGINE_ROLE)
-    started = [subprocess.Popen([sys.executable, "-c", APPENDS, url, f"R{n}"]) for n in range(3)]
-    assert [process.wait() for process in started] == [0] * 3
+    pipe = subprocess.PIPE
+    words = [[sys.executable, "-c", APPENDS, url, f"R{n}"] for n in range(3)]
+    with ExitStack() as stack:
+        started = [subprocess.Popen(each, stdin=pipe, stdout=pipe) for each in words]
+        for each in started:
+            stack.enter_context(each)
+        for each in started:
+            assert each.stdout is not None
+            assert each.stdout.readline() == b"ready\n"
+        for each in started:
+            assert each.stdin is not None
+            each.stdin.close()
+    assert [each.returncode for each in started] == [0] * 3
     keys = TeamKeys(database, lambda: TEAM_KEY, MemoryKeys())
     with opened(database, keys, create=False) as journal:
         key = NoteKey.parse(journal.public_key)
@@ -418,17 +432,18 @@ def test_a_commit_that_waits_for_no_other_server_any_more_is_none(
         admin.execute("ALTER SYSTEM SET synchronous_standby_names = 'nobody'")
         admin.execute("SELECT pg_reload_conf()")
 
-        over = threading.Event()
+        over, given_up = threading.Event(), threading.Event()
 
         def give_up() -> None:
             waits = "SELECT FROM pg_stat_activity WHERE pid = %s AND wait_event = 'SyncRep'"
             while not admin.execute(waits, (pid,)).fetchall():
                 if over.wait(0.01):
                     return
+            given_up.set()
             admin.execute("SELECT pg_cancel_backend(%s)", (pid,))
 
         def until_it_holds() -> None:
-            for _ in range(1_000):  # The server takes the setting up when its turn comes.
+            while not given_up.is_set():  # The server takes the setting up when its turn comes.
                 journal.intend(event(Kind.INTENT, step="s"), digest=DIGEST)
 
         impatient = threading.Thread(target=give_up)

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
+from starlette.requests import Request
 from tests.cli.test_two_houses import DOOR, House, house, plain_loopback
 from tests.postgres.team_kit import Laptop
 from tests.server.house_kit import public_line
@@ -316,8 +317,16 @@ def test_a_worker_whose_clock_is_wrong_does_not_begin(
     assert f"s {way} that of the database" in line["what"]
     (told,) = [each for each in house.outages.all() if "clock" in each.what]
     assert not told.stops
+    figures = bytes(house.health.figures(Request({"type": "http"})).body).decode().splitlines()
+    (ahead,) = [line for line in figures if line.startswith("respond_clock_ahead_seconds ")]
+    assert float(ahead.split()[1]) == pytest.approx(off_s, abs=5)
     house.close()
     found = one.run("doctor", "one-door", "--json").json["findings"]
     assert {"store/clock", "store/no-worker"} <= {each["id"] for each in found}
     monkeypatch.setattr(time, "time_ns", lambda: real() + off_s // 2 * 10**9)
-    build_crew(places(one)).close()
+    capsys.readouterr()
+    with idle(one) as crew:
+        monkeypatch.setattr(time, "time_ns", lambda: real() + off_s * 10**9)
+        crew._see_that_clocks_agree()
+        crew._see_that_clocks_agree()
+    assert len(said(capsys.readouterr().err, "clock.apart")) == 1

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
+
 import pytest
 
 from respond.adapters.store.postgres import Database, ShutOutError
 from respond.errors import JournalUnusableError
 from respond.testing.postgres_cluster import ENGINE_ROLE, PostgresCluster
+
+
+def refused(why: str) -> AbstractContextManager[pytest.ExceptionInfo[JournalUnusableError]]:
+    return pytest.raises(JournalUnusableError, match=why)
 
 
 @pytest.mark.promise("P1")
@@ -26,14 +32,15 @@ def test_a_database_whose_commits_prove_nothing_is_refused(postgres: PostgresClu
         admin.execute(f"ALTER ROLE {ENGINE_ROLE} RESET ALL")
 
         admin.execute(f"ALTER DATABASE {base} SET default_transaction_read_only = on")
-        with pytest.raises(JournalUnusableError, match="takes no writes") as standby:
-            database.connect()
+        with refused("takes no writes") as standby:
+            database.connect().close()
         assert "standby" in standby.value.why
         admin.execute(f"ALTER DATABASE {base} RESET ALL")
 
         admin.execute("CREATE DATABASE ascii ENCODING 'SQL_ASCII' TEMPLATE template0")
-        with pytest.raises(JournalUnusableError, match="server_encoding = SQL_ASCII") as encoded:
-            Database(postgres.url("ascii", ENGINE_ROLE)).connect()
+        odd = Database(postgres.url("ascii", ENGINE_ROLE))
+        with refused("server_encoding = SQL_ASCII") as encoded:
+            odd.connect().close()
         assert "same bytes" in encoded.value.why
         with pytest.raises(ShutOutError, match="lets nobody in"):
             Database(postgres.url(base, "nobody")).connect()
@@ -53,8 +60,8 @@ def test_a_database_whose_commits_prove_nothing_is_refused(postgres: PostgresClu
     before, postgres.settings = postgres.settings, (*postgres.settings, "fsync=off")
     try:
         postgres.start()
-        with pytest.raises(JournalUnusableError, match="has fsync = off") as unsafe:
-            database.connect()
+        with refused("has fsync = off") as unsafe:
+            database.connect().close()
         assert unsafe.value.do == "set fsync = on there"
     finally:
         postgres.stop()
@@ -70,5 +77,5 @@ def test_another_server_behind_the_same_address_is_told(postgres: PostgresCluste
     database.connect().close()
     database.connect().close()
     database._server = "7713855842452191640"  # That of some other cluster.
-    with pytest.raises(JournalUnusableError, match="is another server now"):
-        database.connect()
+    with refused("is another server now"):
+        database.connect().close()

@@ -59,7 +59,6 @@ def test_the_lock_of_a_process_that_shows_no_life_can_be_ended(
                 pass
             assert locks.end_holder("CK-1")
             with database.connect() as db, locks.hold("CK-1"):
-                db.execute("SET lock_timeout = '2s'")
                 db.execute("SELECT pg_advisory_lock(%s)", (turn_of(database),))
         finally:
             holder.kill()

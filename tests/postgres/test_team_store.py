@@ -132,7 +132,12 @@ def test_doctor_looks_at_the_database(
     assert not [each for each in found() if each.startswith("store/")]
     with postgres.admin(base) as admin:
         admin.execute(f"GRANT UPDATE ON respond.journal TO {ENGINE_ROLE}")
-        assert "may UPDATE in the table journal" in found()["store/rights"]
+        admin.execute("SET search_path = respond")
+        admin.execute("INSERT INTO procrastinate_workers DEFAULT VALUES")
+        admin.execute("UPDATE procrastinate_events SET at = at - interval '2 minutes'")
+        told = found()
+        assert "may UPDATE in the table journal" in told["store/rights"]
+        assert "oldest job of the team's workers waits for 12" in told["store/late"]
         admin.execute("UPDATE respond.about SET version = 9")
     assert "tables of version 9" in found()["store/tables"]
     one.configure(TOML.format(url=f"postgresql://x@/{base}?host=/nowhere"))

@@ -745,7 +745,7 @@ def test_figures_of_a_team_say_what_waits_for_whom() -> None:
     metrics = Metrics()
     team = TeamFigures(metrics.registry)
     team.took_over(2)
-    team.queue(waiting=5, aside=2, oldest_s=3.5, workers=2)
+    team.queue(waiting=5, aside=2, oldest_s=3.5, workers=2, ahead_s=-31)
     text = metrics.text().decode()
     for line in (
         "respond_jobs_taken_over_total 2.0",
@@ -753,9 +753,11 @@ def test_figures_of_a_team_say_what_waits_for_whom() -> None:
         'respond_jobs_waiting{who="one with the credentials"} 2.0',
         "respond_jobs_oldest_seconds 3.5",
         "respond_workers 2.0",
+        "respond_clock_ahead_seconds -31.0",
     ):
         assert line in text, line
-    team.queue(waiting=math.nan, aside=math.nan, oldest_s=math.nan, workers=math.nan)
+    unknown = dict.fromkeys(("waiting", "aside", "oldest_s", "workers", "ahead_s"), math.nan)
+    team.queue(**unknown)
     assert "respond_workers NaN" in metrics.text().decode()
 
 

@@ -84,11 +84,15 @@ def _count_jobs(team: TeamFigures, backlog: Callable[[], Backlog]) -> None:
     try:
         found = backlog()
     except RespondError:
-        team.queue(waiting=math.nan, aside=math.nan, oldest_s=math.nan, workers=math.nan)
+        unknown = math.nan
+        team.queue(
+            waiting=unknown, aside=unknown, oldest_s=unknown, workers=unknown, ahead_s=unknown
+        )
     else:
         team.queue(
             waiting=found.waiting,
             aside=found.aside,
             oldest_s=found.oldest_s,
             workers=found.workers,
+            ahead_s=found.ahead_s,
         )

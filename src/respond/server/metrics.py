@@ -117,14 +117,22 @@ class TeamFigures:
         self._workers = Gauge(
             "respond_workers", "Workers that give signs of life", registry=registry
         )
+        self._ahead = Gauge(
+            "respond_clock_ahead_seconds",
+            "How far this machine's clock is ahead of the database's",
+            registry=registry,
+        )
 
     def took_over(self, jobs: int) -> None:
         """Count jobs of somebody who gives no sign of life."""
         self._taken_over.inc(jobs)
 
-    def queue(self, *, waiting: float, aside: float, oldest_s: float, workers: float) -> None:
-        """Tell what waits; ``NaN`` where it is not known, which is not none."""
+    def queue(
+        self, *, waiting: float, aside: float, oldest_s: float, workers: float, ahead_s: float
+    ) -> None:
+        """Tell what waits and how the clocks stand; ``NaN``: it is not known, which is not none."""
         self._jobs.labels("any worker").set(waiting - aside)
         self._jobs.labels("one with the credentials").set(aside)
         self._oldest.set(oldest_s)
         self._workers.set(workers)
+        self._ahead.set(ahead_s)

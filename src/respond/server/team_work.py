@@ -17,7 +17,7 @@ from respond.audit.verify import HEARTBEAT
 from respond.core.approval import Standing
 from respond.core.asked import Today, asked_now
 from respond.core.fold import RunState
-from respond.errors import NotReadyError, RespondError
+from respond.errors import JournalUnusableError, NotReadyError, RespondError
 from respond.intake.intake import Intake
 from respond.people.answers import Entry
 from respond.server.board import Board
@@ -38,6 +38,9 @@ _SIGN_S: Final = 900
 
 _FAULT_S: Final = 30
 """What broke off is done again after this."""
+
+_LOST_S: Final = 5
+"""The same where the database was lost: what put the job back there found it again."""
 
 
 @dataclass(slots=True)
@@ -99,7 +102,8 @@ class TeamWork:
                 self.log.warning(
                     "job.failed", job=job.name, what=error.what, why=error.why, do=error.do
                 )
-                self.queue.put(job, in_s=_FAULT_S)
+                is_lost = isinstance(error, JournalUnusableError)
+                self.queue.put(job, in_s=_LOST_S if is_lost else _FAULT_S)
             else:
                 if task in again:
                     self.queue.put(job, in_s=again[task])

@@ -77,6 +77,7 @@ class Crew:
     _threads: list[threading.Thread] = field(default_factory=list, init=False)
     _looks: int = field(default=0, init=False)
     _silent: str = field(default="", init=False)
+    _is_apart: bool = field(default=False, init=False)
 
     @property
     def supervisor(self) -> Supervisor:
@@ -129,6 +130,7 @@ class Crew:
     def _look(self) -> None:
         if self._looks % _BEGIN_EVERY == 0:
             self.work.begin()
+            self._see_that_clocks_agree()
         if self.lacks and self._looks % _CREDENTIALS_EVERY == 0:
             self.see_what_came()
         self._looks += 1
@@ -136,8 +138,16 @@ class Crew:
         if taken:
             self.figures.took_over(len(taken))
             self.log.warning(
-                "jobs.taken-over", jobs=taken, why="who did them gives no sign of life"
+                "jobs.taken-over", jobs=taken, why="who did them died, or lost the database"
             )
+
+    def _see_that_clocks_agree(self) -> None:
+        """A clock that goes wrong later is said once: what goes on is not broken off for it."""
+        ahead_s = self.queue.backlog().ahead_s
+        if are_apart(ahead_s) and not self._is_apart:
+            what = apart(ahead_s, self.queue.database.name)
+            self.log.warning("clock.apart", what=what, why=APART_WHY, do=APART_DO)
+        self._is_apart = are_apart(ahead_s)
 
     def see_what_came(self) -> None:
         """Take runs that were left, too, once what they need is on this machine."""

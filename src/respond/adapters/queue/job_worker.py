@@ -51,6 +51,10 @@ _DONE: Final = """
 SELECT procrastinate_finish_job_v1(id, %(status)s, true) FROM procrastinate_jobs
 WHERE id = %(id)s AND status = 'doing' AND worker_id = %(worker)s
 """
+_LEAVE: Final = """
+UPDATE procrastinate_jobs SET worker_id = NULL
+WHERE id = %(id)s AND status = 'doing' AND worker_id = %(worker)s
+"""
 
 
 class TakenForDeadError(Exception):
@@ -126,13 +130,19 @@ class _Signs:
             raise TakenForDeadError from error
 
     async def finish_job(self, job: Job, status: Status, delete_job: bool) -> None:  # noqa: FBT001 - theirs
-        """Take a job away that is done; one that others took over by now is theirs."""
-        from procrastinate.exceptions import ConnectorException  # noqa: PLC0415 - see above
+        """Take a job away that is done; one that others took over by now is theirs.
 
+        One that broke off, since not even the queue could be reached, is left as the dead leave
+        theirs, and is put back by ``take_over``.
+        """
+        from procrastinate.exceptions import ConnectorException  # noqa: PLC0415 - see above
+        from procrastinate.jobs import Status  # noqa: PLC0415 - the same
+
+        statement = _LEAVE if status is Status.FAILED else _DONE
         given = {"id": job.id, "status": status.value, "worker": self._worker}
         for pause_s in (*_AGAIN_S, None):
             try:
-                await self._manager.connector.execute_query_async(_DONE, **given)
+                await self._manager.connector.execute_query_async(statement, **given)
             except ConnectorException:
                 # While this worker lives, nobody else would take the job away.
                 if pause_s is None:

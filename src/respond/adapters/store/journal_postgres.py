@@ -182,7 +182,10 @@ class PostgresStore:
         db = self._database.connect()
         self._said: list[str] = []
         db.add_notice_handler(lambda told: self._said.append(told.message_primary or ""))
-        db.execute(f"SET idle_in_transaction_session_timeout = '{_IDLE_S}s'")
+        try:
+            db.execute(f"SET idle_in_transaction_session_timeout = '{_IDLE_S}s'")
+        except psycopg.Error as error:
+            raise self.explain(error) from error
         return db
 
     def explain(self, failure: Exception) -> JournalUnusableError:
