@@ -13,10 +13,12 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import os
 import statistics
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext
 from pathlib import Path
@@ -40,11 +42,12 @@ from respond.adapters.clock import SystemClock
 from respond.adapters.queue.job_worker import JobWorker
 from respond.adapters.queue.lease import Lease
 from respond.adapters.queue.team_jobs import EVERYBODY, Task, on_delivery
+from respond.adapters.queue.team_queue import TeamQueue
 from respond.adapters.store.inbox_postgres import PostgresInbox
 from respond.adapters.store.postgres import Database
 from respond.adapters.store.postgres_schema import init
 from respond.adapters.store.server_memory_postgres import PostgresMemory
-from respond.ports import Became
+from respond.ports import Became, Settlement
 from respond.testing.postgres_cluster import ENGINE_ROLE, PostgresCluster
 
 BOUND_P99 = 3.0
@@ -69,12 +72,12 @@ def serve(database: str) -> None:
 
 def work(database: str) -> None:
     """Do what the queue says until killed: settle what waits, each with its own commit."""
-    inbox = inbox_of(database)
+    inbox, queue = inbox_of(database), TeamQueue(Database(database))
 
     def take_in(_: object) -> None:
-        while kept := inbox.waiting(100):
-            for each in kept:
-                inbox.settle(each.id, Became.IGNORED, why="a bench")
+        queue.see_deliveries()
+        while kept := inbox.waiting(50):
+            inbox.settle_all([Settlement(each.id, Became.IGNORED, why="a bench") for each in kept])
 
     def hold(_: str) -> nullcontext[None]:
         return nullcontext()
@@ -160,6 +163,19 @@ async def _send(
         seen.others.append(f"{head[:40]!r} {body[:80]!r}")
 
 
+# --- who takes the machine ------------------------------------------------------------------------
+
+
+def cpu_s(pid: int, *, and_children: bool = False) -> float:
+    """Processor seconds of a process so far; with those of its children, ended ones too."""
+    fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
+    own = sum(map(int, fields[11 : 15 if and_children else 13])) / os.sysconf("SC_CLK_TCK")
+    if not and_children:
+        return own
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()
+    return own + sum(map(cpu_s, map(int, children)))
+
+
 # --- the figures ----------------------------------------------------------------------------------
 
 
@@ -181,22 +197,36 @@ def main() -> int:
         with cluster.admin() as admin:
             init(admin, ENGINE_ROLE)
         database = cluster.url("postgres", ENGINE_ROLE)
-        return int(_measure(Path(folder) / "log", database, asked.seconds, asked.rate))
+        server = int((cluster.folder / "data" / "postmaster.pid").read_text().split()[0])
+        return int(_measure(Path(folder) / "log", database, server, asked.seconds, asked.rate))
 
 
-def _measure(log: Path, database: str, seconds: int, rate: float) -> bool:
+def _measure(log: Path, database: str, postgres: int, seconds: int, rate: float) -> bool:
     count = round(seconds * rate)
     with ExitStack() as stack:
         servers = [stack.enter_context(child(log, "--serve", database)) for _ in range(2)]
-        for _ in range(2):
-            stack.enter_context(child(log, "--work", database))
+        workers = [stack.enter_context(child(log, "--work", database)) for _ in range(2)]
         urls = [
             f"http://127.0.0.1:{int(each.stdout.readline())}" for each in servers if each.stdout
         ]
         warm = asyncio.run(storm(urls, 0, WARM_UP, rate))
         before = sum(rss_mib(each.pid) for each in servers)
+
+        def spent() -> dict[str, float]:
+            return {
+                "servers": sum(cpu_s(each.pid) for each in servers),
+                "workers": sum(cpu_s(each.pid) for each in workers),
+                "database": cpu_s(postgres, and_children=True),
+                "senders": cpu_s(os.getpid()),
+            }
+
+        idle, began = spent(), time.monotonic()
         seen = asyncio.run(storm(urls, WARM_UP, count, rate))
+        took_s = time.monotonic() - began
+        took = {name: (now - idle[name]) / count * 1000 for name, now in spent().items()}
         grew = sum(rss_mib(each.pid) for each in servers) - before
+        if any(each.poll() is not None for each in (*servers, *workers)):
+            raise SystemExit(f"one of them ended:\n{log.read_text()[-2000:]}")
     with inbox_of(database) as inbox:
         there = [line.delivery for line in inbox.recent(10 * count + WARM_UP)]
     for other in (*warm.others, *seen.others)[:5]:
@@ -217,6 +247,11 @@ def _measure(log: Path, database: str, seconds: int, rate: float) -> bool:
     beyond |= figure(f"p99 {of}", p99, "ms", bound=BOUND_P99_MS, says=says)
     name = f"p99 over the same stack doing nothing, {who}"
     beyond |= figure(name, p99 / nothing, "times", bound=BOUND_P99)
+    says = ", ".join(f"{name} {ms:.2f}" for name, ms in took.items())
+    del took["senders"]
+    name = f"processor time of a delivery and a request for nothing, {who}"
+    says = f"{says} ms; the storm took {took_s:.0f} s, load average {os.getloadavg()[0]:.1f}"
+    figure(name, sum(took.values()), "ms", says=says)
     return beyond | figure(f"memory growth, {who}", grew, "MiB", bound=BOUND_GROWTH_MIB)
 
 

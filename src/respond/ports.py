@@ -37,6 +37,7 @@ __all__ = [
     "Received",
     "Secrets",
     "ServerMemory",
+    "Settlement",
     "Took",
 ]
 
@@ -377,6 +378,21 @@ class KeptEvent:
 
 
 @dataclass(frozen=True, slots=True)
+class Settlement:
+    """What became of an event: as ``Inbox.settle`` takes it.
+
+    Attributes:
+        event: Its number in the inbox.
+    """
+
+    event: int
+    became: Became
+    run: str = ""
+    why: str = ""
+    stays: tuple[str, str] = ("", "")
+
+
+@dataclass(frozen=True, slots=True)
 class Received:
     """One line of what came lately, for the page. All texts but ``source`` are from outside.
 
@@ -477,6 +493,10 @@ class Inbox(Protocol):
 
         A held event can be settled once more; any other stays as it is.
         """
+        ...
+
+    def settle_all(self, settled: Sequence[Settlement]) -> int:
+        """As ``settle``, several events in one transaction; how many it was not false for."""
         ...
 
     def count_waiting(self) -> int: ...

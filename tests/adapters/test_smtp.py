@@ -101,7 +101,12 @@ def mail() -> Iterator[Callable[..., MailServer]]:
 
 
 def send(
-    server: MailServer, letter: Any = LETTER, *, redactor: Redactor | None = None, **more: Any
+    server: MailServer,
+    letter: Any = LETTER,
+    *,
+    redactor: Redactor | None = None,
+    meant: str = "d",
+    **more: Any,
 ) -> Reply:
     named = {"loopback_ok": True} | more
     pen = SmtpPen(
@@ -112,7 +117,7 @@ def send(
         timeout_scale=0.3,
     )
     call = Call("mail", "smtp", "SEND", (), body=letter)
-    return pen.send(Intent.mint(seq=1, run="r", digest="d"), call, "d")
+    return pen.send(Intent.mint(seq=1, run="r", digest=meant), call, "d")
 
 
 def test_a_letter_arrives_as_it_was_written(mail: Callable[..., MailServer]) -> None:
@@ -380,11 +385,9 @@ def test_a_refused_password_is_named_and_not_shown(mail: Callable[..., MailServe
 def test_a_used_intent_sends_no_letter(mail: Callable[..., MailServer]) -> None:
     """The intent is spent before anything connects."""
     server = mail([CUT])
-    pen = SmtpPen({}, FixedSecrets({}), SettableClock(), Redactor())
-    intent = Intent.mint(seq=1, run="r", digest="other")
 
     with pytest.raises(IntentSpentError):
-        pen.send(intent, Call("mail", "smtp", "SEND", (), body=LETTER), "d")
+        send(server, meant="other")
     assert server.heard == []
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import signal
 import sqlite3
 from collections.abc import Iterator
@@ -295,6 +296,28 @@ def test_a_server_keeps_what_another_one_answers_for(database: Database) -> None
         assert other.settle(other.waiting(1)[0].id, Became.PROPOSED, run="CK-1")
         assert not one.settle(1, Became.IGNORED)
         assert keep(third, delivery("a", their_id="w-1")) == Kept(arrived.id, Took.DUPLICATE)
+
+
+@pytest.mark.promise("P17")
+def test_servers_that_keep_the_same_do_not_wait_in_a_ring(
+    postgres: PostgresCluster, base: str, inbox: PostgresInbox
+) -> None:
+    """Two groups, one the other way round, of which a third session has the middle: both wait."""
+    group = [event("a"), event("middle"), event("b")]
+    held = ("pd", hashlib.sha256(b"middle").hexdigest())
+    with postgres.admin(base) as db, ThreadPoolExecutor(2) as pool:
+        with db.transaction(force_rollback=True):
+            db.execute("INSERT INTO respond.inbox_marks VALUES (%s, 'key', %s, '', '', 0)", held)
+            calls = [
+                pool.submit(keep, inbox, delivery(name), events)
+                for name, events in (("1", group), ("2", group[::-1]))
+            ]
+            with postgres.admin(base) as watch:
+                query = "SELECT count(*) FROM pg_locks WHERE NOT granted"
+                while watch.execute(query).fetchone() != (2,):
+                    assert not any(call.done() for call in calls)
+        assert {call.result().result for call in calls} == {Took.NEW, Took.DUPLICATE}
+    assert sorted(keys(inbox)) == ["a", "b", "middle"]
 
 
 def test_the_engines_role_needs_no_more_than_it_is_given(

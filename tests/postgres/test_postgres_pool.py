@@ -56,6 +56,21 @@ def test_so_many_at_once_and_no_more(pool: PostgresPool) -> None:
             each.result()
 
 
+def test_each_statement_sees_what_was_committed_before_it(
+    postgres: PostgresCluster, pool: PostgresPool
+) -> None:
+    """Whoever waited for somebody finds what they did; so it is also where the server's own
+    setting is another one.
+    """
+    with postgres.admin() as other:
+        other.execute("CREATE TABLE seen_late (n INT)")
+        with pool.transaction() as db:
+            db.execute("SELECT 1").fetchone()
+            other.execute("INSERT INTO seen_late VALUES (1)")
+            assert db.execute("SELECT count(*) FROM public.seen_late").fetchone() == (1,)
+        other.execute("DROP TABLE seen_late")
+
+
 def test_what_is_closed_says_so(pool: PostgresPool) -> None:
     """Whoever comes late finds nothing half open."""
     pool.read("SELECT 1")

@@ -228,6 +228,41 @@ def test_a_delivery_wakes_a_worker(queue: TeamQueue) -> None:
     assert queue.names() == {"take-in"}
 
 
+@pytest.mark.promise("P17")
+def test_a_delivery_keeps_no_worker_waiting_and_is_seen(
+    database: Database, queue: TeamQueue
+) -> None:
+    """It found a job that waits; that is fetched before its commit, and looks only after it."""
+    began, seen = threading.Event(), threading.Event()
+
+    def act(_: str, __: Mapping[str, Any]) -> None:
+        began.set()
+        queue.see_deliveries()
+        seen.set()
+
+    queue.put(TeamJob(Task.TAKE_IN))
+    with database.connect() as one, database.connect() as other, hand(database, act) as worker:
+        with one.transaction():
+            jobs.on_delivery(one)
+            with other.transaction():
+                jobs.on_delivery(other)  # It waits for no other delivery either.
+            assert began.wait(LIMIT_S)
+            assert not seen.wait(0.1)
+        assert seen.wait(LIMIT_S)
+        soon(lambda: not queue.names())
+        assert len(worker.done) == 1
+        jobs.on_delivery(one)
+        worker.until(2)
+
+
+def test_a_delivery_puts_forward_what_was_to_be_looked_at_later(queue: TeamQueue) -> None:
+    """After a fault of this machine, what comes next is not kept waiting."""
+    queue.put(TeamJob(Task.TAKE_IN), in_s=3600)
+    with queue.database.connect() as other:
+        jobs.on_delivery(other)
+    assert queue.backlog().waiting == 1
+
+
 def test_only_those_take_what_is_put_aside_who_can_do_it(
     database: Database, queue: TeamQueue
 ) -> None:

@@ -8,7 +8,8 @@ written to any system here, and nobody is told (P13).
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
@@ -22,7 +23,7 @@ from respond.engine.setting import Site
 from respond.errors import RespondError
 from respond.intake.hooks import Hook, Wanted, as_recorded, joins, wanted
 from respond.intake.missed import Enriched
-from respond.ports import Became, Clock, Inbox, Journal, KeptEvent
+from respond.ports import Became, Clock, Inbox, Journal, KeptEvent, Settlement
 
 if TYPE_CHECKING:
     from structlog.typing import FilteringBoundLogger
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 __all__ = ["Intake"]
 
 _AT_ONCE: Final = 50
+_WRITE_EVERY_MS: Final = 1_000
 _ASIDE_MS: Final = 60_000
 _BROKE_MAX: Final = 5
 """Events that may break off one after another before the whole intake counts as broken."""
@@ -68,11 +70,16 @@ class Intake:
     _told: dict[str, int] = field(default_factory=dict, init=False)
     _known: dict[tuple[str, ...], tuple[Became, str]] = field(default_factory=dict, init=False)
     _held: int = field(default=0, init=False)
+    _settled: list[tuple[KeptEvent, Settlement]] = field(default_factory=list, init=False)
+    _wrote_ms: int = field(default=0, init=False)
     _let_gone: dict[int, str] = field(default_factory=dict, init=False)
 
     def work(self) -> int:
         """Settle what waits; how many events that were."""
-        settled = sum(map(self._tried, self.inbox.waiting(_AT_ONCE))) + self._let_them_go()
+        with self._writing_down():
+            settled = sum(map(self._tried, self.inbox.waiting(_AT_ONCE)))
+        with self._writing_down():
+            settled += self._let_them_go()
         before, self._held = self._held, self.inbox.count_held()
         if self._held > before:
             self.log.warning(
@@ -106,9 +113,10 @@ class Intake:
 
     def take_up_held(self) -> None:
         """Propose what was held, the oldest first, as far as there are few enough runs by now."""
-        for kept in self.inbox.held(_AT_ONCE):
-            if not self._tried(kept, is_held=True):
-                return
+        with self._writing_down():
+            for kept in self.inbox.held(_AT_ONCE):
+                if not self._tried(kept, is_held=True):
+                    return
 
     def _tried(self, kept: KeptEvent, *, is_held: bool = False, by: str = "") -> bool:
         """Settle one. An event that breaks this is set aside for a while, and stops no other.
@@ -217,16 +225,34 @@ class Intake:
 
     def _settle(self, kept: KeptEvent, became: Became, *, run: str = "", why: str = "") -> bool:
         stays = (as_recorded(kept.event.type), as_recorded(kept.event.title))
-        self.inbox.settle(kept.id, became, run=run, why=why, stays=stays)
-        self.log.info(
-            "event.settled",
-            source=kept.delivery.source,
-            delivery=kept.delivery.id,
-            became=became.value,
-            run=run,
-            why=why,
-        )
+        self._settled.append((kept, Settlement(kept.id, became, run, why, stays)))
+        if self.clock.mono_ms() - self._wrote_ms >= _WRITE_EVERY_MS:
+            self._write_down()
         return True
+
+    @contextmanager
+    def _writing_down(self) -> Iterator[None]:
+        """Tell the inbox what is settled meanwhile, much of it at once; whatever comes."""
+        self._wrote_ms = self.clock.mono_ms()
+        try:
+            yield
+        finally:
+            self._write_down()
+
+    def _write_down(self) -> None:
+        settled, self._settled = self._settled, []
+        if settled:
+            self.inbox.settle_all([each for _, each in settled])
+        self._wrote_ms = self.clock.mono_ms()
+        for kept, each in settled:
+            self.log.info(
+                "event.settled",
+                source=kept.delivery.source,
+                delivery=kept.delivery.id,
+                became=each.became.value,
+                run=each.run,
+                why=each.why,
+            )
 
 
 def _actor(one: Wanted) -> Actor:

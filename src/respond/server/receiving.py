@@ -57,6 +57,7 @@ JSON. It is called in a worker thread, may raise ``UnusableError`` and any ``Res
 _SECRETS_LIVE_MS: Final = 60_000
 _SECRETS_RETRY_MS: Final = 5_000
 """A store that does not answer is not asked for every delivery."""
+_ROOM_MS: Final = 1_000
 _COME_AGAIN_S: Final = 10
 _UNKNOWN: Final = "unknown source"
 
@@ -167,6 +168,7 @@ class Receiver:
         self._trouble = trouble
         self._limits = limits or ReceivingLimits()
         self._budget = _Budget(self._limits.requests_max, self._limits.held_bytes_max)
+        self._room = _Room(inbox, clock, self._limits.queue_max)
         self._threads = ThreadPoolExecutor(self._limits.threads, thread_name_prefix="receiving")
 
     def close(self) -> None:
@@ -261,7 +263,7 @@ class Receiver:
         trouble = self._trouble()
         if trouble:
             return _not_now("own trouble", why=trouble)
-        waiting, held = self._inbox.count_open(desk.name)
+        waiting, held = self._room.open(desk.name)
         if waiting >= self._limits.queue_max:
             return _not_now("queue is full")
         if held >= self._limits.queue_max:
@@ -292,6 +294,7 @@ class Receiver:
             events = sender.events(desk.source.options, headers, body, notes.append)
         except UnusableError as error:
             events, notes = (), [str(error)]
+        self._room.taken(len(events))
         unusable, by_body = "; ".join(notes), proof.signed_at_s is None
         return self._inbox.keep(delivery, events, unusable, by_body=by_body), unusable
 
@@ -318,6 +321,46 @@ def _refused_unread(desk: _Desk | None, scope: Scope) -> _Answer | None:
     if refuses_encoding(scope["headers"]):
         return _refused(415, "content encoding")
     return None
+
+
+# --- room in the inbox ----------------------------------------------------------------------------
+
+
+class _Room:
+    """How many events are open, at most; the inbox is asked where that could be too many.
+
+    While there is room it is asked once a second for each source, and what was kept here since is
+    added. So this server never takes more than there is room for; another one may have been quicker
+    within that second.
+    """
+
+    def __init__(self, inbox: Inbox, clock: Clock, most: int) -> None:
+        self._inbox = inbox
+        self._clock = clock
+        self._most = most
+        self._lock = threading.Lock()
+        self._taken = 0
+        self._seen: dict[str, tuple[int, int, int, int]] = {}
+
+    def open(self, source: str) -> tuple[int, int]:
+        """As ``Inbox.count_open``, or more."""
+        mono_ms = self._clock.mono_ms()
+        with self._lock:
+            taken = self._taken
+            asked_ms, then, waiting, held = self._seen.get(source, (None, 0, 0, 0))
+        if asked_ms is not None and 0 <= mono_ms - asked_ms < _ROOM_MS:
+            since = taken - then
+            if max(waiting, held) + since < self._most:
+                return waiting + since, held + since
+        waiting, held = self._inbox.count_open(source)
+        with self._lock:
+            self._seen[source] = (mono_ms, taken, waiting, held)
+        return waiting, held
+
+    def taken(self, events: int) -> None:
+        """Say that so many more will wait, before they are kept."""
+        with self._lock:
+            self._taken += events
 
 
 # --- one source -----------------------------------------------------------------------------------

@@ -166,6 +166,7 @@ class TeamWork:
     # --- what came in ---------------------------------------------------------------------------
 
     def _take_in(self, _: Mapping[str, Any]) -> None:
+        self.queue.see_deliveries()
         while not self.carrier.is_stopped and self.intake.work():
             pass
         self.intake.take_up_held()

@@ -19,7 +19,7 @@ from respond.adapters.secrets.redactor import Redactor
 from respond.adapters.store.repetition import EVENT_BYTES_MAX, MARK_LIFE_MS
 from respond.core.incoming import Delivery, Incoming, Means
 from respond.errors import InboxUnusableError
-from respond.ports import Became, Inbox, Kept, Took
+from respond.ports import Became, Inbox, Kept, Settlement, Took
 from respond.testing.settable_clock import SettableClock
 
 __all__ = ["InboxContract", "OpenInbox", "Opener", "delivery", "event", "keep", "keys"]
@@ -118,6 +118,27 @@ class InboxContract:
             assert inbox.waiting(10) == [third]
             shown = [(line.result, line.run, line.why) for line in inbox.recent(10)]
         assert shown == [("waiting", "", ""), ("joined", "CK-1", ""), ("proposed", "CK-1", "")]
+
+    def test_several_are_settled_together(self, opened: Opener) -> None:
+        """Each as by itself: what was settled before stays, and hinders no other."""
+        with opened() as inbox:
+            keep(inbox, delivery("a"), [event("1"), event("2"), event("3")])
+            first, second, third = inbox.waiting(10)
+            stays = (first.event.type, first.event.title)
+            proposed = Settlement(first.id, Became.PROPOSED, "CK-1", stays=stays)
+            held = Settlement(second.id, Became.HELD, why="too many")
+            assert inbox.settle_all([proposed, held, Settlement(999, Became.IGNORED)]) == 2
+            assert inbox.held(10) == [second]
+            ignored = Settlement(first.id, Became.IGNORED), Settlement(third.id, Became.IGNORED)
+            assert inbox.settle_all([*ignored, held]) == 1
+            shown = [(line.result, line.run, line.why, line.title) for line in inbox.recent(10)]
+            assert inbox.settle_all([]) == 0
+        assert [each[:3] for each in shown] == [
+            ("ignored", "", ""),
+            ("held", "", "too many"),
+            ("proposed", "CK-1", ""),
+        ]
+        assert shown[-1][3] == first.event.title
 
     def test_an_event_that_is_too_long_loses_its_body_and_nothing_else(
         self, opened: Opener

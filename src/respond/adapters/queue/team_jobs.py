@@ -34,6 +34,7 @@ __all__ = [
     "on_delivery",
     "on_record",
     "put",
+    "see_deliveries",
 ]
 
 EVERYBODY: Final = "respond"
@@ -173,9 +174,55 @@ def _data(row: ChainRow) -> Mapping[str, Any]:
     return found
 
 
+_DELIVERIES: Final = 0x5253504A
+"""``RSPJ``: the advisory lock that deliveries share."""
+
+# Otherwise as ``_PUT``. A job that waits is not locked for it: of many deliveries each would wait
+# for the commit of the one before, and while they come no worker would get at that job.
+_ASK: Final = """
+WITH shared AS MATERIALIZED (
+  SELECT pg_advisory_xact_lock_shared(%(lock)s)
+), put AS (
+  INSERT INTO procrastinate_jobs (queue_name, task_name, lock, queueing_lock, args)
+  SELECT %(queue)s, %(task)s, %(of_inbox)s, %(name)s, %(args)s FROM shared
+  ON CONFLICT (queueing_lock) WHERE status = 'todo' DO NOTHING
+), forward AS (
+  UPDATE procrastinate_jobs SET scheduled_at = NULL
+  WHERE queueing_lock = %(name)s AND status = 'todo' AND scheduled_at IS NOT NULL
+  RETURNING id, queue_name
+)
+SELECT pg_notify('procrastinate_queue_v1#' || queue_name,
+                 json_build_object('type', 'job_inserted', 'job_id', id)::text)
+FROM forward
+"""
+_ALL_IN: Final = "SELECT pg_advisory_xact_lock(%s)"
+
+
 def on_delivery(connection: Connection) -> None:
-    """Put the job there that takes in what a delivery brought, in its transaction."""
-    put(connection, TeamJob(Task.TAKE_IN))
+    """Put the job there that takes in what a delivery brought, in its transaction.
+
+    Whoever does that job begins with ``see_deliveries``: it may have been fetched meanwhile.
+    """
+    job = TeamJob(Task.TAKE_IN)
+    connection.execute(
+        _ASK,
+        {
+            "lock": _DELIVERIES,
+            "queue": EVERYBODY,
+            "task": job.task.value,
+            "of_inbox": job.lock,
+            "name": job.name,
+            "args": json.dumps({"about": job.about}),
+        },
+    )
+
+
+def see_deliveries(connection: Connection) -> None:
+    """Wait for each delivery that found this job waiting: what it brought is to be seen then.
+
+    They have at most their commit before them; one that comes later puts another job there.
+    """
+    connection.execute(_ALL_IN, (_DELIVERIES,))
 
 
 # --- the tables -----------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from respond.adapters.clock import SystemClock
 from respond.adapters.queue.taking_over import take_over
-from respond.adapters.queue.team_jobs import ASIDE, EVERYBODY, TeamJob, put
+from respond.adapters.queue.team_jobs import ASIDE, EVERYBODY, TeamJob, put, see_deliveries
 from respond.adapters.store.postgres import ASK_TIME
 from respond.adapters.store.postgres_pool import PostgresPool
 
@@ -95,6 +95,11 @@ class TeamQueue:
         """As ``team_jobs.put``, in a transaction of its own."""
         with self._pool.transaction() as db:
             put(db, job, in_s=in_s, queue=queue)
+
+    def see_deliveries(self) -> None:
+        """As ``team_jobs.see_deliveries``."""
+        with self._pool.transaction() as db:
+            see_deliveries(db)
 
     def names(self) -> frozenset[str]:
         """Of the jobs that wait or go on."""

@@ -1,7 +1,8 @@
 """The inbox in PostgreSQL: what one server answered with 2xx is durable for every other.
 
 Delivery, marks, and whatever makes somebody take it in are one transaction. Of two servers that
-are sent the same at once, one waits until the other's is written down.
+are sent the same at once, one waits until the other's is written down: a mark stands in its table
+once, so the second one's is refused there, and it looks anew.
 
 Everything that came from outside lies sealed under a key that is not in the database, bound to the
 delivery that brought it: a dump shows nothing of it, and whoever can write to the tables can
@@ -15,6 +16,7 @@ than time passes, whatever clocks say and however many servers there are.
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -22,12 +24,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from psycopg.errors import UniqueViolation
+
 from respond.adapters.store.postgres_pool import PostgresPool
 from respond.adapters.store.repetition import (
     MARK_LIFE_MS,
     MARK_REFRESH_MS,
     EventTexts,
-    Find,
     FirstMet,
     FoundMark,
     Mark,
@@ -41,7 +44,7 @@ from respond.adapters.store.repetition import (
 from respond.adapters.store.sealing import UnsealError, seal, unseal
 from respond.core.incoming import Delivery, Incoming
 from respond.errors import InboxUnusableError, JournalUnusableError
-from respond.ports import Became, Kept, KeptEvent, Received, Took
+from respond.ports import Became, Kept, KeptEvent, Received, Settlement, Took
 
 if TYPE_CHECKING:
     from typing import Self
@@ -90,10 +93,8 @@ INBOX_RIGHTS: Final[Mapping[str, str]] = {
 }
 """What servers and workers may do there: it is a queue, and no evidence."""
 
-_LOCK_CLASS: Final = 0x52535049
-"""``RSPI``: the first half of this inbox's advisory locks."""
-_SLOTS: Final = 1_024
-"""Marks share so many locks, so that no delivery holds more."""
+_RACES_MAX: Final = 5
+"""How often in a row others may have been quicker with what a delivery is remembered by."""
 
 _LOOK_EVERY_MS: Final = 60_000
 """How often the age is written down, and what is over age dropped."""
@@ -101,7 +102,6 @@ _PRUNED_AT_ONCE: Final = 20_000
 
 _COME_AGAIN: Final = "senders were told to come again"
 
-_LOCK: Final = "SELECT pg_advisory_xact_lock(%s, slot) FROM unnest(%s::int[]) AS slot"
 _KNOWN: Final = (
     "SELECT m.kind, m.mark, m.delivery, m.body_digest"
     " FROM inbox_marks m JOIN unnest(%s::text[], %s::text[]) AS asked (kind, mark)"
@@ -115,11 +115,10 @@ WITH came AS (
         %(line)s, %(age)s)
     RETURNING n
 ), remembered AS (
-    -- A mark that is there already names the first delivery, and goes on doing so.
+    -- In one order, so that nobody waits in a ring for whoever has the same.
     INSERT INTO inbox_marks
     SELECT %(source)s, kind, mark, %(body_digest)s, %(id)s, %(age)s
-    FROM unnest(%(kinds)s::text[], %(marks)s::text[]) AS new (kind, mark)
-    ON CONFLICT DO NOTHING
+    FROM unnest(%(kinds)s::text[], %(marks)s::text[]) AS new (kind, mark) ORDER BY kind, mark
 )
 INSERT INTO inbox_events (delivery, result, run, line, event)
 SELECT came.n, 'waiting', '', new.line, new.event
@@ -159,14 +158,21 @@ _OPEN_EVENTS: Final = (
     f"SELECT e.id, e.event, {_OF_DELIVERY} FROM inbox_events e"  # noqa: S608 - columns, above
     " JOIN inbox_deliveries d ON d.n = e.delivery WHERE e.result = %s ORDER BY e.id LIMIT %s"
 )
-_TO_SETTLE: Final = (
-    f"SELECT {_OF_DELIVERY} FROM inbox_events e JOIN inbox_deliveries d ON d.n = e.delivery"  # noqa: S608 - columns, above
-    " WHERE e.id = %s AND e.result IN ('waiting', 'held') AND e.result <> %s FOR UPDATE OF e"
-)
-_HOLD: Final = "UPDATE inbox_events SET result = %s, run = %s, why = %s WHERE id = %s"
-_SETTLE: Final = (
-    "UPDATE inbox_events SET result = %s, run = %s, why = %s, line = %s, event = NULL WHERE id = %s"
-)
+_TO_SETTLE: Final = """
+SELECT e.id, e.result, d.id, d.source, d.sender, d.body_digest, d.at_ms, d.weak
+FROM inbox_events e JOIN inbox_deliveries d ON d.n = e.delivery
+WHERE e.id = ANY (%s::bigint[]) AND e.result IN ('waiting', 'held')
+ORDER BY e.id FOR UPDATE OF e
+"""
+# What is settled is known to the journal; here only the line for the page stays.
+_SETTLE: Final = """
+UPDATE inbox_events e
+SET result = now.result, run = now.run, why = now.why, line = coalesce(now.line, e.line),
+    event = CASE WHEN now.result = 'held' THEN e.event END
+FROM unnest(%s::bigint[], %s::text[], %s::text[], %s::bytea[], %s::bytea[])
+    AS now (id, result, run, why, line)
+WHERE e.id = now.id
+"""
 _WAITING: Final = "SELECT count(*) FROM inbox_events WHERE result = 'waiting'"
 _HELD: Final = "SELECT count(*) FROM inbox_events WHERE result = 'held'"
 _COUNT_OPEN: Final = (
@@ -294,18 +300,40 @@ class PostgresInbox:
     ) -> Kept:
         with self._translated():
             age = self._age()
-            with self._pool.transaction() as db:
-                find = _known(db, delivery, events)
-                seen = repeated(find, delivery, events, by_body=by_body)
-                if seen:
-                    met = marks_of(delivery, events)
-                    old = age - MARK_REFRESH_MS
-                    db.execute(_REFRESH, (age, *_columns(met), delivery.source, old))
-                    return Kept(seen, Took.DUPLICATE)
-                first = first_met(find, delivery, events, unusable)
-                self._insert(db, delivery, first, age)
-                if first.events:
-                    self._on_delivery(db)
+            for others in range(_RACES_MAX):
+                try:
+                    return self._keep(delivery, events, unusable, age, by_body=by_body)
+                except JournalUnusableError as error:
+                    was_first = isinstance(error.__cause__, UniqueViolation)
+                    if not was_first or others == _RACES_MAX - 1:
+                        raise
+        raise AssertionError
+
+    def _keep(
+        self,
+        delivery: Delivery,
+        events: Sequence[Incoming],
+        unusable: str,
+        age: int,
+        *,
+        by_body: bool,
+    ) -> Kept:
+        asked = all_marks(delivery, events)
+        with self._pool.transaction() as db:
+            rows = db.execute(_KNOWN, (*_columns(asked), delivery.source))
+            known = {(kind, mark): FoundMark(first, digest) for kind, mark, first, digest in rows}
+            seen = repeated(known.get, delivery, events, by_body=by_body)
+            if seen:
+                met = marks_of(delivery, events)
+                old = age - MARK_REFRESH_MS
+                db.execute(_REFRESH, (age, *_columns(met), delivery.source, old))
+                return Kept(seen, Took.DUPLICATE)
+            first = first_met(known.get, delivery, events, unusable)
+            # A mark that is there already names the first delivery, and goes on doing so.
+            new = dict.fromkeys(mark for mark in first.marks if mark not in known)
+            self._insert(db, delivery, first, tuple(new), age)
+            if first.events:
+                self._on_delivery(db)
         return first.kept
 
     def waiting(self, limit: int) -> list[KeptEvent]:
@@ -323,21 +351,29 @@ class PostgresInbox:
         why: str = "",
         stays: tuple[str, str] = ("", ""),
     ) -> bool:
-        if became is Became.WAITING:
+        return self.settle_all([Settlement(event_id, became, run, why, stays)]) == 1
+
+    def settle_all(self, settled: Sequence[Settlement]) -> int:
+        if any(each.became is Became.WAITING for each in settled):
             raise ValueError("an event that is settled does not wait")
         with self.transaction() as db:
-            row = db.execute(_TO_SETTLE, (event_id, became.value)).fetchone()
-            if row is None:
-                return False
-            delivery = self._delivery(row)
-            reason = self.boxes.shut("why", delivery, self._texts.line(why))
-            if became is Became.HELD:
-                db.execute(_HOLD, (became.value, run, reason, event_id))
-                return True
-            # What is settled is known to the journal; here only the line for the page stays.
-            line = self.boxes.shut("line", delivery, *map(self._texts.line, stays))
-            db.execute(_SETTLE, (became.value, run, reason, line, event_id))
-            return True
+            rows = db.execute(_TO_SETTLE, ([each.event for each in settled],)).fetchall()
+            found = {event: (result, _whose(rest)) for event, result, *rest in rows}
+            given = [
+                self._row_of(each, found[each.event][1])
+                for each in settled
+                if each.event in found and found[each.event][0] != each.became.value
+            ]
+            if given:
+                db.execute(_SETTLE, tuple(map(list, zip(*given, strict=True))))
+        return len(given)
+
+    def _row_of(self, settled: Settlement, delivery: Delivery) -> tuple[Any, ...]:
+        why = self.boxes.shut("why", delivery, self._texts.line(settled.why))
+        is_held = settled.became is Became.HELD
+        stays = map(self._texts.line, settled.stays)
+        line = None if is_held else self.boxes.shut("line", delivery, *stays)
+        return settled.event, settled.became.value, settled.run, why, line
 
     def count_waiting(self) -> int:
         return int(self._read(_WAITING)[0][0])
@@ -374,10 +410,15 @@ class PostgresInbox:
     # --- writing --------------------------------------------------------------------------------
 
     def _insert(
-        self, db: DatabaseConnection, delivery: Delivery, first: FirstMet, age: int
+        self,
+        db: DatabaseConnection,
+        delivery: Delivery,
+        first: FirstMet,
+        new: Sequence[Mark],
+        age: int,
     ) -> None:
         shut, line = self.boxes.shut, self._texts.line
-        kinds, marks = _columns(first.marks)
+        kinds, marks = _columns(new)
         db.execute(
             _INSERT,
             {
@@ -446,10 +487,10 @@ class PostgresInbox:
         return self._delivery_and_why(row)[0]
 
     def _delivery_and_why(self, row: Sequence[Any]) -> tuple[Delivery, str]:
-        name, source, sender, digest, at_ms, weak, line = row
-        place = Delivery(name, source, sender, "", digest, at_ms, weak)
-        their_id, why = self.boxes.open("delivery", place, line)
-        return Delivery(name, source, sender, their_id, digest, at_ms, weak), why
+        *own, line = row
+        delivery = _whose(own)
+        their_id, why = self.boxes.open("delivery", delivery, line)
+        return dataclasses.replace(delivery, their_id=their_id), why
 
     def _received(self, row: Sequence[Any]) -> Received:
         event, became, run, line, why, result, *rest = row
@@ -473,21 +514,10 @@ class PostgresInbox:
             ) from error
 
 
-def _known(db: DatabaseConnection, delivery: Delivery, events: Sequence[Incoming]) -> Find:
-    """What is known of a delivery's marks; they are this transaction's until it ends.
-
-    Two statements: the second sees what was committed while the first waited.
-    """
-    asked = all_marks(delivery, events)
-    db.execute(_LOCK, (_LOCK_CLASS, sorted(set(map(_slot, asked)))))
-    rows = db.execute(_KNOWN, (*_columns(asked), delivery.source))
-    found = {(kind, mark): FoundMark(first, digest) for kind, mark, first, digest in rows}
-    return found.get
-
-
-def _slot(mark: Mark) -> int:
-    # Sources share locks, and nothing else.
-    return int(mark[1][:8], 16) % _SLOTS
+def _whose(row: Sequence[Any]) -> Delivery:
+    """What boxes are bound to, without what lies in one."""
+    name, source, sender, digest, at_ms, weak = row
+    return Delivery(name, source, sender, "", digest, at_ms, weak)
 
 
 def _columns(marks: Sequence[Mark]) -> tuple[list[str], list[str]]:

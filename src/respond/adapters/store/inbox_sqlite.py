@@ -46,7 +46,7 @@ from respond.adapters.store.sqlite_file import (
 )
 from respond.core.incoming import Delivery, Incoming
 from respond.errors import InboxUnusableError, JournalUnusableError
-from respond.ports import Became, Kept, KeptEvent, Received, Took
+from respond.ports import Became, Kept, KeptEvent, Received, Settlement, Took
 
 if TYPE_CHECKING:
     from typing import Self
@@ -187,25 +187,31 @@ class SqliteInbox:
         why: str = "",
         stays: tuple[str, str] = ("", ""),
     ) -> bool:
-        if became is Became.WAITING:
+        return self.settle_all([Settlement(event_id, became, run, why, stays)]) == 1
+
+    def settle_all(self, settled: Sequence[Settlement]) -> int:
+        if any(each.became is Became.WAITING for each in settled):
             raise ValueError("an event that is settled does not wait")
-        # What is settled is known to the journal; here only the line for the page stays.
-        forget = "" if became is Became.HELD else ", event = '', type = ?, title = ?"
-        given = [became.value, run, self._texts.line(why)]
-        if forget:
-            given += map(self._texts.line, stays)
         with self._lock:
             with self._transaction() as db:
-                done = db.execute(
-                    f"UPDATE events SET result = ?, run = ?, why = ?{forget}"  # noqa: S608 (both forms stand above)
-                    " WHERE id = ? AND result IN ('waiting', 'held') AND result <> ?",
-                    (*given, event_id, became.value),
-                )
+                done = sum(self._settle(db, each) for each in settled)
             if not self.count_waiting():
                 # The log keeps what was overwritten. Once a round, since it costs some syncs.
                 with self._reading() as db:
                     empty_log(db)
-        return done.rowcount == 1
+        return done
+
+    def _settle(self, db: sqlite3.Connection, settled: Settlement) -> int:
+        # What is settled is known to the journal; here only the line for the page stays.
+        is_held = settled.became is Became.HELD
+        forget = "" if is_held else ", event = '', type = ?, title = ?"
+        stays = () if is_held else map(self._texts.line, settled.stays)
+        given = (settled.became.value, settled.run, self._texts.line(settled.why), *stays)
+        return db.execute(
+            f"UPDATE events SET result = ?, run = ?, why = ?{forget}"  # noqa: S608 (both forms stand above)
+            " WHERE id = ? AND result IN ('waiting', 'held') AND result <> ?",
+            (*given, settled.event, settled.became.value),
+        ).rowcount
 
     def count_waiting(self) -> int:
         with self._reading() as db:
