@@ -156,6 +156,7 @@ class Team:
     watch: psycopg.Connection[tuple[Any, ...]]
     members: list[Member] = field(default_factory=list)
     both: list[Member] = field(default_factory=list)
+    pages: dict[tuple[str, str], CompanyBrowser] = field(default_factory=dict)
     sent: int = 0
 
     def start(self, *words: str) -> Member:
@@ -222,17 +223,22 @@ class Team:
         return state
 
     def agree(self, state: RunState, server: Member, person: str = "ana") -> None:
-        """Somebody signs on at a server, and says yes."""
+        """Somebody who is signed on at a server says yes."""
         request = asked_now(state)
         assert request is not None
-        page = CompanyBrowser(server.url)
-        assert page.sign_on(person).status_code in (302, 303)
+        page = self._signed_on(server, person)
         fields = {
             "verdict": "approve", "nonce": request.nonce, "digest": request.digest,
             "typed": state.id.rpartition("-")[2],
         }  # fmt: skip
         assert page.post(f"/runs/{state.id}/decision", fields).status_code in (302, 303)
-        page.http.close()
+
+    def _signed_on(self, server: Member, person: str) -> CompanyBrowser:
+        """Once for all: the company's clock jumps ahead of the servers' with runs that wait."""
+        if (server.url, person) not in self.pages:
+            page = self.pages[server.url, person] = CompanyBrowser(server.url)
+            assert page.sign_on(person).status_code in (302, 303)
+        return self.pages[server.url, person]
 
     # --- what happens to them ---
 
@@ -380,6 +386,8 @@ def team(
     finally:
         for member in made.members:
             member.kill()
+        for page in made.pages.values():
+            page.http.close()
         made.watch.close()
         journal.close()
         company.close()

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from hashlib import sha256
 from pathlib import Path
 
@@ -125,6 +126,25 @@ def test_a_move_that_is_interrupted_begins_again(
         old_journal(one)
 
 
+@contextmanager
+def changed(journal: Path) -> Iterator[None]:
+    """A record of it is not what was written, for a while; its tables are as they were made."""
+    query = "SELECT sql FROM sqlite_master WHERE name = 'journal_no_update'"
+    with closing(sqlite3.connect(journal)) as file:
+        (trigger,) = file.execute(query).fetchone()
+        (step,) = file.execute("SELECT step FROM journal WHERE seq = 3").fetchone()
+
+        def write(text: str) -> None:
+            file.execute("DROP TRIGGER journal_no_update")
+            file.execute("UPDATE journal SET step = ? WHERE seq = 3", (text,))
+            file.execute(trigger)
+            file.commit()
+
+        write("x")
+        yield
+        write(step)
+
+
 def test_what_cannot_be_moved_stays_as_it_is(
     laptops: tuple[Laptop, Laptop], database_url: str
 ) -> None:
@@ -133,22 +153,15 @@ def test_what_cannot_be_moved_stays_as_it_is(
     assert "there is no journal at" in one.run("store", "move").err
     lived(one)
     one.configure(TOML.format(url=database_url))
+    with changed(one.journal):
+        broken = one.run("store", "move")
+    assert "is not moved" in broken.err
+    assert broken.code == 7
     with one.files.hold("CK-2", SystemClock()):
         assert "another respond has run CK-2" in one.run("store", "move").err
     two.record_run("CK-9")
     other = one.run("store", "move")
     assert "holds another journal" in other.err
-    with closing(sqlite3.connect(one.journal)) as file:
-        # All of its tables are as they were made.
-        query = "SELECT sql FROM sqlite_master WHERE name = 'journal_no_update'"
-        (trigger,) = file.execute(query).fetchone()
-        file.execute("DROP TRIGGER journal_no_update")
-        file.execute("UPDATE journal SET step = 'x' WHERE seq = 3")
-        file.execute(trigger)
-        file.commit()
-    broken = one.run("store", "move")
-    assert "is not moved" in broken.err
-    assert broken.code == 7
 
 
 def test_a_database_is_set_up_from_nothing(
