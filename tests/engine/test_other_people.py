@@ -4,6 +4,7 @@ import itertools
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 from respond.adapters.prompt.nobody_there import ServedPrompt
 from respond.adapters.secrets.key_stores import MemoryKeys
 from respond.adapters.store.journal_sqlite import SqliteJournal
+from respond.adapters.store.run_lock import RunLocks
 from respond.company.crash_points import Killed, KilledJournal, Moments
 from respond.core.approval import Request, Standing, Verdict, answer_text
 from respond.core.asked import asked_now
@@ -890,21 +892,28 @@ def two_servers(tmp_path: Path) -> Iterator[tuple[SettableClock, SqliteJournal, 
 @pytest.mark.campaign("C7")
 def test_one_approval_and_several_engines_start_once(
     two_servers: tuple[SettableClock, SqliteJournal, SqliteJournal],
+    tmp_path: Path,
     pytestconfig: pytest.Config,
 ) -> None:
-    """Two servers find the same yes at the same instant: each write happens once, every time."""
+    """Two servers find the same yes at the same instant: each write happens once, every time.
+
+    Whoever carries a run on holds its lock, as ``Carrier`` does: what the journal alone can tell
+    is who took the run, and not what is on its way already.
+    """
     clock, first, second = two_servers
+    locks = RunLocks(tmp_path / "locks", clock)
+
+    def carry(stage: BoxStage, journal: SqliteJournal) -> None:
+        with locks.hold(stage.run):
+            if now(stage).status is not RunStatus.ENDED:
+                advance(stage, journal=journal)
+
     rounds = 1_000 if pytestconfig.getoption("--every-point") else 30
     for n in range(rounds):
         stage = served(SET, run=f"BX-{n}", clock=clock, journal=first)
         advance(stage)
         say(stage, ANA)
-        _together(
-            lambda stage=stage: advance(stage),  # type: ignore[misc]
-            lambda stage=stage: advance(stage, journal=second),  # type: ignore[misc]
-        )
-        if now(stage).status is not RunStatus.ENDED:
-            advance(stage)  # Both lost the race to the other's take: the next one goes on.
+        _together(partial(carry, stage, first), partial(carry, stage, second))
         assert len(stage.boxes.writes) == 1, n
         assert len(now(stage).used) == 1, n
         assert now(stage).status is RunStatus.ENDED, n
