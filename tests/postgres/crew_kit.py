@@ -358,7 +358,8 @@ def write_project(folder: Path, url: str, **how: str) -> Path:
     key.chmod(0o600)
     config = where / "respond.toml"
     own = f'[journal]\nkeys = "file"\n[store]\nurl = "{url}"\ncredential = "none"\n'
-    config.write_text(f'{own}key = "file:{key}"\n{config.read_text()}')
+    many = "[server]\nproposals = 1000\n"  # A campaign begins more runs than a night has.
+    config.write_text(f'{own}key = "file:{key}"\n{many}{config.read_text()}')
     return key
 
 

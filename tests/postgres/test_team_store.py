@@ -148,7 +148,9 @@ def test_doctor_looks_at_the_database(
 def test_answers_are_kept_sealed_in_the_database(
     postgres: PostgresCluster, base: str, laptops: tuple[Laptop, Laptop]
 ) -> None:
-    """Another machine opens them; one that was changed, moved or never came is named."""
+    """Another machine opens them, and keeps one that is there already; one that was changed, moved
+    or never came is named.
+    """
     one, two = laptops
     text = b'{"users": ["mallory@example.com"]}\n'
     digest = sha256(text).hexdigest()
@@ -156,6 +158,8 @@ def test_answers_are_kept_sealed_in_the_database(
     kept.keep("CK-1", digest, text)
     assert kept.unkept(20) == {}
     assert read.read("CK-1", digest) == text
+    read.keep("CK-1", digest, text)
+    assert read.unkept(20) == {}
     other = sha256(b"[]").hexdigest()
     kept.keep("CK-1", other, b"[]")
     while not kept._unsynced:

@@ -56,7 +56,7 @@ class EvidenceTable(SealedEvidence):
 
     def _has(self, run: str, sha256: str) -> bool:
         try:
-            query = "SELECT FROM evidence WHERE run = %s AND sha256 = %s"
+            query = "SELECT 1 FROM evidence WHERE run = %s AND sha256 = %s"
             return bool(self._ask(query, run, sha256))
         except JournalUnusableError:
             return False  # Putting it there says what is wrong.
@@ -98,11 +98,13 @@ class EvidenceTable(SealedEvidence):
 
     def _ask(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
         """Rows of a statement; a session that fails is used no more."""
-        if self._db is None or self._db.closed:
+        is_new = self._db is None or self._db.closed
+        if self._db is None or is_new:
             self._db = self._database.connect()
-            # A row need not be durable before the run rests, and then they are made so together.
-            self._db.execute("SET synchronous_commit = off")
         try:
+            if is_new:
+                # A row need not be durable before the run rests; then they are made so together.
+                self._db.execute("SET synchronous_commit = off")
             done = self._db.execute(query, values, binary=True)
             return done.fetchall() if done.description else []
         except psycopg.Error as error:
