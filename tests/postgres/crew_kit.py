@@ -314,6 +314,15 @@ class Team:
         """Others have taken it for dead, and ended all that it held."""
         return self._sessions(member) == 0
 
+    def is_done_with(self, run: str) -> bool:
+        """Nothing about it is being done or could be now: nobody is still told how it ended."""
+        query = (
+            f"SELECT FROM {DRILL_NAME}.procrastinate_jobs WHERE args->>'about' = %s"  # noqa: S608 - ours
+            " AND (status = 'doing'"
+            " OR status = 'todo' AND (scheduled_at IS NULL OR scheduled_at <= now()))"
+        )
+        return self.watch.execute(query, (run,)).rowcount == 0
+
     def is_back(self, member: Member) -> bool:
         """It gives signs of life again, as another worker."""
         query = (

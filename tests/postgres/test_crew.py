@@ -214,6 +214,7 @@ def sends_nothing_when_continued(crew: Team, stopped: Member, run: str, base: Co
     """Others go on with its run to the end; then it is continued."""
     assert wrong_with(crew, ended(crew, run), base) == ""
     crew.soon(partial(crew.is_given_up, stopped))
+    crew.soon(partial(crew.is_done_with, run))
     before = crew.requests()
     stopped.send(signal.SIGCONT)
     crew.soon(partial(crew.is_back, stopped), stopped)
