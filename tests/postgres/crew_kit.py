@@ -317,7 +317,7 @@ class Team:
     def is_done_with(self, run: str) -> bool:
         """Nothing about it is being done or could be now: nobody is still told how it ended."""
         query = (
-            f"SELECT FROM {DRILL_NAME}.procrastinate_jobs WHERE args->>'about' = %s"  # noqa: S608 - ours
+            f"SELECT FROM {DRILL_NAME}.procrastinate_jobs WHERE args->>'about' = %s"
             " AND (status = 'doing'"
             " OR status = 'todo' AND (scheduled_at IS NULL OR scheduled_at <= now()))"
         )
