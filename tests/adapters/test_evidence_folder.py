@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+import threading
 from hashlib import sha256
 from pathlib import Path
 
@@ -50,6 +51,16 @@ def test_what_is_kept_opens_again_and_lies_sealed_for_its_owner_alone(
     for above in (path.parent, path.parent.parent, path.parent.parent.parent):
         assert stat.S_IMODE(above.stat().st_mode) == 0o700
     assert [each.name for each in path.parent.iterdir()] == [path.name]
+
+
+def test_nothing_of_it_outlives_it(tmp_path: Path) -> None:
+    """A server that carried a thousand runs has not a thousand threads; what was kept is there."""
+    before = set(threading.enumerate())
+    folder = folder_at(tmp_path)
+    folder.keep("CK-1", DIGEST, TEXT)
+    folder.close()
+    assert set(threading.enumerate()) <= before
+    assert folder_at(tmp_path).read("CK-1", DIGEST) == TEXT
 
 
 @pytest.mark.promise("P23")

@@ -11,9 +11,10 @@ import hashlib
 import os
 from abc import ABC, abstractmethod
 from contextlib import suppress
+from enum import Enum
 from queue import SimpleQueue
 from threading import Condition, Thread
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from respond.adapters.store.journal_keys import evidence_key
 from respond.adapters.store.sealing import KEY_BYTES, UnsealError, seal, unseal
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from respond.ports import KeyStore
 
 __all__ = ["LostAnswerError", "SealedEvidence", "key_to_write"]
+
+_PATIENCE_S: Final = 1.0
 
 
 class LostAnswerError(RespondError):
@@ -43,8 +46,13 @@ def key_to_write(journal: str, keys: KeyStore) -> tuple[bytes | None, str]:
     return key, ""
 
 
+class _Ask(Enum):
+    SYNC = "sync"
+    END = "end"
+
+
 class SealedEvidence(ABC):
-    """The ``EvidenceStore`` of one journal.
+    """The ``EvidenceStore`` of one journal, until it is closed.
 
     Args:
         journal: Id of the journal; an answer opens only for its own run and digest.
@@ -59,7 +67,7 @@ class SealedEvidence(ABC):
         self._left: dict[str, str] = {}
         """Asked for and not written yet: run by digest."""
         self._unsynced: dict[str, str] = {}
-        self._todo: SimpleQueue[tuple[str, str, bytes] | None] = SimpleQueue()
+        self._todo: SimpleQueue[tuple[str, str, bytes] | _Ask] = SimpleQueue()
         self._writer: Thread | None = None
         self._changed = Condition()
 
@@ -106,7 +114,7 @@ class SealedEvidence(ABC):
     def unkept(self, patience_s: float) -> Mapping[str, str]:
         """What is not there, by digest, and why; what is there is durable."""
         with self._changed:
-            self._todo.put(None)
+            self._todo.put(_Ask.SYNC)
             self._changed.wait_for(lambda: not (self._left or self._unsynced), patience_s)
             late = dict.fromkeys(
                 (*self._left, *self._unsynced), f"not written within {patience_s:g} s"
@@ -114,14 +122,21 @@ class SealedEvidence(ABC):
             return {**self._lost, **late}
 
     def close(self) -> None:
-        """Wait a little for what is left, so that the process does not end in the middle."""
+        """Wait a little for what is left, so that the process does not end in the middle.
+
+        The thread ends with what it has to do, so that a server has none for each run it carried.
+        """
         if self._writer is not None:
-            self.unkept(1.0)
+            self.unkept(_PATIENCE_S)
+            self._todo.put(_Ask.END)
+            self._writer.join(_PATIENCE_S)
 
     def _write(self) -> None:
         while True:
             wanted = self._todo.get()
-            if wanted is None:
+            if wanted is _Ask.END:
+                return
+            if wanted is _Ask.SYNC:
                 self._make_durable()
                 continue
             run, sha256, answer = wanted
