@@ -198,7 +198,16 @@ def test_an_error_is_shared_and_none_writes_into_anothers() -> None:
 
 def test_a_connection_is_never_asked_for_more_at_once_than_its_vendor_allows() -> None:
     """Eight looks, two at a time; and of those two are indeed under way together."""
-    outside = Outside(meeting(2))
+    meet, third = meeting(2), threading.Event()
+
+    def leave_time_for_a_third(asked: Call) -> None:
+        if outside.at_once > 2:
+            third.set()
+        meet(asked)
+        third.wait(0.2)
+        third.set()  # The others need not.
+
+    outside = Outside(leave_time_for_a_third)
     answers = shared(outside, at_once=2)
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda n: answers.fetch(call(str(n))), range(8)))
