@@ -223,7 +223,7 @@ def ahead_of(team: TeamQueue) -> float:
 
     # Nothing of it stays open where what follows fails.
     with closing(TeamQueue(team.database)) as queue:
-        return queue.backlog().ahead_s
+        return queue.ahead_s()
 
 
 def _see_clock(parts: Parts, team: TeamQueue) -> None:

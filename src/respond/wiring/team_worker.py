@@ -143,7 +143,7 @@ class Crew:
 
     def _see_that_clocks_agree(self) -> None:
         """A clock that goes wrong later is said once: what goes on is not broken off for it."""
-        ahead_s = self.queue.backlog().ahead_s
+        ahead_s = self.queue.ahead_s()
         if are_apart(ahead_s) and not self._is_apart:
             what = apart(ahead_s, self.queue.database.name)
             self.log.warning("clock.apart", what=what, why=APART_WHY, do=APART_DO)

@@ -116,11 +116,12 @@ class TeamQueue:
             oldest_s=max((age for queue, _, age in rows if queue == EVERYBODY), default=0.0),
             aside=aside,
             workers=workers,
-            ahead_s=self._ahead_s(),
+            ahead_s=self.ahead_s(),
             left=tuple(Left(what, lacks, do, tuple(runs)) for what, lacks, do, runs in left),
         )
 
-    def _ahead_s(self) -> float:
+    def ahead_s(self) -> float:
+        """How far this machine's clock is ahead of the database's."""
         before_ms = self._clock.now_ms()
         ((theirs_s,),) = self._pool.read(ASK_TIME)
         return (before_ms + self._clock.now_ms()) / 2_000 - float(theirs_s)
