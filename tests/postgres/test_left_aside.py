@@ -16,7 +16,7 @@ from tests.postgres.team_kit import Laptop
 from tests.server.house_kit import public_line
 
 from respond.adapters.clock import SystemClock
-from respond.adapters.queue.team_jobs import Task, TeamJob
+from respond.adapters.queue.team_jobs import Task, TeamJob, on_delivery
 from respond.adapters.queue.team_queue import TeamQueue
 from respond.adapters.secrets.redactor import Redactor
 from respond.adapters.store.sealing import describe_secret
@@ -242,6 +242,21 @@ def test_what_is_due_and_has_no_job_is_picked_up(
         assert queue.backlog().waiting == len({"take-in"})
         assert "advance OD-CCCC" in queue.names()
     queue.close()
+
+
+@pytest.mark.promise("P17")
+def test_a_delivery_that_is_being_kept_is_waited_for(team: tuple[Laptop, Laptop]) -> None:
+    """It found this job waiting and put none there: who looks before its commit sees nothing."""
+    one, _ = team
+    with idle(one) as crew, one.store.database.connect() as server:
+        takes = threading.Thread(target=do, args=(crew, Task.TAKE_IN))
+        with server.transaction():
+            on_delivery(server)
+            takes.start()
+            takes.join(0.2)
+            assert takes.is_alive()
+        takes.join(60)
+        assert not takes.is_alive()
 
 
 @pytest.mark.promise("P18", "P28")
