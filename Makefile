@@ -40,7 +40,7 @@ quick: $(VENV)/test.stamp  ## Lint, the pure tests, and one case of each other t
 	@$(BIN)/python -m pytest -q -n 4 --dist worksteal -m "not long" --few 1
 
 campaign: $(VENV)/test.stamp  ## The campaigns at every point, for a night
-	@$(BIN)/python -m pytest -n 2 --dist worksteal -m "campaign or share" --every-point
+	@$(BIN)/python -m pytest -n 2 --dist worksteal -m "campaign or share" --every-point -o faulthandler_timeout=7200
 
 guards: $(VENV)/test.stamp  ## Switch off each guard in a copy, and see its test turn red
 	@$(BIN)/python tests/guards/switch_off.py $(ONLY)

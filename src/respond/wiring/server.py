@@ -218,12 +218,17 @@ def build(places: Places, *, at: str = "", url: str = "", verbosity: int = 1) ->
 
 
 def ahead_of(team: TeamQueue) -> float:
-    """How many seconds this machine's clock is ahead of the database's."""
+    """How many seconds this machine's clock is ahead of the database's.
+
+    Raises:
+        JournalUnusableError: The queue's tables are not there, or may not be read: whoever starts
+            without them would wait for work forever.
+    """
     from respond.adapters.queue.team_queue import TeamQueue
 
-    # Nothing of it stays open where what follows fails.
+    # Nothing of it stays open where what follows fails; a backlog reads all that there is.
     with closing(TeamQueue(team.database)) as queue:
-        return queue.ahead_s()
+        return queue.backlog().ahead_s
 
 
 def _see_clock(parts: Parts, team: TeamQueue) -> None:
