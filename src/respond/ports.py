@@ -7,9 +7,10 @@ makes those (P1).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Final, Protocol
+
+from msgspec import Struct
 
 from respond.core.events import Actor, Event, Record
 from respond.core.incoming import Delivery, Incoming
@@ -92,8 +93,7 @@ class Intent:
         self._spent = True
 
 
-@dataclass(frozen=True, slots=True)
-class Head:
+class Head(Struct, frozen=True):
     """Where the journal ends: how many records there are, and the hash of the last."""
 
     journal: str
@@ -352,8 +352,7 @@ class Became(Enum):
     IGNORED = "ignored"
 
 
-@dataclass(frozen=True, slots=True)
-class Kept:
+class Kept(Struct, frozen=True):
     """What was kept of a delivery, durably.
 
     Attributes:
@@ -364,8 +363,7 @@ class Kept:
     result: Took
 
 
-@dataclass(frozen=True, slots=True)
-class KeptEvent:
+class KeptEvent(Struct, frozen=True):
     """An event that waits, or is held.
 
     Attributes:
@@ -377,8 +375,7 @@ class KeptEvent:
     event: Incoming
 
 
-@dataclass(frozen=True, slots=True)
-class Settlement:
+class Settlement(Struct, frozen=True):
     """What became of an event: as ``Inbox.settle`` takes it.
 
     Attributes:
@@ -392,8 +389,7 @@ class Settlement:
     stays: tuple[str, str] = ("", "")
 
 
-@dataclass(frozen=True, slots=True)
-class Received:
+class Received(Struct, frozen=True):
     """One line of what came lately, for the page. All texts but ``source`` are from outside.
 
     Attributes:

@@ -1,6 +1,5 @@
 import re
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from urllib.parse import parse_qsl, unquote
 
@@ -11,6 +10,7 @@ from hypothesis import strategies as st
 from respond.adapters.http.request import BaseUrl, UnsendableError, header_line, target
 from respond.adapters.http.transport import Endpoint, HttpTransport
 from respond.adapters.secrets.redactor import Redactor
+from respond.core.records import replace
 from respond.core.script import AuthNone, Call
 from respond.errors import NoAnswerError, RefusedBySystemError, UsageError
 from respond.testing.loopback import CannedAnswer, FixedSecrets, Loopback, says, transport_to

@@ -3,7 +3,6 @@ from __future__ import annotations
 import io
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -30,6 +29,7 @@ from respond.core.questions import (
     Decision,
     Question,
 )
+from respond.core.records import replace
 from respond.core.script import Person
 from respond.testing.example_run import HEAD, ExampleRun, example_plan, example_task
 from respond.testing.settable_clock import SettableClock

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -36,6 +35,7 @@ from respond.core.fold import IllegalEventError, RunState, RunStatus, fold
 from respond.core.policy import Chat, Policy, TwoPeople
 from respond.core.questions import AskDrift, AskStart
 from respond.core.recorded import AskKind
+from respond.core.records import replace
 from respond.core.script import Call
 from respond.engine.undo import undo_run
 from respond.errors import ExitCode, RefusedByPersonError, RespondError, UsageError

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from respond.audit.plain_words import plain_sentence
 from respond.audit.verify import AnchorPolicy, Damage, StoredRow, Verification, VerifyReport, verify
+from respond.core.records import replace
 from respond.testing.journals import make_journal
 
 MADE = make_journal(1)

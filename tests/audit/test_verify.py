@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -23,6 +22,7 @@ from respond.audit.verify import (
     VerifyReport,
     verify,
 )
+from respond.core.records import replace
 from respond.testing.contract_journal import DANA
 from respond.testing.journals import MadeJournal, make_journal, reforge, stored_rows
 from respond.testing.settable_clock import SettableClock

@@ -44,11 +44,11 @@ steps:
     with: {observe: {path: [items, "${{ inputs.door }}"], pick: [enabled]}}
 """
 MOVED = """\
-import dataclasses
 from respond.cli import main
+from respond.core.records import replace
 from respond.wiring import connections, session
 leads_to = connections.endpoint_of
-connections.endpoint_of = session.endpoint_of = lambda config, *others: dataclasses.replace(
+connections.endpoint_of = session.endpoint_of = lambda config, *others: replace(
     leads_to(config, *others), base_urls={urls!r}[config.name], loopback_ok=True)
 main.main()
 """

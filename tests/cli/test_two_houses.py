@@ -9,7 +9,6 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
 
@@ -17,6 +16,7 @@ import pytest
 
 from respond.adapters.http.request import Endpoint
 from respond.core.events import Kind
+from respond.core.records import replace
 from respond.testing.cli_kit import Machine
 from respond.wiring import connections, session
 

@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from respond.core.approval import Moment, Request, step_digest
 from respond.core.events import Actor, Event, Kind, Strength
 from respond.core.plan import Plan, digest_of
 from respond.core.policy import Policy
+from respond.core.records import replace
 from respond.core.shapes import encode
 from respond.testing.cli_kit import TOML, Machine
 from respond.testing.example_run import REVOKE, example_plan

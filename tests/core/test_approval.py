@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from respond.core.approval import (
@@ -16,6 +14,7 @@ from respond.core.approval import (
 )
 from respond.core.events import Actor, Strength
 from respond.core.policy import Chat
+from respond.core.records import replace
 from respond.core.script import PersonRecord
 
 NOW = Moment(1_000_000, 1_000, "boot")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -11,6 +10,7 @@ from respond.core.course import Course, CourseKind, course_of
 from respond.core.events import Kind
 from respond.core.outcome import outcome_of
 from respond.core.recorded import AskKind, AsksFor, FollowedUp, FollowUp, Since, data_of
+from respond.core.records import replace
 from respond.testing.example_run import DANA, ExampleRun, example_plan
 
 

@@ -16,6 +16,7 @@ from respond.core.policy import (
     floor,
     raised,
 )
+from respond.core.records import names_of, replace
 from respond.core.runbook import ActionStep, Approval, ForEach, Place, StepWords
 from respond.core.script import Effect
 from respond.core.values import Value
@@ -109,7 +110,7 @@ def test_a_policy_laid_on_another_only_raises_it(
 
     assert effective(whole, effect, asked).is_at_least(effective(policy, effect, asked))
     for other in others:
-        same_role = dataclasses.replace(other, approver=policy.approver)
+        same_role = replace(other, approver=policy.approver)
         assert floor(whole, effect).is_at_least(floor(same_role, effect))
 
 
@@ -166,4 +167,4 @@ def test_a_step_asks_for_what_it_says() -> None:
 
 def test_the_plan_carries_the_whole_policy() -> None:
     """Each field changes the digest that an approval is bound to."""
-    assert set(Policy().as_json()) == {each.name for each in dataclasses.fields(Policy)}
+    assert set(Policy().as_json()) == {*names_of(Policy)}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,6 +10,7 @@ import pytest
 from respond.company.crash_points import Killed, KilledJournal, Moments
 from respond.core.plan import StepPlan
 from respond.core.questions import Answer, AskInput, Decision, Question, other_orders
+from respond.core.records import replace
 from respond.core.runbook import Runbook
 from respond.core.script import Call
 from respond.engine.undo import undo_run

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ from respond.company.crash_points import Killed, KilledJournal, KilledPen, Momen
 from respond.core.events import Event, Kind, Record
 from respond.core.fold import fold
 from respond.core.plan import digest_of, write_key
+from respond.core.records import replace
 from respond.errors import ExitCode
 from respond.ports import Intent
 from respond.testing.settable_clock import SettableClock

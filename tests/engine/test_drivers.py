@@ -23,7 +23,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Generator
 from typing import Any
 
@@ -31,6 +30,7 @@ import pytest
 
 from respond.company.crash_points import Killed, KilledJournal, KilledPen, Moments
 from respond.core.plan import write_key
+from respond.core.records import replace
 from respond.core.script import (
     Api,
     AuthNone,
@@ -136,7 +136,7 @@ def test_a_script_that_breaks_the_language_is_stopped(requests: tuple[Any, ...],
 
 def test_what_nobody_can_look_at_may_be_written_unseen() -> None:
     """A chat message has nothing to be read first."""
-    blind = dataclasses.replace(WRITE, proof=Proof.BLIND)
+    blind = replace(WRITE, proof=Proof.BLIND)
     assert look(script(blind), World(Outside()), known={}, predict=False).writes == (blind,)
 
 
@@ -167,7 +167,7 @@ def test_a_look_that_may_fail_says_what_stands_for_the_answer() -> None:
         def fetch(self, call: Call) -> Reply:
             raise NoAnswerError(call.says)
 
-    read = dataclasses.replace(READ, or_else=lambda why: f"unseen: {why}")
+    read = replace(READ, or_else=lambda why: f"unseen: {why}")
     assert look(script(read), World(Down()), known={}, predict=False).outcome == Done(
         ["unseen: GET /a"]
     )
@@ -218,12 +218,12 @@ def test_a_done_step_is_never_looked_at_again() -> None:
 @pytest.mark.parametrize(
     "changed",
     [
-        {"hands": Api(dataclasses.replace(CALL, body={"value": "else"}), str)},
-        {"hands": Api(dataclasses.replace(CALL, path=("b",)), str)},
-        {"hands": Api(dataclasses.replace(CALL, connection="other"), str)},
-        {"hands": Api(dataclasses.replace(CALL, headers=(("X-Target", "Else"),)), str)},
-        {"hands": Api(dataclasses.replace(CALL, form=True), str)},
-        {"hands": Api(dataclasses.replace(CALL, auth=AuthNone()), str)},
+        {"hands": Api(replace(CALL, body={"value": "else"}), str)},
+        {"hands": Api(replace(CALL, path=("b",)), str)},
+        {"hands": Api(replace(CALL, connection="other"), str)},
+        {"hands": Api(replace(CALL, headers=(("X-Target", "Else"),)), str)},
+        {"hands": Api(replace(CALL, form=True), str)},
+        {"hands": Api(replace(CALL, auth=AuthNone()), str)},
         {"hands": Person((), "", "", "box.set", {"name": "a"}, "new")},
         {"before": "else"},
         {"after": "else"},
@@ -231,8 +231,8 @@ def test_a_done_step_is_never_looked_at_again() -> None:
 )
 def test_a_yes_binds_request_hands_before_and_after(changed: dict[str, Any]) -> None:
     """Rule 3: change any of them, and the yes is for another write."""
-    assert write_key(dataclasses.replace(WRITE, **changed)) != write_key(WRITE)
-    assert write_key(dataclasses.replace(WRITE, says="other words")) == write_key(WRITE)
+    assert write_key(replace(WRITE, **changed)) != write_key(WRITE)
+    assert write_key(replace(WRITE, says="other words")) == write_key(WRITE)
 
 
 @pytest.mark.promise("P1", "P10")
@@ -240,15 +240,15 @@ def test_a_yes_binds_request_hands_before_and_after(changed: dict[str, Any]) -> 
 def test_what_stands_for_a_value_is_not_nothing(binds: Callable[[Any], str]) -> None:
     """A value that is drawn, our own credential, and an empty record are three writes."""
     values: list[Any] = [DrawnSecret(), OwnCredential(), {}, "x"]
-    calls = [dataclasses.replace(CALL, body={"value": each}) for each in values]
-    assert len({binds(dataclasses.replace(WRITE, hands=Api(c, str))) for c in calls}) == 4
+    calls = [replace(CALL, body={"value": each}) for each in values]
+    assert len({binds(replace(WRITE, hands=Api(c, str))) for c in calls}) == 4
 
 
 @pytest.mark.promise("P10")
 def test_a_yes_outlives_another_version_of_what_is_written() -> None:
     """On what condition it is taken, does not say what it does. Source: RFC 9110, section 13.1."""
     keys = {
-        write_key(dataclasses.replace(WRITE, hands=Api(dataclasses.replace(CALL, headers=h), str)))
+        write_key(replace(WRITE, hands=Api(replace(CALL, headers=h), str)))
         for h in ((), (("If-Match", "1"),), (("if-match", "2"),))
     }
     assert keys == {write_key(WRITE)}
@@ -272,8 +272,8 @@ def test_a_yes_outlives_another_version_of_what_is_written() -> None:
 )
 def test_an_intent_is_for_the_request_to_its_last_field(changed: dict[str, Any]) -> None:
     """What was recorded is what leaves: with any other request the pen refuses the intent."""
-    other = Api(dataclasses.replace(CALL, **changed), lambda reply: str(reply.body))
-    assert _request_digest(dataclasses.replace(WRITE, hands=other)) != _request_digest(WRITE)
+    other = Api(replace(CALL, **changed), lambda reply: str(reply.body))
+    assert _request_digest(replace(WRITE, hands=other)) != _request_digest(WRITE)
 
 
 @pytest.mark.promise("P2")

@@ -3,7 +3,7 @@ from __future__ import annotations
 import itertools
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from respond.core.fold import RunState, RunStatus, fold
 from respond.core.policy import Chat, Confirm, Policy, TwoPeople
 from respond.core.questions import AskConfirm, AskDrift, AskStart
 from respond.core.recorded import AskKind
+from respond.core.records import replace
 from respond.core.script import Call, Effect, Me, PersonRecord, Script, Write, action
 from respond.errors import ExitCode, RefusedByPersonError, RespondError, RunTakenError, UsageError
 from respond.people.answers import Entry, answer, decide, decide_signed

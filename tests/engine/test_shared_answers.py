@@ -6,7 +6,6 @@ which an answer from before would be believed.
 
 from __future__ import annotations
 
-import dataclasses
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -18,6 +17,7 @@ import pytest
 
 from respond.core.plan import StepPlan
 from respond.core.questions import Answer, AskConfirm, AskDrift, AskStart, Decision
+from respond.core.records import replace
 from respond.core.script import (
     AuthBearer,
     Becomes,
@@ -363,7 +363,7 @@ def test_what_was_seen_while_a_write_was_under_way_is_not_believed_after_it() ->
     stage = stage_of(SAID)
     engine = stage.engine()
     pen = LooksMeanwhile(stage, lambda: engine.answers.fetch(call("box", "a")), is_before=True)
-    engine.tools = dataclasses.replace(engine.tools, pen=pen)
+    engine.tools = replace(engine.tools, pen=pen)
     assert engine.advance() is ExitCode.DONE
     stage.state = engine.state
     assert stage.output("after") == {"name": "a", "value": "changed", "there": True}
@@ -377,7 +377,7 @@ def test_a_look_while_a_write_is_under_way_believes_nothing_from_before_it() -> 
     pen = LooksMeanwhile(
         stage, lambda: saw.append(engine.answers.fetch(call("box", "a")).body), is_before=False
     )
-    engine.tools = dataclasses.replace(engine.tools, pen=pen)
+    engine.tools = replace(engine.tools, pen=pen)
     assert engine.advance() is ExitCode.DONE
     assert saw == [{"value": "changed"}]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import re
 from collections.abc import Iterator, Mapping
@@ -13,6 +12,8 @@ from typing import Any
 from jsonschema import Draft7Validator
 from referencing import Registry, Resource
 from referencing.jsonschema import DRAFT7
+
+from respond.core.records import is_record, names_of
 
 DATA = Path(__file__).parents[1] / "data" / "cacao"
 UNPLACED = frozenset({"place", "digest", "file", "text", "using", "start", "end", "at"})
@@ -103,8 +104,8 @@ def _end_of(workflow: Mapping[str, Any], source: str) -> str:
 
 def as_data(value: Any) -> Any:
     """A loaded runbook as plain data, without places in its file."""
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        names = (each.name for each in dataclasses.fields(value))
+    if is_record(value):
+        names = names_of(type(value))
         kept = {
             n: as_data(getattr(value, n)) for n in names if n not in UNPLACED and n[-3:] != "_at"
         }

@@ -7,7 +7,6 @@ import time
 import tomllib
 from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import fields
 from functools import cache
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from hypothesis import strategies as st
 from respond.audit.ssh_signature import fingerprints
 from respond.core.approval import People
 from respond.core.policy import Chat, Confirm, Policy, TwoPeople
+from respond.core.records import names_of
 from respond.core.secret_looks import looks_secret
 from respond.formats.faults import FormatFault, FormatFaults, Mark
 from respond.formats.kinds import Span
@@ -448,13 +448,13 @@ def test_the_defaults_of_the_table_are_those_of_the_code() -> None:
     written = project('[connections.a]\nsystem = "customerio"\n' + "\n".join(
         line for line in lines if not line.startswith("auth")))  # fmt: skip
     assert written.connections["a"] == ConnectionConfig("a", "customerio")
-    assert {each.name for each in fields(ConnectionConfig)} == {"name", *keys}
+    assert {*names_of(ConnectionConfig)} == {"name", *keys}
 
     keys = TABLES["sources.NAME"]
     lines = [f"{name} = {key.default}" for name, key in keys.items() if key.default != "[]"]
     written = project("\n".join(['[sources.a]\nsender = "slack"', *lines[1:]]))
     assert written.sources["a"] == SourceConfig("a", "slack")
-    assert {each.name for each in fields(SourceConfig)} == {"name", *keys}
+    assert {*names_of(SourceConfig)} == {"name", *keys}
 
     oidc = 'issuer = "https://id.example.com"\nclient_id = "respond"\n'
     lines = [f"{name} = {key.default}" for name, key in TABLES["server.oidc"].items()]

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ from hypothesis import strategies as st
 from respond.core.fold import RunState, RunStatus
 from respond.core.incoming import Delivery, Incoming, Means
 from respond.core.recorded import Proposed
+from respond.core.records import names_of, replace
 from respond.core.runbook import InputKind, Runbook
 from respond.core.runbook_head import Input
 from respond.errors import UsageError
@@ -602,7 +602,7 @@ def _once() -> tuple[Hook, ...]:
 
 def test_an_expression_may_read_every_field_of_an_event_and_what_brought_it() -> None:
     """A field that one of them forgets would be empty in silence."""
-    own = {each.name for each in fields(Incoming)}
+    own = {*names_of(Incoming)}
     assert {name for name, _ in EVENT.fields} == own | {"source", "sender", "weak"}
     delivery = Delivery("d1", "pager", "pagerduty", "", "", 0)
     source = SourceConfig(name="pager", sender="pagerduty")

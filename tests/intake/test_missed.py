@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from respond.adapters.store.inbox_sqlite import SqliteInbox
 from respond.company import Company, default_company, serve
 from respond.company.github import Location
 from respond.core.incoming import Incoming, Means
+from respond.core.records import replace
 from respond.core.script import Call, Reply
 from respond.core.showable import showable
 from respond.core.values import SecretHandle

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Barrier, Thread
 from typing import Any
@@ -23,6 +23,7 @@ from respond.core.item_names import SHOWN, fitting, item_id, short_names
 from respond.core.outcome import Item, Known, LookedAgain, outcome_of
 from respond.core.questions import Decision
 from respond.core.recorded import FollowedUp, FollowUp, data_of
+from respond.core.records import replace
 from respond.core.script import PersonRecord, Proof
 from respond.engine.proving_again import to_prove
 from respond.errors import ExitCode, RefusedByPersonError, RunTakenError, UsageError

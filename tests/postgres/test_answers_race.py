@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import replace
 from threading import Barrier
 
 import pytest
@@ -27,6 +26,7 @@ from respond.adapters.store.team_keys import TeamKeys
 from respond.core.approval import Standing, Verdict
 from respond.core.events import Actor
 from respond.core.policy import Policy, TwoPeople
+from respond.core.records import replace
 from respond.people.answers import Entry, decide
 from respond.testing.contract_journal import DANA
 from respond.testing.settable_clock import SettableClock

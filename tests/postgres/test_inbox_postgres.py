@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import signal
 import sqlite3
@@ -20,6 +19,7 @@ from respond.adapters.store.inbox_sqlite import SqliteInbox
 from respond.adapters.store.postgres import SCHEMA_NAME, Database, DatabaseConnection
 from respond.adapters.store.postgres_schema import init
 from respond.adapters.store.repetition import MARK_LIFE_MS
+from respond.core.records import replace
 from respond.errors import ExitCode, InboxUnusableError
 from respond.ports import Became, Kept, Took
 from respond.testing.contract_inbox import InboxContract, Opener, delivery, event, keep, keys
@@ -80,7 +80,7 @@ def test_a_dump_shows_nothing_of_what_came(
 ) -> None:
     """Waiting, held, settled and unusable: in no row and no file of the database is a word."""
     told = event("canary-key", "canary-title", labels={"u": "canary-jean"}, body=["canary-x"])
-    again = dataclasses.replace(told, key="canary-2", type="canary.type")
+    again = replace(told, key="canary-2", type="canary.type")
     keep(inbox, delivery("a", their_id="canary-id"), [told, again, event("canary-3", "canary-t")])
     keep(inbox, delivery("b"), [], "canary-why")
     first, second, _ = inbox.waiting(10)

@@ -7,7 +7,6 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,6 +14,7 @@ import pytest
 from respond.company.customerio.rows import member_row
 from respond.company.exchange import SimDelivery, SimRequest
 from respond.core.finding import Finding, Severity
+from respond.core.records import replace
 from respond.core.review import Stands
 from respond.core.review_policy import AcceptedRisk, ReviewPolicy, Rights
 from respond.errors import ExitCode

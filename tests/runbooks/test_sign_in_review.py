@@ -4,12 +4,12 @@ and what only a person can tell.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from respond.core.finding import Finding
+from respond.core.records import replace
 from respond.core.review_policy import AttestedFact, ReviewPolicy
 from respond.errors import ExitCode
 from respond.testing.runbook_kit import Stage

@@ -16,7 +16,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Self
 
 import httpx
@@ -34,6 +34,7 @@ from respond.core.approval import Moment, People, Request, account
 from respond.core.events import Actor, Event, Kind, Record, Strength
 from respond.core.fold import RunState
 from respond.core.plan import Plan
+from respond.core.records import replace
 from respond.core.runbook import Runbook
 from respond.core.script import PersonRecord
 from respond.engine.setting import Site

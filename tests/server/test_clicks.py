@@ -6,7 +6,7 @@ import itertools
 import json
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,7 @@ from respond.core.asked import asked_now
 from respond.core.events import Actor, Strength
 from respond.core.fold import RunState, RunStatus, fold
 from respond.core.policy import Chat, Policy, TwoPeople
+from respond.core.records import replace
 from respond.core.script import Call, Connection, PersonRecord, Reply
 from respond.engine.run import LiveRun
 from respond.engine.telling import tell

@@ -5,7 +5,6 @@ import html
 import re
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -37,6 +36,7 @@ from respond.core.approval import step_digest
 from respond.core.events import Actor, Event, Kind, Strength
 from respond.core.fold import RunStatus
 from respond.core.plan import digest_of, plan_from
+from respond.core.records import replace
 from respond.core.script import Effect
 from respond.core.shapes import encode
 from respond.core.showable import hidden_character

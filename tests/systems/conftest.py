@@ -8,7 +8,7 @@ JSON), and looks again until nothing is wanted.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
@@ -18,6 +18,7 @@ from respond.adapters.secrets.redactor import Redactor
 from respond.adapters.smtp import SmtpPen, SmtpServer
 from respond.company import Company, default_company, serve
 from respond.core.plan import write_key
+from respond.core.records import replace
 from respond.core.script import (
     Again,
     Api,

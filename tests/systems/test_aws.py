@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,6 +11,7 @@ from tests.systems.writes.of_aws import account, made, user
 from respond.checks.credentials import Line, _Open, probe
 from respond.company.aws import key_row, user_row
 from respond.company.simulated_rest import Row
+from respond.core.records import replace
 from respond.core.script import AuthBearer, NotYet, PersonRecord
 from respond.core.values import SecretHandle
 from respond.engine.drivers import World

@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 import urllib.request
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -18,6 +17,7 @@ from respond.adapters.clock import SystemClock
 from respond.adapters.http.sigv4 import KeyPair, sigv4
 from respond.adapters.http.transport import Endpoint, HttpTransport
 from respond.adapters.secrets.redactor import Redactor
+from respond.core.records import replace
 from respond.core.script import Call, Connection, Me, Reply, Write
 from respond.core.shapes import encode
 from respond.core.values import SecretHandle

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -32,6 +31,7 @@ from respond.company.cloudflare import (
 )
 from respond.company.company_clock import rfc3339
 from respond.company.exchange import SimRequest
+from respond.core.records import replace
 from respond.core.script import Done, Effect, PersonRecord, Proof
 from respond.core.values import SecretHandle
 from respond.engine.drivers import look

@@ -7,7 +7,6 @@ its own module as ``Lacks``, and is tested as declared.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ import pytest
 from tests.systems.orgs.org import ANA, BEN, DANA, MALLORY, Org
 
 from respond.checks.rights import wants
+from respond.core.records import replace
 from respond.core.script import Connection, Done, Effect, PersonRecord, Proof
 from respond.engine.drivers import Look
 from respond.systems import directories, load, title_of

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -24,6 +23,7 @@ from respond.company.entra import (
 )
 from respond.company.exchange import SimRequest
 from respond.core.plan import write_key
+from respond.core.records import replace
 from respond.core.script import Again, Done, DrawnSecret, NotYet, Person, PersonRecord, Proof
 from respond.core.values import SecretHandle
 from respond.engine.drivers import look

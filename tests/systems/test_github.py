@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -20,6 +20,7 @@ from respond.adapters.secrets.redactor import Redactor
 from respond.checks.credentials import Line, _Open, open_line, probe
 from respond.company import console
 from respond.company.github_org import BOT, NUMBERS, member_row
+from respond.core.records import replace
 from respond.core.script import Done, Effect, Me, Proof, Script, action
 from respond.core.values import SecretHandle
 from respond.engine.drivers import World, look

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -15,6 +14,7 @@ from respond.checks.credentials import Line, _Open, probe
 from respond.company.exchange import SimRequest
 from respond.company.google import assignment_row
 from respond.company.simulated_rest import Row
+from respond.core.records import replace
 from respond.core.script import MalformedReplyError, PersonRecord, Proof
 from respond.engine.drivers import look
 from respond.errors import RefusedBySystemError, StepFailedError

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -27,6 +26,7 @@ from respond.company.company_clock import rfc3339
 from respond.company.exchange import SimRequest
 from respond.company.jumpcloud import console_row, person_row
 from respond.company.simulated_rest import Row
+from respond.core.records import replace
 from respond.core.script import Api, Call, Done, Person, PersonRecord, Proof
 from respond.engine.drivers import look
 from respond.errors import NoAnswerError, RefusedBySystemError

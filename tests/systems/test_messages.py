@@ -2,11 +2,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from respond.core.records import replace
 from respond.core.script import Connection, Me, PersonRecord
 from respond.core.values import SecretHandle
 from respond.systems.arguments import ArgumentError

@@ -1,11 +1,11 @@
 from __future__ import annotations
 
-from dataclasses import replace
 from email import message_from_bytes
 from typing import Any
 
 import pytest
 
+from respond.core.records import replace
 from respond.core.script import Person, PersonRecord, Proof
 from respond.errors import StepFailedError
 from respond.systems import channels

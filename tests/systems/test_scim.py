@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -13,6 +12,7 @@ from tests.systems.writes.write_case import WriteCase
 from respond.checks.credentials import Line, _Open, probe
 from respond.company.scim import user_row
 from respond.core.plan import write_key
+from respond.core.records import replace
 from respond.core.script import PersonRecord, Proof
 from respond.engine.drivers import look
 from respond.errors import NoAnswerError, RefusedBySystemError

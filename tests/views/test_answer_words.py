@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
 import pytest
 
 from respond.adapters.prompt.terminal import answer_to, choices_for
 from respond.core.questions import AskConfirm, AskInput, Decision
+from respond.core.records import replace
 from respond.testing.example_run import HEAD, ExampleRun, example_questions
 from respond.views.answer_words import answers, beside_words, help_text, task_answers
 from respond.views.layout import width_of

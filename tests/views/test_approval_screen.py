@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
 import pytest
 
 from respond.core.approval import Moment, Request
 from respond.core.plan import Plan
+from respond.core.records import replace
 from respond.core.script import Effect
 from respond.testing.example_run import HEAD, STEPS, ExampleRun, example_plan, example_write
 from respond.testing.settable_clock import THE_NIGHT_MS

@@ -1,10 +1,9 @@
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from respond.core.plan import OthersAgree, PlannedStep, StepPlan
+from respond.core.records import replace
 from respond.core.script import Effect
 from respond.testing.example_run import (
     MAKE,

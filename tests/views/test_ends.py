@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
 import pytest
 
 from respond.core.events import Kind
 from respond.core.finding import Finding, Severity
 from respond.core.recorded import Ended, data_of
+from respond.core.records import replace
 from respond.core.review import ReviewEnd, ReviewMark, Stands
 from respond.core.script import Proof
 from respond.errors import ExitCode

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -13,6 +12,7 @@ from respond.core.exposure import ExposedPlace, Exposure, TakenData
 from respond.core.fold import fold
 from respond.core.outcome import outcome_of
 from respond.core.recorded import As, Conclusion, data_of
+from respond.core.records import replace
 from respond.views.exposure_text import QUESTIONS, exposure_json, exposure_paragraph
 
 NOW_MS = 1_795_996_800_000  # 2026-11-30 00:00:00Z

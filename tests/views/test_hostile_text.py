@@ -24,6 +24,7 @@ from respond.core.questions import (
     AskUnknown,
     Question,
 )
+from respond.core.records import is_record, names_of, replace
 from respond.core.runbook import ActionStep, Input, InputKind, Place, Runbook, StepWords
 from respond.core.script import Effect, PersonRecord, Spec
 from respond.core.showable import hidden_character
@@ -109,13 +110,13 @@ def poisoned(value: Any, attack: str) -> Any:
             }
         case tuple() | list():
             return type(value)(poisoned(item, attack) for item in value)
-        case _ if dataclasses.is_dataclass(value) and not isinstance(value, type):
-            return dataclasses.replace(
+        case _ if is_record(value):
+            return replace(
                 value,
                 **{
-                    f.name: poisoned(getattr(value, f.name), attack)
-                    for f in dataclasses.fields(value)
-                    if f.name not in KEPT
+                    name: poisoned(getattr(value, name), attack)
+                    for name in names_of(type(value))
+                    if name not in KEPT
                 },
             )
         case _:
@@ -125,7 +126,7 @@ def poisoned(value: Any, attack: str) -> Any:
 def bad_run(attack: str) -> ExampleRun:
     """A run in which everybody but us writes the attack wherever they can."""
     plan = poisoned(example_run.example_plan(), attack)
-    plan = dataclasses.replace(
+    plan = replace(
         plan,
         inputs={f"in{n}": poisoned(v, attack) for n, v in enumerate(plan.inputs.values())},
         connections={"cio": attack},
@@ -133,9 +134,9 @@ def bad_run(attack: str) -> ExampleRun:
         policy={"two_people": "never"},
         steps=(
             *plan.steps,
-            dataclasses.replace(plan.steps[1], address="x", writes=(), state=StepPlan.UNSEEN),
-            dataclasses.replace(plan.steps[1], address="y", writes=(), state=StepPlan.WAITS),
-            dataclasses.replace(plan.steps[1], address="z", writes=(), state=StepPlan.LATE),
+            replace(plan.steps[1], address="x", writes=(), state=StepPlan.UNSEEN),
+            replace(plan.steps[1], address="y", writes=(), state=StepPlan.WAITS),
+            replace(plan.steps[1], address="z", writes=(), state=StepPlan.LATE),
         ),
     )
     run = ExampleRun(plan).propose().look().start()
@@ -200,9 +201,7 @@ def _views(attack: str) -> Iterator[tuple[str, str]]:
         yield type(question).__name__, screen.question(question)
         for name in ("?", "details", "plan", "1"):
             yield f"{type(question).__name__} {name}", screen.more(question, name)
-    task = dataclasses.replace(
-        example_task(), steps=(attack,), link=attack, look_for=attack, avoid=(attack,)
-    )
+    task = replace(example_task(), steps=(attack,), link=attack, look_for=attack, avoid=(attack,))
     for watched in (True, False):
         yield "task", by_hand_text(task, attack, watched=watched)
     yield "forward", forward_text(task, run="CK-7F3Q", operator="dana")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import replace
 from itertools import chain
 
 import pytest
@@ -14,6 +13,7 @@ from tests.views.test_report_forms import EVERY, Page
 from respond.core.events import Event
 from respond.core.fold import RunState, fold
 from respond.core.period import period_of
+from respond.core.records import replace
 from respond.testing.example_run import TODAY, ExampleRun
 from respond.views.period_page import PeriodFacts, period_json, period_page
 

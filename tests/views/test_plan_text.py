@@ -2,11 +2,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import replace
 
 import pytest
 
 from respond.core.plan import OthersAgree, Plan, StepPlan
+from respond.core.records import replace
 from respond.core.runbook import Phase
 from respond.core.script import Effect
 from respond.testing.example_run import HEAD, STEPS, ExampleRun, example_plan, example_write

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
 import pytest
 
 from respond.core.plan import Plan, StepPlan
 from respond.core.questions import AskStart
+from respond.core.records import replace
 from respond.core.script import Effect
 from respond.testing.example_run import (
     HEAD,

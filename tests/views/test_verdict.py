@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,6 +8,7 @@ import pytest
 from respond.core.events import Kind
 from respond.core.finding import Finding, Severity
 from respond.core.plan import PlannedStep
+from respond.core.records import replace
 from respond.core.review import ReviewEnd, ReviewMark, Stands
 from respond.core.script import Proof
 from respond.core.shapes import encode

@@ -19,6 +19,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
+from msgspec import Struct
+
 from respond.adapters.secrets.redactor import Redactor
 from respond.core.script import Call, Reply
 from respond.core.showable import showable
@@ -70,8 +72,7 @@ def told_when_slow(
         word.cancel()
 
 
-@dataclass(frozen=True, slots=True)
-class Ran:
+class Ran(Struct, frozen=True):
     """A program that ended by itself.
 
     Attributes:
@@ -102,8 +103,7 @@ class Runs(Protocol):
     ) -> Ran: ...
 
 
-@dataclass(frozen=True, slots=True)
-class ProgramLine:
+class ProgramLine(Struct, frozen=True):
     """The program that a connection runs.
 
     Attributes:

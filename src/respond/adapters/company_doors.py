@@ -10,9 +10,10 @@ import json
 import urllib.error
 import urllib.request
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
+
+from msgspec import Struct
 
 from respond.adapters.command import Ran
 from respond.core.script import Person
@@ -26,8 +27,7 @@ PROTOCOL = 1
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
-@dataclass(frozen=True, slots=True)
-class Doors:
+class Doors(Struct, frozen=True):
     """A simulated company that has shaken hands."""
 
     url: str

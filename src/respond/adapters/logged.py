@@ -7,8 +7,9 @@ says no. No bodies, no queries, no headers.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 from respond.core.script import Call, Reply
 from respond.errors import StepFailedError
@@ -20,8 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["LoggedPen", "LoggedReader"]
 
 
-@dataclass(frozen=True, slots=True)
-class _Log:
+class _Log(Struct, frozen=True):
     """Times one request and says how it went."""
 
     _log: FilteringBoundLogger

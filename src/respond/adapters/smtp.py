@@ -19,6 +19,8 @@ from email.message import EmailMessage
 from email.utils import formatdate
 from typing import Any, Final, Literal
 
+from msgspec import Struct
+
 from respond.adapters.http.answer import How
 from respond.adapters.http.request import is_loopback
 from respond.adapters.secrets.redactor import Redactor
@@ -48,8 +50,7 @@ _FOREVER: Final = 500
 _DOT: Final = re.compile(rb"(?m)^\.")
 
 
-@dataclass(frozen=True, slots=True)
-class SmtpServer:
+class SmtpServer(Struct, frozen=True):
     """The mail server of one connection.
 
     Attributes:
@@ -282,8 +283,7 @@ def _leave(smtp: _Smtp) -> None:
     smtp.close()
 
 
-@dataclass(frozen=True, slots=True)
-class _Talk:
+class _Talk(Struct, frozen=True):
     """Words about one server for errors."""
 
     server: str
@@ -322,8 +322,7 @@ class _Talk:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class _Letter:
+class _Letter(Struct, frozen=True):
     sender: str
     to: Sequence[str]
     subject: str

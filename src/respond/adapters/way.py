@@ -6,14 +6,14 @@ what is seen there and not used is named where something cannot be reached.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 __all__ = ["DIRECT", "WayThere"]
 
 
-@dataclass(frozen=True, slots=True)
-class WayThere:
+class WayThere(Struct, frozen=True):
     """How to get to one place.
 
     Attributes:

@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 from urllib.parse import unquote
 
+from msgspec import Struct
+
 try:
     from jsonschema import Draft202012Validator, ValidationError
     from referencing import Registry
@@ -70,8 +72,7 @@ def _is_nested(plain: str) -> bool:
     return False
 
 
-@dataclass(frozen=True, slots=True)
-class Misfit:
+class Misfit(Struct, frozen=True):
     """One place where a value does not fit. ``about`` is the field, ``items[].id``."""
 
     about: str

@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 from urllib.parse import parse_qs, urlsplit
 
+from msgspec import Struct
+
 from respond.checks.description import Description, Operation, Parameter, read_descriptions
 from respond.checks.deviations import DEVIATIONS, Deviation
 from respond.checks.exchanges import Exchange, Exchanged, VendorExamples, vendors
@@ -36,8 +38,7 @@ _EVERYONE_SENDS: Final = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Remark:
+class Remark(Struct, frozen=True):
     """One thing that was found.
 
     Attributes:
@@ -58,8 +59,7 @@ class Remark:
     do: str
 
 
-@dataclass(frozen=True, slots=True)
-class ContractReport:
+class ContractReport(Struct, frozen=True):
     """What came of one description.
 
     Attributes:

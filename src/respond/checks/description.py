@@ -9,15 +9,17 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import islice, product
 from typing import Any, Final
 from urllib.parse import urlsplit
 
 import yaml
+from msgspec import Struct
 
 from respond.checks.api_schema import ApiSchemas, pattern_fault
+from respond.core.records import replace
 from respond.errors import UsageError
 
 __all__ = ["Description", "Flaw", "Operation", "Parameter", "read_descriptions"]
@@ -38,8 +40,7 @@ _NO_DATA: Final = frozenset({"example", "examples", "default", "enum", "const"})
 """Keywords with values in them, which only look like parts of the description."""
 
 
-@dataclass(frozen=True, slots=True)
-class Flaw:
+class Flaw(Struct, frozen=True):
     """Something that is broken in a description, and what was made of it."""
 
     kind: str
@@ -47,8 +48,7 @@ class Flaw:
     instead: str
 
 
-@dataclass(frozen=True, slots=True)
-class Parameter:
+class Parameter(Struct, frozen=True):
     """One argument. ``place`` is ``path``, ``query``, ``header``, ``cookie`` or ``form``."""
 
     name: str
@@ -58,8 +58,7 @@ class Parameter:
     splits: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Operation:
+class Operation(Struct, frozen=True):
     """One method of one path.
 
     Attributes:

@@ -5,15 +5,15 @@ An entry that nothing uses any more is an error: the description or our side has
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Final
+
+from msgspec import Struct
 
 __all__ = ["DEVIATIONS", "Deviation"]
 
 
-@dataclass(frozen=True, slots=True)
-class Deviation:
+class Deviation(Struct, frozen=True):
     """One known difference.
 
     Attributes:

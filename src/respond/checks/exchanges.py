@@ -21,6 +21,8 @@ from pathlib import Path
 from pkgutil import iter_modules
 from typing import Any, Final
 
+from msgspec import Struct
+
 from respond.company import Company, default_company, examples, serve
 from respond.company.examples import BareRequest, Example
 from respond.company.rehearsal import Rehearsal, rehearsal_inputs, story_value
@@ -33,8 +35,7 @@ _RUN: Final = "EX-AMPL"
 _AT_ONCE: Final = 4
 
 
-@dataclass(frozen=True, slots=True)
-class Exchange:
+class Exchange(Struct, frozen=True):
     """One request as a simulator got it, and what it answered.
 
     Attributes:
@@ -85,8 +86,7 @@ class _Recorded(Company):
         return delivery
 
 
-@dataclass(frozen=True, slots=True)
-class Exchanged:
+class Exchanged(Struct, frozen=True):
     """What the examples of one vendor came to.
 
     Attributes:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import typer
+from msgspec import Struct
 
 from respond.adapters.ordinary_file import read_ordinary, write_whole
 from respond.checks.rights import PINNED
@@ -86,8 +87,7 @@ def _rehearsal_with(places: Places, run: str) -> Store | None:
     return theirs if found else None
 
 
-@dataclass(frozen=True, slots=True)
-class _Where:
+class _Where(Struct, frozen=True):
     """The journal that a command is about.
 
     Attributes:
@@ -226,8 +226,7 @@ def _id_in(path: Path) -> str:
     return claimed if is_journal_id(claimed) else ""
 
 
-@dataclass(frozen=True, slots=True)
-class _Key:
+class _Key(Struct, frozen=True):
     """The public key that is used, and where it comes from."""
 
     key: NoteKey | None = None

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import typer
+from msgspec import Struct
 
 from respond.cli.examples import examples
 from respond.cli.opening import KeptRun, journal_of, read_run, rehearsal_of, store_with
@@ -136,8 +136,7 @@ def _say_what_came(
 # --- who, and where -----------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class _Door:
+class _Door(Struct, frozen=True):
     """The journal that has the run, opened, and who stands before it.
 
     Attributes:
@@ -231,8 +230,7 @@ def _ask(item: Item, reason: str) -> None:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Try:
+class _Try(Struct, frozen=True):
     """What is looked at once more, and with which value."""
 
     door: _Door

@@ -153,7 +153,7 @@ def _doctor_json(
     well: Sequence[str],
     code: ExitCode,
 ) -> dict[str, Any]:
-    from dataclasses import asdict
+    from msgspec import structs
 
     from respond.views.json_view import picked
 
@@ -163,7 +163,7 @@ def _doctor_json(
             {
                 **picked(one, "runbook readiness why"),
                 "findings": [findings[number - 1].id for number in one.findings],
-                "by_hand": [asdict(each) for each in one.by_hand],
+                "by_hand": [structs.asdict(each) for each in one.by_hand],
                 **picked(one, "rehearsed reviewed"),
             }
             for one in runbooks

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 from respond.cli.opening import KeptRun, evidence_folder
 from respond.cli.output import answer, line_width, say, screen_width
@@ -115,8 +116,7 @@ def _lost_text(found: FoundAnswer) -> str:
 # --- with the log ---------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class KeptEvidence:
+class KeptEvidence(Struct, frozen=True):
     """Whether the answers are there that the records speak of. They are no part of the chain.
 
     Attributes:

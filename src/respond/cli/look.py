@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import asdict, replace
 from functools import partial
 from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
+from msgspec import to_builtins
 
 from respond.adapters.ordinary_file import OPEN_DO, read_ordinary, who_else_decides
 from respond.cli.examples import examples
 from respond.cli.output import answer, print_out, say
+from respond.core.records import replace
 from respond.core.showable import showable
 from respond.errors import ExitCode
 from respond.wiring.places import PROJECT_FILE, FoundRunbook, Places, read_runbook
@@ -335,7 +336,7 @@ def _check_actions(openapi: str, system: str, *, full: bool, as_json: bool) -> i
     reports = check_file(data, openapi, system)
     held = all(report.is_held for report in reports)
     if as_json:
-        print_out(json.dumps([{**asdict(r), "is_held": r.is_held} for r in reports], indent=2))
+        print_out(json.dumps([{**to_builtins(r), "is_held": r.is_held} for r in reports], indent=2))
     for report in () if as_json else reports:
         _report_text(report, full=full)
     return int(ExitCode.DONE if held else ExitCode.FAILED)

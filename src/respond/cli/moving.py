@@ -9,8 +9,9 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from respond.audit.verify import Verification
 from respond.errors import JournalBrokenError, JournalUnusableError, UsageError
@@ -24,8 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["MovedJournal", "moved_into"]
 
 
-@dataclass(frozen=True, slots=True)
-class MovedJournal:
+class MovedJournal(Struct, frozen=True):
     """What came over.
 
     Attributes:

@@ -9,8 +9,9 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from respond.core.showable import hidden_character
 from respond.errors import UsageError
@@ -23,8 +24,7 @@ _OPTIONS: Final = {"about": "--asks", "connection": "--connection"}
 """What stands bare in a template, and the option that gives it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Beginning:
+class Beginning(Struct, frozen=True):
     """What is known of a runbook that is to be written.
 
     Attributes:

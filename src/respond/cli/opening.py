@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar
+
+from msgspec import Struct
 
 from respond.cli.output import say, screen_width
 from respond.errors import JournalBrokenError, JournalUnusableError, NotReadyError, UsageError
@@ -49,8 +50,7 @@ PAGE: Final = 50
 """Runs on one page of ``respond runs``."""
 
 
-@dataclass(frozen=True, slots=True)
-class KeptRun:
+class KeptRun(Struct, frozen=True):
     """A run as a journal has it."""
 
     state: RunState

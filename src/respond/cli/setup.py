@@ -310,7 +310,7 @@ def _offers(made: Connected) -> str:
 
 
 def _connected_json(made: Connected) -> dict[str, Any]:
-    from dataclasses import asdict
+    from msgspec import to_builtins
 
     from respond.views.json_view import picked
 
@@ -329,7 +329,7 @@ def _connected_json(made: Connected) -> dict[str, Any]:
         ],
         "endings": [picked(each, "what at do kind") for each in probed.endings],
         "notes": list(probed.notes),
-        "capabilities": [asdict(one) for one in made.table.capabilities] if made.table else None,
+        "capabilities": to_builtins(made.table.capabilities) if made.table else None,
         "changes": list(made.changes),
         "accepted": made.accepted,
         "trouble": made.trouble,

@@ -9,11 +9,11 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import typer
+from msgspec import Struct
 
 from respond.adapters.ordinary_file import read_ordinary
 from respond.cli.examples import examples
@@ -95,8 +95,7 @@ def deny(
 # --- who ----------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Signatory:
+class Signatory(Struct, frozen=True):
     """Who says that they sit here; their key proves it.
 
     Attributes:

@@ -12,14 +12,16 @@ once; a request that has run out is dead, whatever a clock says later (P16).
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Any, Final
+
+from msgspec import Struct
 
 from respond.core.events import Actor, Strength
 from respond.core.plan import digest_of
 from respond.core.policy import Chat
 from respond.core.read_back import read
+from respond.core.records import replace
 from respond.core.script import PersonRecord
 from respond.core.shapes import encode
 
@@ -67,8 +69,7 @@ class Verdict(Enum):
     REVIEW = "review"
 
 
-@dataclass(frozen=True, slots=True)
-class Moment:
+class Moment(Struct, frozen=True):
     """A time by both clocks; ``mono_ms`` counts only within one ``boot``."""
 
     wall_ms: int
@@ -76,8 +77,7 @@ class Moment:
     boot: str
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(Struct, frozen=True):
     """An ``approval-asked`` record: what people are asked to agree to.
 
     Attributes:
@@ -140,8 +140,7 @@ class Request:
         return read(cls, {**data, "run": run, "step": data["at_step"]})
 
 
-@dataclass(frozen=True, slots=True)
-class Vote:
+class Vote(Struct, frozen=True):
     """An ``approved`` or ``denied`` record.
 
     Attributes:
@@ -160,8 +159,7 @@ class Vote:
     proof: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class People:
+class People(Struct, frozen=True):
     """Everybody who can be asked, and what policy says of the channels.
 
     Attributes:
@@ -175,7 +173,7 @@ class People:
     suspects: tuple[str, ...] = ()
     chat: Chat = Chat.NEVER
     approver: str = "approver"
-    proofs: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    proofs: Mapping[str, frozenset[str]] = {}
 
     def suspecting(self, accounts: Iterable[str]) -> People:
         """The same people, with what one run suspects."""

@@ -7,8 +7,9 @@ and what a yes to a plan binds beside its writes. No I/O.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from itertools import zip_longest
+
+from msgspec import Struct
 
 from respond.core.approval import (
     Moment,
@@ -83,8 +84,7 @@ def _runbook_changed(was: str, now: str) -> str:
     return f"the runbook changed (line {first})" if first else "a runbook that it calls changed"
 
 
-@dataclass(frozen=True, slots=True)
-class Today:
+class Today(Struct, frozen=True):
     """What recorded answers are held against.
 
     Attributes:
@@ -95,7 +95,7 @@ class Today:
     people: People
     now: Moment
     highest_ms: int = 0
-    changed: Callable[[RunState], tuple[str, ...]] = field(default=lambda _: ())
+    changed: Callable[[RunState], tuple[str, ...]] = lambda _: ()
 
     def standing(self, state: RunState, request: Request) -> Standing:
         """What a request has come to."""

@@ -8,10 +8,11 @@ is parked until people say something; otherwise to the systems, the tool's own w
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import Enum
 from typing import Final
+
+from msgspec import Struct
 
 from respond.core import recorded
 from respond.core.events import Kind, Record, Strength
@@ -48,8 +49,7 @@ class CourseKind(Enum):
     AFTERWARDS = "afterwards"
 
 
-@dataclass(frozen=True, slots=True)
-class CourseMark:
+class CourseMark(Struct, frozen=True):
     """One moment. ``says`` may be text from outside.
 
     Attributes:
@@ -65,8 +65,7 @@ class CourseMark:
     who: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class CourseWait:
+class CourseWait(Struct, frozen=True):
     """A stretch in which the run waited, for people or for systems."""
 
     for_people: bool
@@ -78,8 +77,7 @@ class CourseWait:
         return self.end_s - self.begin_s
 
 
-@dataclass(frozen=True, slots=True)
-class Course:
+class Course(Struct, frozen=True):
     """All of it, in order of time.
 
     Attributes:

@@ -11,9 +11,10 @@ of ``data`` for each.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, Self
+
+from msgspec import Struct
 
 __all__ = ["Actor", "Event", "Kind", "KnownWord", "Record", "Strength"]
 
@@ -73,16 +74,14 @@ class Strength(Enum):
     MACHINE = "machine"
 
 
-@dataclass(frozen=True, slots=True)
-class Actor:
+class Actor(Struct, frozen=True):
     """Who did it, and how surely that is known."""
 
     id: str
     strength: Strength
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(Struct, frozen=True):
     """Something that happened, before the journal gives it a place and a time.
 
     Attributes:
@@ -95,11 +94,10 @@ class Event:
     run: str
     step: str
     actor: Actor
-    data: Mapping[str, Any] = field(default_factory=dict)
+    data: Mapping[str, Any] = {}
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(Struct, frozen=True):
     """An event as it stands in the journal.
 
     Attributes:

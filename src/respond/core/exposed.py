@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeVar
+
+from msgspec import Struct
 
 from respond.core.exposure import ExposedPlace, TakenData
 from respond.core.fold import RunState
@@ -16,8 +17,7 @@ __all__ = ["Exposed", "exposed_of"]
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
-class Exposed:
+class Exposed(Struct, frozen=True):
     """Facts for who has to judge what follows. Times are RFC 3339, or empty.
 
     Attributes:

@@ -6,13 +6,12 @@ the steps of a run say together. Words are the system's; nothing here judges any
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 __all__ = ["ExposedPlace", "Exposure", "TakenData"]
 
 
-@dataclass(frozen=True, slots=True)
-class ExposedPlace:
+class ExposedPlace(Struct, frozen=True):
     """A part of a system that stood open.
 
     Attributes:
@@ -24,8 +23,7 @@ class ExposedPlace:
     might: str
 
 
-@dataclass(frozen=True, slots=True)
-class TakenData:
+class TakenData(Struct, frozen=True):
     """A file that somebody made, or a stream that somebody turned on.
 
     Attributes:
@@ -42,8 +40,7 @@ class TakenData:
     downloads: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Exposure:
+class Exposure(Struct, frozen=True):
     """What one look says.
 
     Attributes:

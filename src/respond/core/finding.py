@@ -7,9 +7,10 @@ list of a conclusion), ``line_of`` says it in one, with its command, so that it 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from enum import Enum
 from typing import TypeAlias
+
+from msgspec import Struct
 
 __all__ = ["Finding", "Found", "Severity", "line_of", "lines_of", "structured"]
 
@@ -26,8 +27,7 @@ class Severity(Enum):
         return list(Severity).index(self)
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(Struct, frozen=True):
     """One thing that somebody should mend.
 
     Attributes:

@@ -7,14 +7,15 @@ page all come through ``fold``, so they cannot disagree. No I/O, no clock.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, Final
+
+from msgspec import Struct
 
 from respond.core import recorded
 from respond.core.approval import Request, Verdict, Vote, proved_by
 from respond.core.events import Event, Kind, Record
-from respond.core.growing import grown, replace
+from respond.core.growing import grown
 from respond.core.kept_answer import KeptAnswer
 from respond.core.plan import Plan
 from respond.core.questions import Decision
@@ -29,6 +30,7 @@ from respond.core.recorded import (
     WriteStatus,
     content_of,
 )
+from respond.core.records import replace
 from respond.core.script import Undo
 from respond.errors import ExitCode
 
@@ -64,8 +66,7 @@ class RunStatus(Enum):
     ENDED = "ended"
 
 
-@dataclass(frozen=True, slots=True)
-class WriteState:
+class WriteState(Struct, frozen=True):
     """One attempt. ``seq`` is its intent's place in the journal.
 
     Attributes:
@@ -84,8 +85,7 @@ class WriteState:
     by: str = "tool"
 
 
-@dataclass(frozen=True, slots=True)
-class StepState:
+class StepState(Struct, frozen=True):
     """Everything the journal has about one step."""
 
     address: str
@@ -116,13 +116,12 @@ class StepState:
 _NOT_OVER: Final = recorded.Ended(ExitCode.UNKNOWN)
 
 
-@dataclass(frozen=True, slots=True)
-class RunState:
+class RunState(Struct, frozen=True):
     """A run, as its events tell it."""
 
     id: str
     status: RunStatus = RunStatus.PROPOSED
-    proposed: Proposed = field(default_factory=Proposed)
+    proposed: Proposed = Proposed()
     proposed_at: str = ""
     operator: str = ""
     plan: Plan | None = None
@@ -137,14 +136,14 @@ class RunState:
     epoch: int = 0
     taken_by: str = ""
     """Operator of the engine that has it."""
-    inputs: Mapping[str, Any] = field(default_factory=dict)
-    steps: Mapping[str, StepState] = field(default_factory=dict)
-    notices: Mapping[str, StepState] = field(default_factory=dict)
+    inputs: Mapping[str, Any] = {}
+    steps: Mapping[str, StepState] = {}
+    notices: Mapping[str, StepState] = {}
     """What people were told of the run itself; no step of its runbook."""
-    parked: Parked = field(default_factory=Parked)
+    parked: Parked = Parked()
     ended: recorded.Ended = _NOT_OVER
     ended_at: str = ""
-    waits: Mapping[str, recorded.Since] = field(default_factory=dict)
+    waits: Mapping[str, recorded.Since] = {}
     """Since when each ``wait`` waits, by address."""
     requests: tuple[Request, ...] = ()
     """What people were asked to agree to, oldest first."""
@@ -153,7 +152,7 @@ class RunState:
     """Requests (by nonce) whose yes or no has taken effect: each does once."""
     agreed: frozenset[str] = frozenset()
     """Digests of plans that people agreed to, and that cover every write shown in them."""
-    answers: Mapping[str, recorded.Answered] = field(default_factory=dict)
+    answers: Mapping[str, recorded.Answered] = {}
     """What people answered since the run was parked, by the question's id."""
     joined: tuple[recorded.Joined, ...] = ()
     """Other events from outside that belong to the run."""
@@ -179,9 +178,9 @@ class RunState:
     """Answers that were kept, in the order in which the journal speaks of them."""
     unkept: tuple[str, ...] = ()
     """What could not be kept, and why."""
-    undone: Mapping[str, str] = field(default_factory=dict)
+    undone: Mapping[str, str] = {}
     """``undo-done`` or ``undo-failed``, by what was to be undone."""
-    followed_up: Mapping[str, FollowedUp] = field(default_factory=dict)
+    followed_up: Mapping[str, FollowedUp] = {}
     """What was said last of each item that the run left open, by its id."""
     last_seq: int = 0
     anchor: str = ""

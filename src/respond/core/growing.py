@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import fields
-from functools import cache
-from operator import attrgetter
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import Final, TypeVar
 
-__all__ = ["grown", "replace"]
+__all__ = ["grown"]
 
 V = TypeVar("V")
 _APART: Final = 64
@@ -48,30 +45,3 @@ class _Grown(Mapping[str, V]):
 
     def __repr__(self) -> str:
         return repr(dict(self))
-
-
-if TYPE_CHECKING:
-    from dataclasses import replace
-else:
-
-    def replace(record: Any, /, **changes: Any) -> Any:
-        """As that of ``dataclasses``, for frozen records with slots that check nothing when made.
-
-        Theirs calls the constructor with each field, and that is most of what a fold costs.
-        """
-        kind = type(record)
-        setters, values_of = _slots(kind)
-        made = object.__new__(kind)
-        for put, value in zip(setters.values(), values_of(record), strict=True):
-            put(made, value)
-        for name, value in changes.items():
-            setters[name](made, value)
-        return made
-
-    @cache
-    def _slots(kind: type) -> tuple[dict[str, Any], Any]:
-        names = [field.name for field in fields(kind)]
-        if len(names) == 1:  # attrgetter gives one value bare.
-            only = attrgetter(*names)
-            return {names[0]: getattr(kind, names[0]).__set__}, lambda record: (only(record),)
-        return {name: getattr(kind, name).__set__ for name in names}, attrgetter(*names)

@@ -7,9 +7,10 @@ proposal, and chooses no runbook, host, recipient or mode (P13).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
+
+from msgspec import Struct
 
 __all__ = ["Delivery", "Incoming", "Means"]
 
@@ -23,8 +24,7 @@ class Means(Enum):
     TEST = "test"  # the sender tries the connection
 
 
-@dataclass(frozen=True, slots=True)
-class Incoming:
+class Incoming(Struct, frozen=True):
     """One event, as ``[[hooks]]`` see it. A delivery may hold several.
 
     Attributes:
@@ -48,12 +48,11 @@ class Incoming:
     at: str = ""
     url: str = ""
     runbook: str = ""
-    labels: Mapping[str, str] = field(default_factory=dict)
+    labels: Mapping[str, str] = {}
     body: Any = None
 
 
-@dataclass(frozen=True, slots=True)
-class Delivery:
+class Delivery(Struct, frozen=True):
     """One request that was verified and is kept durably.
 
     Attributes:

@@ -9,11 +9,12 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any, Final
 from urllib.parse import quote, urlencode
+
+from msgspec import Struct, structs
 
 from respond.core.script import Call, Evidence, Reply
 from respond.core.secret_looks import looks_secret
@@ -41,8 +42,7 @@ _IN_ADDRESS: Final = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class KeptAnswer:
+class KeptAnswer(Struct, frozen=True):
     """One answer, as the journal speaks of it.
 
     Attributes:
@@ -72,7 +72,7 @@ class KeptAnswer:
     @property
     def as_json(self) -> dict[str, Any]:
         """What stands in the journal; what is empty is left out."""
-        told = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "seq"}
+        told = {name: value for name, value in structs.asdict(self).items() if name != "seq"}
         return {name: value for name, value in told.items() if value not in ("", False)}
 
     @property

@@ -11,10 +11,11 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import Enum
 from typing import Final
+
+from msgspec import Struct
 
 from respond.core.events import Kind
 from respond.core.fold import (
@@ -29,6 +30,7 @@ from respond.core.fold import (
 from respond.core.item_names import item_id, short_names
 from respond.core.plan import PlannedStep, StepPlan
 from respond.core.recorded import FollowedUp, FollowUp
+from respond.core.records import replace
 from respond.core.runbook import Phase
 from respond.core.script import Effect, Proof
 from respond.core.way_back import undoable
@@ -62,8 +64,7 @@ class Known(Enum):
     LEFT_TO_DO = "left-to-do"
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
+class Item(Struct, frozen=True):
     """One line.
 
     Attributes:
@@ -99,8 +100,7 @@ class Item:
         return self.how == "finding" and _COMMAND.search(self.says) is None
 
 
-@dataclass(frozen=True, slots=True)
-class LookedAgain:
+class LookedAgain(Struct, frozen=True):
     """What came of looking at an item once more, after the end of its run.
 
     Attributes:
@@ -115,8 +115,7 @@ class LookedAgain:
     findings: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Containment:
+class Containment(Struct, frozen=True):
     """Whether the harm is stopped.
 
     Attributes:
@@ -158,8 +157,7 @@ def _seconds(begin: str, end: str) -> int | None:
         return None
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(Struct, frozen=True):
     """All of it.
 
     Attributes:

@@ -7,8 +7,9 @@ proposed. Rehearsals are counted apart: they say that people practise, and nothi
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from statistics import median
+
+from msgspec import Struct
 
 from respond.core.fold import RunState, RunStatus
 from respond.core.outcome import Item, Outcome, outcome_of
@@ -16,8 +17,7 @@ from respond.core.outcome import Item, Outcome, outcome_of
 __all__ = ["Period", "PeriodRun", "ProofTimes", "period_of"]
 
 
-@dataclass(frozen=True, slots=True)
-class PeriodRun:
+class PeriodRun(Struct, frozen=True):
     """A run with what it came to."""
 
     state: RunState
@@ -37,8 +37,7 @@ class PeriodRun:
         return () if self.is_open else self.outcome.left_to_do
 
 
-@dataclass(frozen=True, slots=True)
-class ProofTimes:
+class ProofTimes(Struct, frozen=True):
     """Lengths of time, in seconds; None where there is none to take them from."""
 
     count: int
@@ -51,8 +50,7 @@ class ProofTimes:
         return cls(len(known), median(known) if known else None, max(known, default=None))
 
 
-@dataclass(frozen=True, slots=True)
-class Period:
+class Period(Struct, frozen=True):
     """Runs of one kind, oldest first."""
 
     runs: tuple[PeriodRun, ...]

@@ -10,11 +10,12 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from enum import Enum
 from functools import cached_property
 from itertools import pairwise
 from typing import Any, Final
+
+from msgspec import Struct
 
 from respond.core.runbook import Phase
 from respond.core.script import (
@@ -83,8 +84,7 @@ def short_digest(digest: str) -> str:
     return f"{digest[:4]}-{digest[4:8]}"
 
 
-@dataclass(frozen=True, slots=True)
-class PlannedWrite:
+class PlannedWrite(Struct, frozen=True):
     """One write of a plan, as it is shown and as it is bound.
 
     Attributes:
@@ -231,8 +231,7 @@ def planned_write(write: Write[Any], key: str = "") -> PlannedWrite:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class OthersAgree:
+class OthersAgree(Struct, frozen=True):
     """Who else has to agree before a step writes.
 
     Attributes:
@@ -247,8 +246,7 @@ class OthersAgree:
     or_signed: bool
 
 
-@dataclass(frozen=True, slots=True)
-class PlannedStep:
+class PlannedStep(Struct, frozen=True):
     """One step of a plan.
 
     Attributes:
@@ -269,7 +267,7 @@ class PlannedStep:
     action: str
     effect: Effect
     state: StepPlan
-    arguments: Mapping[str, Any] = field(default_factory=dict)
+    arguments: Mapping[str, Any] = {}
     writes: tuple[PlannedWrite, ...] = ()
     subjects: tuple[str, ...] = ()
     says: str = ""
@@ -285,8 +283,7 @@ class PlannedStep:
     when: str = ""
 
 
-@dataclass(frozen=True)
-class Plan:
+class Plan(Struct, frozen=True, dict=True):
     """All of it.
 
     Attributes:
@@ -309,7 +306,7 @@ class Plan:
     unseen: tuple[str, ...] = ()
     ends: str = ""
     next: str = ""
-    bound: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    bound: Mapping[str, Mapping[str, str]] = {}
 
     @property
     def canonical(self) -> dict[str, Any]:

@@ -8,9 +8,10 @@ write less care down, so there is none to check for (P12).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
+
+from msgspec import Struct
 
 from respond.core.runbook import ActionStep, Approval
 from respond.core.script import Effect
@@ -79,8 +80,7 @@ _COVERED: Mapping[str, frozenset[Effect]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Policy:
+class Policy(Struct, frozen=True):
     """``[policy]`` of ``respond.toml``. The defaults let one person contain, and nothing slip.
 
     Attributes:
@@ -108,8 +108,7 @@ class Policy:
         return data
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(Struct, frozen=True):
     """What a runbook step and the flags of this run ask for. Nothing of it can lower care."""
 
     confirm: bool = False
@@ -118,8 +117,7 @@ class Asked:
     reason: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Care:
+class Care(Struct, frozen=True):
     """What a step gets.
 
     Attributes:
@@ -134,7 +132,7 @@ class Care:
     approvals: int
     limit: int
     reason: bool
-    roles: frozenset[str] = field(default_factory=frozenset)
+    roles: frozenset[str] = frozenset()
     within_s: int | None = None
 
     def is_at_least(self, floor: Care) -> bool:

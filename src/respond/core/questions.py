@@ -6,8 +6,9 @@ One prompt port asks them all, so that the count of questions can be tested (P15
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
+
+from msgspec import Struct
 
 from respond.core.events import Actor, KnownWord
 from respond.core.plan import PlannedWrite
@@ -68,8 +69,7 @@ class Decision(KnownWord):
     UNHEARD = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(Struct, frozen=True):
     """A decision, and the words typed.
 
     Attributes:
@@ -81,11 +81,10 @@ class Answer:
     typed: str = ""
     reason: str = ""
     by: Actor | None = None
-    asks: Mapping[str, Any] = field(default_factory=dict)
+    asks: Mapping[str, Any] = {}
 
 
-@dataclass(frozen=True, slots=True)
-class AskStart:
+class AskStart(Struct, frozen=True):
     """The plan stands on the screen: may it start?
 
     Attributes:
@@ -96,8 +95,7 @@ class AskStart:
     others: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class AskConfirm:
+class AskConfirm(Struct, frozen=True):
     """A group of writes of one step. Destructive ones want ``verb target`` typed.
 
     Attributes:
@@ -126,8 +124,7 @@ class AskConfirm:
     by_hand: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class AskDrift:
+class AskDrift(Struct, frozen=True):
     """What was planned is not what is there now. YES takes what is so now; SKIP leaves it open.
 
     Attributes:
@@ -144,8 +141,7 @@ class AskDrift:
     now_writes: tuple[PlannedWrite, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class AskByHand:
+class AskByHand(Struct, frozen=True):
     """A containment step cannot be done by the tool. YES: by hand; SKIP: it stays failed.
 
     Attributes:
@@ -161,8 +157,7 @@ class AskByHand:
     do: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class AskAgain:
+class AskAgain(Struct, frozen=True):
     """Nobody agreed in time. YES looks anew, and asks the same people again."""
 
     step: str
@@ -170,8 +165,7 @@ class AskAgain:
     why: str
 
 
-@dataclass(frozen=True, slots=True)
-class AskUnknown:
+class AskUnknown(Struct, frozen=True):
     """A write may have happened and cannot be seen. YES: it happened; NO: it did not."""
 
     step: str
@@ -179,8 +173,7 @@ class AskUnknown:
     evidence: str
 
 
-@dataclass(frozen=True, slots=True)
-class AskPerson:
+class AskPerson(Struct, frozen=True):
     """A free task or report by a person; the word is recorded as a word."""
 
     step: str
@@ -190,8 +183,7 @@ class AskPerson:
     wants: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class AskInput:
+class AskInput(Struct, frozen=True):
     """A missing input of the runbook.
 
     Attributes:

@@ -1,4 +1,4 @@
-"""Carry records between dataclasses and the journal's JSON, as kindly as a journal of before needs.
+"""Carry records between records and the journal's JSON, as kindly as a journal of before needs.
 
 ``read`` gives what is missing its default and passes over what is not known; ``shapes.decode`` is
 the strict one, for what comes from elsewhere.
@@ -6,7 +6,6 @@ the strict one, for what comes from elsewhere.
 
 from __future__ import annotations
 
-import dataclasses
 import types
 import typing
 from collections.abc import Callable, Mapping, Sequence
@@ -14,6 +13,7 @@ from enum import Enum, EnumType
 from functools import cache
 from typing import Any, ParamSpec, TypeVar
 
+from respond.core.records import is_record_type, names_of, needed_of
 from respond.core.shapes import encode
 
 __all__ = ["data_of", "read"]
@@ -52,7 +52,7 @@ def _reader(wanted: Any) -> Callable[[Any], Any]:
     if origin in (tuple, frozenset, Sequence):
         one, many = _reader(args[0]), frozenset if origin is frozenset else tuple
         return lambda data: many(map(one, (data,) if isinstance(data, str) else data))
-    if dataclasses.is_dataclass(wanted):
+    if is_record_type(wanted):
         return _fields_reader(wanted)
     if isinstance(wanted, type) and (wanted in (str, int, bool) or issubclass(wanted, Enum)):
         return wanted
@@ -60,12 +60,8 @@ def _reader(wanted: Any) -> Callable[[Any], Any]:
 
 
 def _fields_reader(record: Any) -> Callable[[Any], Any]:
-    hints = typing.get_type_hints(record)
-    missing = dataclasses.MISSING
-    known = [
-        (f.name, _reader(hints[f.name]), f.default is f.default_factory is missing)
-        for f in dataclasses.fields(record)
-    ]
+    hints, needed = typing.get_type_hints(record), needed_of(record)
+    known = [(name, _reader(hints[name]), name in needed) for name in names_of(record)]
 
     def read_fields(data: Any) -> Any:
         return record(**{n: of(data[n]) for n, of, is_needed in known if is_needed or n in data})

@@ -8,9 +8,10 @@ Fields that are said to be "of its record" are not in the JSON: the fold takes t
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, Final
+
+from msgspec import Struct
 
 from respond.core.approval import Request, proved_by
 from respond.core.events import Actor, Event, Kind, KnownWord, Strength
@@ -64,8 +65,7 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, slots=True)
-class Content:
+class Content(Struct, frozen=True):
     """What an event tells; bare for an event of the journal itself."""
 
 
@@ -73,11 +73,10 @@ ABOUT_EVIDENCE: Final = "evidence"
 """What a notice is about that says what could not be kept."""
 
 
-@dataclass(frozen=True, slots=True)
-class CarriesEvidence(Content):
+class CarriesEvidence(Content, frozen=True, kw_only=True):
     """What an event tells that may also say which answers were kept since the one before."""
 
-    evidence: Sequence[KeptAnswer] = field(default=(), kw_only=True)
+    evidence: Sequence[KeptAnswer] = ()
 
 
 _NOBODY: Final = Actor("", Strength.MACHINE)
@@ -89,8 +88,7 @@ _OLD_S: Final = 600
 # --- a run ----------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class OutsideEvent:
+class OutsideEvent(Struct, frozen=True):
     """An event from outside, as far as a run keeps it; what each is says ``Incoming``.
 
     Attributes:
@@ -122,8 +120,7 @@ class OutsideEvent:
         return f"{self.age_s // size} {unit} old when it came"
 
 
-@dataclass(frozen=True, slots=True)
-class Proposed(Content):
+class Proposed(Content, frozen=True):
     """A run is wanted.
 
     Attributes:
@@ -140,7 +137,7 @@ class Proposed(Content):
     title: str = ""
     runbook_digest: str = ""
     mode: str = ""
-    inputs: Mapping[str, Any] = field(default_factory=dict)
+    inputs: Mapping[str, Any] = {}
     subject: str = ""
     incident: str = ""
     reason: str = ""
@@ -154,25 +151,22 @@ class Proposed(Content):
     notes: Sequence[str] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Joined(Content):
+class Joined(Content, frozen=True):
     """Another event from outside belongs to the run; ``recorded_at`` is of its record."""
 
-    event: OutsideEvent = field(default_factory=OutsideEvent)
+    event: OutsideEvent = OutsideEvent()
     notes: Sequence[str] = ()
     recorded_at: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Taken(Content):
+class Taken(Content, frozen=True):
     """An engine took the run; ``by`` is its operator."""
 
     by: str = ""
     epoch: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Planned(CarriesEvidence):
+class Planned(CarriesEvidence, frozen=True):
     """It was looked at.
 
     Attributes:
@@ -186,8 +180,7 @@ class Planned(CarriesEvidence):
     changed: Sequence[str] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Since:
+class Since(Struct, frozen=True):
     """When a wait began, by both clocks, in milliseconds."""
 
     since: int
@@ -205,8 +198,7 @@ class AskKind(KnownWord):
     INPUTS = "inputs"
 
 
-@dataclass(frozen=True, slots=True)
-class AsksFor:
+class AsksFor(Struct, frozen=True):
     """What people are asked while a run is parked.
 
     Attributes:
@@ -232,11 +224,10 @@ class AsksFor:
     watched: bool = False
     keep: bool = False
     names: Sequence[str] = ()
-    offered: Mapping[str, Sequence[Sequence[str]]] = field(default_factory=dict)
+    offered: Mapping[str, Sequence[Sequence[str]]] = {}
 
 
-@dataclass(frozen=True, slots=True)
-class Parked(CarriesEvidence):
+class Parked(CarriesEvidence, frozen=True):
     """The run waits.
 
     Attributes:
@@ -252,15 +243,14 @@ class Parked(CarriesEvidence):
     reason: str = ""
     do: str = ""
     exit: int | None = None
-    asks: AsksFor = field(default_factory=AsksFor)
+    asks: AsksFor = AsksFor()
     waits: Since | None = None
     again: bool = False
     step: str = ""
     at: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Ended(CarriesEvidence):
+class Ended(CarriesEvidence, frozen=True):
     """The run is over.
 
     Attributes:
@@ -272,7 +262,7 @@ class Ended(CarriesEvidence):
     exit: ExitCode
     say: str = ""
     next: str = ""
-    inventory: Mapping[str, Any] = field(default_factory=dict)
+    inventory: Mapping[str, Any] = {}
     review: ReviewEnd | None = None
 
 
@@ -293,8 +283,7 @@ class ConfirmScope(KnownWord):
     END = "end"
 
 
-@dataclass(frozen=True, slots=True)
-class Confirmed(Content):
+class Confirmed(Content, frozen=True):
     """A decision takes effect.
 
     Attributes:
@@ -322,39 +311,35 @@ class Confirmed(Content):
     at: str = ""
     other: str = ""
     changed: Sequence[str] = ()
-    inputs: Mapping[str, Any] = field(default_factory=dict)
+    inputs: Mapping[str, Any] = {}
     proof: Mapping[str, str] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Corrected:
+class Corrected(Struct, frozen=True):
     """What an answer changes in what was proposed."""
 
     subject: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Answered(Content):
+class Answered(Content, frozen=True):
     """A person answered elsewhere what the run was parked for; ``by``, ``seq`` of its record."""
 
     question: str
     word: str = ""
-    proof: Mapping[str, str] = field(default_factory=dict)
-    inputs: Mapping[str, Any] = field(default_factory=dict)
-    proposed: Corrected = field(default_factory=Corrected)
+    proof: Mapping[str, str] = {}
+    inputs: Mapping[str, Any] = {}
+    proposed: Corrected = Corrected()
     by: Actor = _NOBODY
     seq: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class ApprovalAsked(Content):
+class ApprovalAsked(Content, frozen=True):
     """Other people are asked to agree."""
 
     request: Request
 
 
-@dataclass(frozen=True, slots=True)
-class Voted(Content):
+class Voted(Content, frozen=True):
     """Somebody approved or denied.
 
     Attributes:
@@ -365,11 +350,10 @@ class Voted(Content):
     digest: str = ""
     channel: str = ""
     reason: str = ""
-    proof: Mapping[str, str] = field(default_factory=dict)
+    proof: Mapping[str, str] = {}
 
 
-@dataclass(frozen=True, slots=True)
-class Signed:
+class Signed(Struct, frozen=True):
     """Whose key stands under which plan; ``key`` is its fingerprint."""
 
     by: str
@@ -377,13 +361,12 @@ class Signed:
     key: str
 
 
-@dataclass(frozen=True, slots=True)
-class WentAlone(Content):
+class WentAlone(Content, frozen=True):
     """One person goes on without a second one's yes; ``by`` and ``at`` of its record."""
 
     reason: str = ""
     digest: str = ""
-    proof: Mapping[str, str] = field(default_factory=dict)
+    proof: Mapping[str, str] = {}
     by: str = ""
     at: str = ""
 
@@ -393,8 +376,7 @@ class WentAlone(Content):
         return proved_by(self.proof)
 
 
-@dataclass(frozen=True, slots=True)
-class Reviewed(Content):
+class Reviewed(Content, frozen=True):
     """Somebody else has looked at it; ``by`` and ``at`` of its record."""
 
     words: str = ""
@@ -403,8 +385,7 @@ class Reviewed(Content):
     at: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Noticed(Content):
+class Noticed(Content, frozen=True):
     """What is to be known of a run and is no step of it: that somebody went alone was told to
     others, or (``about`` is ``evidence``) that an answer could not be kept.
     """
@@ -451,8 +432,7 @@ class As(Enum):
         return self in (As.DONE, As.UNCHANGED, As.YOUR_WORD, As.NOT_SEEN)
 
 
-@dataclass(frozen=True, slots=True)
-class SentWrite(PlannedWrite):
+class SentWrite(PlannedWrite, frozen=True):
     """A write as its intent has it.
 
     Attributes:
@@ -465,11 +445,10 @@ class SentWrite(PlannedWrite):
     settle_s: int = 0
     looks: int = 1
     timeout_s: int = 0
-    to: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    to: Mapping[str, Mapping[str, str]] = {}
 
 
-@dataclass(frozen=True, slots=True)
-class Intended(CarriesEvidence):
+class Intended(CarriesEvidence, frozen=True):
     """A write is about to be sent."""
 
     key: str
@@ -478,8 +457,7 @@ class Intended(CarriesEvidence):
     digest: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Settled(Content):
+class Settled(Content, frozen=True):
     """What became of a write, or that nobody knows.
 
     Attributes:
@@ -497,8 +475,7 @@ class Settled(Content):
     word: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class StepFailure:
+class StepFailure(Struct, frozen=True):
     """Why a step failed; ``recovered``: its handler says that this is made good."""
 
     what: str = ""
@@ -512,8 +489,7 @@ class StepFailure:
 _NO_FAILURE = StepFailure()
 
 
-@dataclass(frozen=True, slots=True)
-class Conclusion(CarriesEvidence):
+class Conclusion(CarriesEvidence, frozen=True):
     """How a step ended; ``at`` of its record. A concluded step is never run or verified again.
 
     Attributes:
@@ -540,16 +516,14 @@ class Conclusion(CarriesEvidence):
         return self.how is As.FAILED and self.error.recovered
 
 
-@dataclass(frozen=True, slots=True)
-class UndoAsked(Content):
+class UndoAsked(Content, frozen=True):
     """Somebody wants the run put back: what can be, and what cannot."""
 
     can: Sequence[str] = ()
     cannot: Sequence[str] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class UndoEnded(Content):
+class UndoEnded(Content, frozen=True):
     """One way back was gone, or could not be."""
 
     says: str = ""
@@ -573,8 +547,7 @@ class FollowUp(Enum):
         return self is not FollowUp.ALIVE
 
 
-@dataclass(frozen=True, slots=True)
-class FollowedUp(Content):
+class FollowedUp(Content, frozen=True):
     """Somebody came back to an item that a run left open; ``by`` and ``at`` of its record.
 
     Attributes:
@@ -590,7 +563,7 @@ class FollowedUp(Content):
     line: str = ""
     says: str = ""
     findings: Sequence[str] = ()
-    proof: Mapping[str, str] = field(default_factory=dict)
+    proof: Mapping[str, str] = {}
     by: Actor = _NOBODY
     at: str = ""
 

@@ -10,9 +10,10 @@ What was not looked at this time is not gone: its findings of before are carried
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import date
 from enum import Enum
+
+from msgspec import Struct
 
 from respond.core.finding import Finding, Severity
 from respond.core.review_policy import AcceptedRisk
@@ -35,8 +36,7 @@ class Stands(Enum):
         return self in (Stands.NEW, Stands.STILL, Stands.UNSEEN)
 
 
-@dataclass(frozen=True, slots=True)
-class ReviewMark:
+class ReviewMark(Struct, frozen=True):
     """One finding, and how it stands.
 
     Attributes:
@@ -53,8 +53,7 @@ class ReviewMark:
     accepted: AcceptedRisk | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class ReviewEnd:
+class ReviewEnd(Struct, frozen=True):
     """What a review came to, beside the last one.
 
     Attributes:

@@ -7,9 +7,10 @@ lowers the care of a run, which is ``respond.core.policy``.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import date
 from typing import Final
+
+from msgspec import Struct
 
 __all__ = ["FACTS", "SHARED", "AcceptedRisk", "AttestedFact", "ReviewPolicy", "Rights"]
 
@@ -22,8 +23,7 @@ SHARED: Final = (
 """First parts of addresses that name a post and no person (RFC 2142 has the older of them)."""
 
 
-@dataclass(frozen=True, slots=True)
-class AcceptedRisk:
+class AcceptedRisk(Struct, frozen=True):
     """A finding with which somebody decided to live for a while.
 
     Attributes:
@@ -42,8 +42,7 @@ class AcceptedRisk:
         return bool(self.until) and date.fromisoformat(self.until) < today
 
 
-@dataclass(frozen=True, slots=True)
-class AttestedFact:
+class AttestedFact(Struct, frozen=True):
     """Something that no API tells, and a person saw to be so.
 
     Attributes:
@@ -60,8 +59,7 @@ class AttestedFact:
 FACTS: Final = ("legal-contact", "password-policy", "sso-required", "technical-contact")
 
 
-@dataclass(frozen=True, slots=True)
-class Rights:
+class Rights(Struct, frozen=True):
     """What people with one job may do in the account that is reviewed, at most.
 
     Attributes:
@@ -75,12 +73,11 @@ class Rights:
     name: str
     who: tuple[str, ...] = ()
     account: str = "member"
-    workspaces: Mapping[str, str] = field(default_factory=dict)
+    workspaces: Mapping[str, str] = {}
     switches: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class ReviewPolicy:
+class ReviewPolicy(Struct, frozen=True):
     """What reviews hold the world against.
 
     Attributes:
@@ -103,12 +100,12 @@ class ReviewPolicy:
     admins_max: int = 5
     admins_min: int = 3
     shared: tuple[str, ...] = SHARED
-    owners: Mapping[str, str] = field(default_factory=dict)
+    owners: Mapping[str, str] = {}
     certificate_s: int = 30 * 86_400
     sso: str = ""
-    apps: Mapping[str, str] = field(default_factory=dict)
+    apps: Mapping[str, str] = {}
     attested_s: int = 180 * 86_400
     attested: tuple[AttestedFact, ...] = ()
     night: str = "22-6"
-    rights: Mapping[str, Rights] = field(default_factory=dict)
+    rights: Mapping[str, Rights] = {}
     accepted: tuple[AcceptedRisk, ...] = ()

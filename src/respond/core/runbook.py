@@ -8,8 +8,9 @@ shapes of what they refer to.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeAlias
+
+from msgspec import Struct
 
 from respond.core.runbook_head import TIMES, Input, InputKind, Phase
 from respond.core.script import WrittenAction
@@ -72,8 +73,7 @@ class Template(Protocol):
     def value(self, scope: Mapping[str, Value]) -> Value: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Fixed:
+class Fixed(Struct, frozen=True):
     """A value of ours where a step has a template."""
 
     given: Value
@@ -84,16 +84,14 @@ class Fixed:
         return self.given
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(Struct, frozen=True):
     """Line and column in the file, both from 1."""
 
     line: int
     column: int
 
 
-@dataclass(frozen=True, slots=True)
-class Approval:
+class Approval(Struct, frozen=True):
     """Another person agrees first."""
 
     by: str
@@ -101,8 +99,7 @@ class Approval:
     within_s: int
 
 
-@dataclass(frozen=True, slots=True)
-class Retry:
+class Retry(Struct, frozen=True):
     """How often a step that was refused for now is tried again.
 
     Attributes:
@@ -116,8 +113,7 @@ class Retry:
     on: frozenset[str] = frozenset({"rate-limit", "unavailable"})
 
 
-@dataclass(frozen=True, slots=True)
-class ForEach:
+class ForEach(Struct, frozen=True):
     """A fixed set of targets. More than ``limit`` ask again (P8)."""
 
     items: Formula
@@ -125,8 +121,7 @@ class ForEach:
     limit: int
 
 
-@dataclass(frozen=True, slots=True)
-class Failure:
+class Failure(Struct, frozen=True):
     """What a failed step means for the rest."""
 
     how: str = "stop"
@@ -135,8 +130,7 @@ class Failure:
     recovered: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class StepWords:
+class StepWords(Struct, frozen=True):
     """What every kind of step may carry.
 
     Attributes:
@@ -149,7 +143,7 @@ class StepWords:
     why: str = ""
     phase: Phase | None = None
     when: Formula | None = None
-    on_failure: Failure = field(default_factory=Failure)
+    on_failure: Failure = Failure()
     skipped: str = ""
 
     @property
@@ -158,8 +152,7 @@ class StepWords:
         return f"does not apply: {self.skipped}" if self.skipped else "does not apply"
 
 
-@dataclass(frozen=True, slots=True)
-class ActionStep:
+class ActionStep(Struct, frozen=True):
     """Calls an action.
 
     Attributes:
@@ -183,8 +176,7 @@ class ActionStep:
         return self.connection or self.arguments.get("connection")
 
 
-@dataclass(frozen=True, slots=True)
-class ChooseStep:
+class ChooseStep(Struct, frozen=True):
     """One of several lists of steps, by the value of an expression."""
 
     words: StepWords
@@ -192,8 +184,7 @@ class ChooseStep:
     branches: Mapping[str, tuple[Step, ...]]
 
 
-@dataclass(frozen=True, slots=True)
-class BlockStep:
+class BlockStep(Struct, frozen=True):
     """Steps in order, with one ``when``, ``for_each`` and ``on_failure`` for all of them.
 
     Attributes:
@@ -207,19 +198,17 @@ class BlockStep:
     for_each: ForEach | None = None
     always: tuple[Step, ...] = ()
     runbook: Runbook | None = None
-    arguments: Mapping[str, Template] = field(default_factory=dict)
+    arguments: Mapping[str, Template] = {}
 
 
-@dataclass(frozen=True, slots=True)
-class ParallelStep:
+class ParallelStep(Struct, frozen=True):
     """Steps that may run at the same time, if none writes what another reads."""
 
     words: StepWords
     steps: tuple[Step, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class AssertStep:
+class AssertStep(Struct, frozen=True):
     """Must hold, or the run fails; in a dry run too."""
 
     words: StepWords
@@ -227,8 +216,7 @@ class AssertStep:
     message: Template
 
 
-@dataclass(frozen=True, slots=True)
-class EndStep:
+class EndStep(Struct, frozen=True):
     """Ends the run well, here: nothing to do, or another runbook is the right one."""
 
     words: StepWords
@@ -236,8 +224,7 @@ class EndStep:
     next: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class WaitStep:
+class WaitStep(Struct, frozen=True):
     """Parks the run until something holds, or a time has passed.
 
     Attributes:
@@ -262,8 +249,7 @@ Step: TypeAlias = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Runbook:
+class Runbook(Struct, frozen=True):
     """One file.
 
     Attributes:
@@ -294,9 +280,9 @@ class Runbook:
     on_failure: tuple[Step, ...] = ()
     on_cancel: tuple[Step, ...] = ()
     always: tuple[Step, ...] = ()
-    rehearsal: Mapping[str, Any] = field(default_factory=dict)
-    stand_ins: Mapping[str, Any] = field(default_factory=dict)
-    outputs: Mapping[str, Shape] = field(default_factory=dict)
+    rehearsal: Mapping[str, Any] = {}
+    stand_ins: Mapping[str, Any] = {}
+    outputs: Mapping[str, Shape] = {}
     subject: str = ""
     """Name of the input that says whom the incident is about, or empty."""
     text: str = ""

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field
 from enum import Enum
 from types import MappingProxyType
 from typing import Any, ClassVar, Final, Generic, Protocol, TypeAlias, TypeVar, cast
+
+from msgspec import Struct
 
 from respond.core.exposure import Exposure
 from respond.core.finding import Found
@@ -95,25 +96,21 @@ class Proof(Enum):
 # --- requests -------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class AuthOwn:
+class AuthOwn(Struct, frozen=True):
     """The connection's own credential."""
 
 
-@dataclass(frozen=True, slots=True)
-class AuthNone:
+class AuthNone(Struct, frozen=True):
     """No credential at all."""
 
 
-@dataclass(frozen=True, slots=True)
-class AuthBearer:
+class AuthBearer(Struct, frozen=True):
     """``Authorization: Bearer`` with a secret of the run, e.g. to probe a leaked key."""
 
     value: SecretHandle
 
 
-@dataclass(frozen=True, slots=True)
-class AuthBasic:
+class AuthBasic(Struct, frozen=True):
     """HTTP Basic; ``pair`` is a secret whose text is ``user:password``."""
 
     pair: SecretHandle
@@ -123,8 +120,7 @@ _OWN = AuthOwn()
 Auth: TypeAlias = AuthOwn | AuthNone | AuthBearer | AuthBasic
 
 
-@dataclass(frozen=True, slots=True)
-class Sealed:
+class Sealed(Struct, frozen=True):
     """Stands in a body where a secret goes that the service's own key has to seal first.
 
     It becomes a sealed box of libsodium in base64, another one each time it is sent.
@@ -138,8 +134,7 @@ class Sealed:
     key: str
 
 
-@dataclass(frozen=True, slots=True)
-class Paging:
+class Paging(Struct, frozen=True):
     """How to ask for the page after a reply; ``after`` answers None on the last page.
 
     Attributes:
@@ -155,8 +150,7 @@ NOT_HTTP: Final = frozenset({"smtp", "command", "screen", "own"})
 """Surfaces that are no HTTP."""
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(Struct, frozen=True):
     """One request, as data. Nothing in it is late, and secrets are handles.
 
     Attributes:
@@ -218,8 +212,7 @@ def _quoted(segment: str) -> str:
     return quote(segment, safe="", errors="surrogatepass")
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(Struct, frozen=True):
     """What came back: status, lower-case headers, and the decoded JSON (None when empty).
 
     Attributes:
@@ -259,8 +252,7 @@ class MalformedReplyError(ReplyError):
 # --- subjects, reads and writes -----------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Subject(Generic[T]):
+class Subject(Struct, Generic[T], frozen=True):
     """A thing that can be looked at and changed; one thing has one name, however it was reached.
 
     Attributes:
@@ -275,16 +267,14 @@ class Subject(Generic[T]):
     looks: int = 1
 
 
-@dataclass(frozen=True, slots=True)
-class Becomes(Generic[T]):
+class Becomes(Struct, Generic[T], frozen=True):
     """A prediction: what the subject's parsed value turns into when the write is done."""
 
     subject: Subject[T]
     change: Callable[[T], T]
 
 
-@dataclass(frozen=True, slots=True)
-class Evidence:
+class Evidence(Struct, frozen=True):
     """Mark of a look whose answer is kept as it came, for whoever has to judge it later.
 
     Attributes:
@@ -296,8 +286,7 @@ class Evidence:
     only: frozenset[str] = frozenset()
 
 
-@dataclass(frozen=True, slots=True)
-class Read(Generic[T]):
+class Read(Struct, Generic[T], frozen=True):
     """Look at a subject. ``seen = yield from Read(...)`` is typed ``T``.
 
     ``parse`` gets the replies of all pages, in order. It may raise ``RefusedError`` or
@@ -322,8 +311,7 @@ class Read(Generic[T]):
         return cast("T", answer)
 
 
-@dataclass(frozen=True, slots=True)
-class Gather:
+class Gather(Struct, frozen=True):
     """Parts of a script that only read and need nothing of each other: they go out together.
 
     They come to the same as one after the other, and are recorded in that order.
@@ -348,8 +336,7 @@ def both(one: Looking[T] | Read[T], other: Looking[R] | Read[R]) -> Looking[tupl
     return cast("tuple[T, R]", answers)
 
 
-@dataclass(frozen=True, slots=True)
-class Keep:
+class Keep(Struct, frozen=True):
     """A secret that the reply shows once; it is taken out before anything else looks at it.
 
     Attributes:
@@ -361,8 +348,7 @@ class Keep:
     shows_values: frozenset[str]
 
 
-@dataclass(frozen=True, slots=True)
-class Api(Generic[R]):
+class Api(Struct, Generic[R], frozen=True):
     """The tool sends the request. ``parse`` gets the reply with ``keep``'s secret taken out."""
 
     call: Call
@@ -370,8 +356,7 @@ class Api(Generic[R]):
     keep: Keep | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Person(Generic[R]):
+class Person(Struct, Generic[R], frozen=True):
     """A person does it in the vendor's own console.
 
     Attributes:
@@ -395,16 +380,14 @@ class Person(Generic[R]):
     keep: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Undo:
+class Undo(Struct, frozen=True):
     """The way back: an action with arguments; it refuses unless it finds our recorded after."""
 
     action: str
     arguments: Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Write(Generic[R]):
+class Write(Struct, Generic[R], frozen=True):
     """Change a subject. ``answer = yield from Write(...)`` is typed ``R``.
 
     Attributes:
@@ -469,8 +452,7 @@ def answer_as(kind: type[T], answer: object, unknown: T) -> T:
 # --- answers ------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Done(Generic[O_co]):
+class Done(Struct, Generic[O_co], frozen=True):
     """The subject is as wanted (or will be, once the writes yielded are done).
 
     Attributes:
@@ -491,8 +473,7 @@ class Done(Generic[O_co]):
     exposures: tuple[Exposure, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class NotYet:
+class NotYet(Struct, frozen=True):
     """What is waited for has not happened; the run parks or looks again in ``every_s``.
 
     ``otherwise`` is what the step comes to when its time is over; without it the step fails then.
@@ -505,8 +486,7 @@ class NotYet:
     goes_on: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Again:
+class Again(Struct, frozen=True):
     """This pass cleaned up something of our own; run the action again now."""
 
     says: str
@@ -519,8 +499,7 @@ Script: TypeAlias = Generator[Read[Any] | Write[Any] | Gather, object, Outcome[O
 # --- what an action is given --------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Connection:
+class Connection(Struct, frozen=True):
     """One configured account of a system, without its credential.
 
     Attributes:
@@ -536,9 +515,9 @@ class Connection:
     region: str = ""
     identity: str = ""
     sink: str = ""
-    options: Mapping[str, Any] = field(default_factory=dict)
+    options: Mapping[str, Any] = {}
     can: AbstractSet[str] = frozenset()
-    reached: Mapping[str, str] = field(default_factory=dict)
+    reached: Mapping[str, str] = {}
 
     @property
     def bound(self) -> dict[str, str]:
@@ -547,8 +526,7 @@ class Connection:
         return {name: part for name, part in {**parts, **self.reached}.items() if part}
 
 
-@dataclass(frozen=True, slots=True)
-class PersonRecord:
+class PersonRecord(Struct, frozen=True):
     """Somebody in ``respond.toml``.
 
     Attributes:
@@ -562,13 +540,12 @@ class PersonRecord:
     name: str = ""
     emails: tuple[str, ...] = ()
     roles: tuple[str, ...] = ()
-    accounts: Mapping[str, str] = field(default_factory=dict)
+    accounts: Mapping[str, str] = {}
     clicks: bool = False
     logins: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Me:
+class Me(Struct, frozen=True):
     """What an action may know about where it runs. All of it is data.
 
     Attributes:
@@ -620,7 +597,7 @@ class Me:
     old: str = ""
     anew: str = ""
     begun: bool = False
-    review: ReviewPolicy = field(default_factory=ReviewPolicy)
+    review: ReviewPolicy = ReviewPolicy()
 
     @property
     def mark(self) -> str:
@@ -643,8 +620,7 @@ ASKS: Final[Mapping[str, str]] = MappingProxyType({"mark": "asks"})
 """Metadata of a JSON field in which whatever is called ``query`` is such a text, as in GraphQL."""
 
 
-@dataclass(frozen=True, slots=True)
-class Spec:
+class Spec(Struct, frozen=True):
     """What can be said about an action without running it.
 
     Attributes:

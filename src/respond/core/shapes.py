@@ -6,15 +6,16 @@ small closed list of shapes below, ``encode`` and ``decode`` carry values to JSO
 
 from __future__ import annotations
 
-import dataclasses
 import types
 import typing
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from enum import Enum
 from functools import cache
 from typing import Any, TypeAlias
 
+from msgspec import Struct
+
+from respond.core.records import is_record, is_record_type, names_of, needed_of
 from respond.core.values import DrawnSecret, Late, OwnCredential, SecretHandle, ShapeError
 
 __all__ = [
@@ -53,54 +54,45 @@ else:
 """What is sent as JSON: handles of secrets may stand in it, to any depth."""
 
 
-@dataclass(frozen=True, slots=True)
-class Text:
+class Text(Struct, frozen=True):
     """Text; ``kind`` names an id type such as ``customerio.KeyId`` that must not be swapped."""
 
     kind: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Integer:
+class Integer(Struct, frozen=True):
     """A whole number up to 2^53-1."""
 
 
-@dataclass(frozen=True, slots=True)
-class Boolean:
+class Boolean(Struct, frozen=True):
     """True or false."""
 
 
-@dataclass(frozen=True, slots=True)
-class Time:
+class Time(Struct, frozen=True):
     """A point in time, RFC 3339 in UTC."""
 
 
-@dataclass(frozen=True, slots=True)
-class Duration:
+class Duration(Struct, frozen=True):
     """Whole seconds."""
 
 
-@dataclass(frozen=True, slots=True)
-class SecretShape:
+class SecretShape(Struct, frozen=True):
     """A handle; the value itself is nowhere."""
 
 
-@dataclass(frozen=True, slots=True)
-class AnyJson:
+class AnyJson(Struct, frozen=True):
     """Whatever JSON can say; where ``secrets`` is true, handles too."""
 
     secrets: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class ListOf:
+class ListOf(Struct, frozen=True):
     """A list with items of one shape."""
 
     item: Shape
 
 
-@dataclass(frozen=True, slots=True)
-class RecordShape:
+class RecordShape(Struct, frozen=True):
     """Named fields in order; ``optional`` ones may be absent."""
 
     fields: tuple[tuple[str, Shape], ...]
@@ -200,32 +192,22 @@ def shape_of(annotation: Any) -> Shape:
         return ListOf(shape_of(args[0]))
     if origin is dict:
         return AnyJson()
-    if dataclasses.is_dataclass(annotation) and isinstance(annotation, type):
+    if is_record_type(annotation):
         return _record(annotation)
     raise ShapeError(f"no shape for {annotation!r}")
 
 
 def _record(cls: type) -> RecordShape:
-    hints = hints_of(cls)
-    fields = dataclasses.fields(cls)
+    hints, names = hints_of(cls), names_of(cls)
     return RecordShape(
-        fields=tuple((f.name, shape_of(hints[f.name])) for f in fields),
-        optional=frozenset(
-            f.name
-            for f in fields
-            if f.default is not dataclasses.MISSING or f.default_factory is not dataclasses.MISSING
-        ),
+        fields=tuple((name, shape_of(hints[name])) for name in names),
+        optional=frozenset(names) - needed_of(cls),
     )
 
 
 _PLAIN = frozenset({type(None), bool, int, str})
 _SAID = ("hint", "prefix", "form", "digest")
 """What a handle says beside its name."""
-
-
-@cache
-def _names(cls: type) -> tuple[str, ...]:
-    return tuple(f.name for f in dataclasses.fields(cls))
 
 
 def encode(value: Any) -> Any:
@@ -259,8 +241,8 @@ def _encode_other(value: Any) -> Any:
             return {"own": True}
         case Enum():
             return value.value
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        names = _names(type(value))
+    if is_record(value):
+        names = names_of(type(value))
         return {
             name: item if type(item) in _PLAIN else encode(item)
             for name, item in zip(names, [getattr(value, name) for name in names], strict=True)
@@ -316,7 +298,7 @@ def _reader(annotation: Any) -> _Reader:
         return _read_items(origin, args[0])
     if origin is dict:
         return _read_dict
-    if dataclasses.is_dataclass(annotation) and isinstance(annotation, type):
+    if is_record_type(annotation):
         return _read_record(annotation)
     return _read_plain(annotation)
 
@@ -366,11 +348,8 @@ def hints_of(cls: type) -> dict[str, Any]:
 
 
 def _read_record(cls: type) -> _Reader:
-    hints = hints_of(cls)
-    wanted = [
-        (f.name, hints[f.name], f.default is f.default_factory is dataclasses.MISSING)
-        for f in dataclasses.fields(cls)
-    ]
+    hints, needed = hints_of(cls), needed_of(cls)
+    wanted = [(name, hints[name], name in needed) for name in names_of(cls)]
     known = frozenset(name for name, _, _ in wanted)
 
     def read(data: Any, where: str) -> Any:

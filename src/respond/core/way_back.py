@@ -7,16 +7,16 @@ stands open until somebody did it, or said no.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from respond.core.fold import RunState, StepState, WriteState, WriteStatus, is_undo
 
 __all__ = ["WayBack", "cannot_be_undone", "follows", "undoable", "writes_done"]
 
 
-@dataclass(frozen=True, slots=True)
-class WayBack:
+class WayBack(Struct, frozen=True):
     """One write of a run that can be put back.
 
     Attributes:

@@ -12,11 +12,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, is_dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Generic, TypeAlias, TypeVar
 
+from msgspec import Struct
+
 from respond.core.plan import write_key
+from respond.core.records import is_record
 from respond.core.script import (
     Again,
     Becomes,
@@ -194,8 +197,7 @@ class World:
                 self._predictions.setdefault(becomes.subject.name, []).append(becomes)
 
 
-@dataclass(frozen=True, slots=True)
-class Look(Generic[O]):
+class Look(Struct, Generic[O], frozen=True):
     """What one pass over a script came to.
 
     Attributes:
@@ -244,7 +246,7 @@ def _answer(write: Write[Any], recorded: Any) -> Any:
     """
     if recorded is None:
         return None
-    if is_dataclass(write.foretold) and not isinstance(write.foretold, Late | SecretHandle):
+    if is_record(write.foretold) and not isinstance(write.foretold, Late | SecretHandle):
         return decode(type(write.foretold), recorded)
     return recorded
 

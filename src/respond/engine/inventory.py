@@ -7,8 +7,9 @@ while the run went on is named. A set that was typed in is counted and not read 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from respond.core.fold import RunState
 from respond.core.plan import StepPlan
@@ -29,8 +30,7 @@ _NAMES = ("id", "key", "name", "email")
 """Fields that say which item a record is, whatever else about it changes; the first one counts."""
 
 
-@dataclass(frozen=True, slots=True)
-class SetTaken:
+class SetTaken(Struct, frozen=True):
     """The set of a ``for_each`` as this run took it."""
 
     step: ActionStep | BlockStep

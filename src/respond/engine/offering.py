@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Any, Final
 
 from respond.core.fold import RunState
 from respond.core.picking import NONE_THERE, ToPick, fits, nearest
+from respond.core.records import is_record, names_of
 from respond.core.runbook import ActionStep, Input, Place, StepWords
 from respond.engine.drivers import World, look
 from respond.engine.ready import Ready
@@ -43,13 +43,13 @@ def offered(
 
 def choices(output: Any, now_s: int) -> ToPick:
     """The items of the first list of an output: records by their id, or texts by themselves."""
-    for field in dataclasses.fields(output) if dataclasses.is_dataclass(output) else ():
-        items = getattr(output, field.name)
+    for field in names_of(type(output)) if is_record(output) else ():
+        items = getattr(output, field)
         if isinstance(items, tuple | list):
             if not items:
                 break
             if all(isinstance(item, str) for item in items):
-                return ToPick((field.name,), tuple((item,) for item in items))
+                return ToPick((field,), tuple((item,) for item in items))
             return _records(items, now_s)
     return NONE_THERE
 
@@ -81,9 +81,9 @@ def unfit(
 def _records(items: Any, now_s: int) -> ToPick:
     cells = [
         {
-            field.name: _aged(field.name, getattr(item, field.name), now_s)
-            for field in dataclasses.fields(item)
-            if isinstance(getattr(item, field.name), str)
+            field: _aged(field, getattr(item, field), now_s)
+            for field in names_of(type(item))
+            if isinstance(getattr(item, field), str)
         }
         for item in items
     ]

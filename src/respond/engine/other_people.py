@@ -8,9 +8,10 @@ are found in the journal.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from typing import Any
+
+from msgspec import Struct, structs
 
 from respond.core.approval import (
     Moment,
@@ -40,6 +41,7 @@ from respond.core.recorded import (
     WentAlone,
     data_of,
 )
+from respond.core.records import replace
 from respond.core.script import Effect
 from respond.core.shapes import encode
 from respond.engine.run import MEANWHILE_S, LiveRun
@@ -68,8 +70,7 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, slots=True)
-class Needed:
+class Needed(Struct, frozen=True):
     """What other people have to agree to.
 
     Attributes:
@@ -270,7 +271,7 @@ def ask_people(live: LiveRun, needed: Needed) -> Request:
     request = Request(
         nonce=tools.nonce(),
         run=live.run,
-        **{each.name: getattr(needed, each.name) for each in fields(needed)},
+        **structs.asdict(needed),
         initiator=live.state.operator,
         also=_hands_in(live),
         suspects=(*site.suspects, *live.state.proposed.suspects),

@@ -6,10 +6,10 @@ value that nobody had, with that value. It decides nothing and records nothing.
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Final
+
+from msgspec import Struct
 
 from respond.core.finding import lines_of
 from respond.core.fold import RunStatus
@@ -17,6 +17,7 @@ from respond.core.item_names import item_id
 from respond.core.outcome import Item, Known, LookedAgain, can_be_seen, outcome_of
 from respond.core.plan import moved
 from respond.core.recorded import FollowUp
+from respond.core.records import replace
 from respond.core.script import Done, NotYet, WrittenAction
 from respond.core.shapes import ShapeError, encode
 from respond.core.values import SecretHandle
@@ -34,8 +35,7 @@ _PAUSES_S: Final = (0.0, 1.0, 3.0)
 _OPEN: Final = frozenset({Known.NOT_SEEN, Known.LEFT_TO_DO, Known.YOUR_WORD})
 
 
-@dataclass(frozen=True, slots=True)
-class ToProve:
+class ToProve(Struct, frozen=True):
     """One item that can be looked at once more.
 
     Attributes:
@@ -123,7 +123,7 @@ def _with_value(at: LiveStep, value: SecretHandle | None) -> WrittenAction[Any]:
             f"that is not the value{ending} which run {at.live.run} tried",
             why="its keyed digest is another one",
         )
-    tried: WrittenAction[Any] = dataclasses.replace(action, **{name: value})  # type: ignore[type-var]
+    tried: WrittenAction[Any] = replace(action, **{name: value})  # type: ignore[type-var]
     return tried
 
 

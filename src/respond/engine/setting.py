@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from typing import Any, Final
+
+from msgspec import Struct
 
 from respond.core.approval import People
 from respond.core.events import Actor, Strength
 from respond.core.fold import RunState, is_notice
 from respond.core.plan import OthersAgree, PlannedWrite
 from respond.core.policy import Care, Policy, asked_by, effective
+from respond.core.records import is_record, names_of
 from respond.core.review_policy import ReviewPolicy
 from respond.core.runbook import ActionStep, BlockStep, ForEach, Runbook, all_steps
 from respond.core.script import Connection, Effect, Me, PersonRecord, WrittenAction
@@ -26,10 +27,10 @@ __all__ = ["Site", "recorded_values", "values_of"]
 
 def values_of(output: Any) -> Value:
     """An action's output as expressions see it: records as dicts, handles and late ones kept."""
-    if dataclasses.is_dataclass(output) and not isinstance(output, type):
+    if is_record(output):
         if isinstance(output, SecretHandle | Late):
             return output
-        return {f.name: values_of(getattr(output, f.name)) for f in dataclasses.fields(output)}
+        return {name: values_of(getattr(output, name)) for name in names_of(type(output))}
     if isinstance(output, list | tuple):
         return [values_of(item) for item in output]
     if isinstance(output, Mapping):
@@ -48,8 +49,7 @@ def recorded_values(cls: type[WrittenAction[Any]], recorded: Any) -> Value:
 _TOGETHER: Final = 8
 
 
-@dataclass(frozen=True, slots=True)
-class Site:
+class Site(Struct, frozen=True):
     """Everything about a run that is not the runbook and not the journal.
 
     Attributes:
@@ -73,18 +73,18 @@ class Site:
     operator: Actor
     mode: str
     engine: str
-    policy: Policy = field(default_factory=Policy)
+    policy: Policy = Policy()
     chosen: str = ""
     by_hand: bool = False
     step_by_step: bool = False
     suspects: tuple[str, ...] = ()
-    proofs: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    proofs: Mapping[str, frozenset[str]] = {}
     served: bool = False
     drill: bool = False
     alone: str = ""
     page: str = ""
     directories: tuple[str, ...] = ()
-    review: ReviewPolicy = field(default_factory=ReviewPolicy)
+    review: ReviewPolicy = ReviewPolicy()
     patience_s: float = 3.0
 
     @property

@@ -15,9 +15,11 @@ from functools import partial
 from threading import Lock, Semaphore, Thread
 from typing import Final, TypeAlias
 
+from msgspec import Struct
+
 from respond.core.background import carry_out
-from respond.core.growing import replace
 from respond.core.plan import digest_of
+from respond.core.records import replace
 from respond.core.script import Call, Reply
 from respond.core.shapes import encode
 from respond.errors import RespondError
@@ -34,8 +36,7 @@ _SUCCESS: Final = range(200, 300)
 _Key: TypeAlias = tuple[Call, str, frozenset[int] | None]
 
 
-@dataclass(frozen=True, slots=True)
-class _Came:
+class _Came(Struct, frozen=True):
     """What a future came to, in a tenth of its room: of thousands of looks each has one."""
 
     reply: Reply | None
@@ -50,8 +51,7 @@ class _Came:
         return self.reply
 
 
-@dataclass(frozen=True, slots=True)
-class _Asked:
+class _Asked(Struct, frozen=True):
     answer: Future[Reply] | _Came
     answers: frozenset[int]
     at_ms: int
@@ -162,8 +162,7 @@ class SharedAnswers:
             return self._gates[connection]
 
 
-@dataclass(frozen=True, slots=True)
-class _Pass:
+class _Pass(Struct, frozen=True):
     """One pass over a step; what it asks for is remembered for the next."""
 
     answers: SharedAnswers

@@ -13,6 +13,8 @@ from functools import partial
 from threading import Event, Lock
 from typing import Final, TypeAlias
 
+from msgspec import Struct
+
 from respond.core.background import carry_out
 from respond.core.runbook import ActionStep
 from respond.core.values import Value
@@ -27,8 +29,7 @@ _ITEMS_MAX: Final = 256
 _Item: TypeAlias = "tuple[Place, Future[Value | Absent]]"
 
 
-@dataclass(frozen=True, slots=True)
-class Touched:
+class Touched(Struct, frozen=True):
     """What an item reads, which subjects it writes, and all that those writes change."""
 
     reads: frozenset[str] = frozenset()

@@ -11,11 +11,14 @@ import datetime as dt
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, TypeAlias
+
+from msgspec import Struct
 
 from respond.core.inputs import absent_value, input_value, timestamp_from
 from respond.core.plan import digest_of
+from respond.core.records import replace
 from respond.core.runbook import (
     ActionStep,
     AssertStep,
@@ -54,8 +57,7 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, slots=True)
-class Absent:
+class Absent(Struct, frozen=True):
     """A step without output: skipped, failed or left open. ``why`` is one line.
 
     Attributes:

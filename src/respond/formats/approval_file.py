@@ -11,9 +11,10 @@ import json
 import re
 import typing
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
 from types import MappingProxyType
 from typing import Any, Final
+
+from msgspec import Struct, structs
 
 from respond.core.approval import Request, step_digest
 from respond.core.fold import RunState
@@ -55,8 +56,7 @@ _FACTS: Final = ("operator", "proposed_at", "planned_at", "reason", "incident")
 _TEXT_MAX: Final = 4_096
 
 
-@dataclass(frozen=True, slots=True)
-class RequestFile:
+class RequestFile(Struct, frozen=True):
     """What somebody is asked, as a file tells it.
 
     Attributes:
@@ -70,8 +70,7 @@ class RequestFile:
     head: Head
 
 
-@dataclass(frozen=True, slots=True)
-class AnswerFile:
+class AnswerFile(Struct, frozen=True):
     """A signed answer; neither text nor signature was checked."""
 
     text: str
@@ -215,7 +214,7 @@ def _fits_plan(plan: Plan) -> bool:
 def _fits(record: Plan | PlannedStep | PlannedWrite | OthersAgree | Head) -> bool:
     """Whether each field of a record is of its kind; enumerations and records were read so."""
     hints = typing.get_type_hints(type(record))
-    return all(_is_of(getattr(record, f.name), hints[f.name]) for f in fields(record))
+    return all(_is_of(value, hints[name]) for name, value in structs.asdict(record).items())
 
 
 def _is_of(value: object, hint: Any) -> bool:

@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 from urllib.parse import urlsplit
+
+from msgspec import Struct
 
 from respond.core.fold import RunState, RunStatus
 from respond.core.incoming import Delivery, Incoming, Means
@@ -44,8 +45,7 @@ _FACT_MAX: Final = 1_000
 _NOTE_MAX: Final = 300
 
 
-@dataclass(frozen=True, slots=True)
-class Hook:
+class Hook(Struct, frozen=True):
     """One of ``[[hooks]]``, with its expressions checked and its runbook loaded."""
 
     config: HookConfig
@@ -53,8 +53,7 @@ class Hook:
     reads: HookReads
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
+class Wanted(Struct, frozen=True):
     """What one event asks for of one runbook.
 
     Attributes:

@@ -7,7 +7,6 @@ written to any system here, and nobody is told (P13).
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -18,6 +17,7 @@ from respond.core.events import Actor, Event, Kind, Strength
 from respond.core.fold import RunState
 from respond.core.incoming import Incoming
 from respond.core.recorded import Joined, OutsideEvent, Proposed, data_of
+from respond.core.records import replace
 from respond.engine.proposing import new_run_id, propose
 from respond.engine.setting import Site
 from respond.errors import RespondError
@@ -170,7 +170,7 @@ class Intake:
         if known is not None:
             return known
         if note:
-            one = dataclasses.replace(one, notes=(*one.notes, note))
+            one = replace(one, notes=(*one.notes, note))
         run = joins(one, states)
         if run:
             self._join(run, one)
@@ -192,7 +192,7 @@ class Intake:
             one.runbook,
             one.given,
             run=run,
-            site=dataclasses.replace(self.site, operator=_actor(one)),
+            site=replace(self.site, operator=_actor(one)),
             journal=self.journal,
             clock=self.clock,
             describe=self.describe,

@@ -10,11 +10,13 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qsl, urlsplit
 
+from msgspec import Struct
+
 from respond.core.incoming import Incoming, Means
+from respond.core.records import replace
 from respond.core.script import Call
 from respond.core.showable import showable
 from respond.errors import NotReadyError, StepFailedError
@@ -38,8 +40,7 @@ _CURSORS: Final = frozenset({"page", "after", "cursor"})
 _CURSOR: Final = re.compile(r"[!-~]{1,500}")
 
 
-@dataclass(frozen=True, slots=True)
-class Enriched:
+class Enriched(Struct, frozen=True):
     """An event with what could be found out about it.
 
     Attributes:
@@ -105,8 +106,7 @@ def enrich(reader: Reader, source: SourceConfig, event: Incoming) -> Enriched:
     return Enriched(event, showable("; ".join(notes), limit=500))
 
 
-@dataclass(frozen=True, slots=True)
-class _Asked:
+class _Asked(Struct, frozen=True):
     """Where questions go, and who is told what they leave open. See ``senders.asking``."""
 
     reader: Reader

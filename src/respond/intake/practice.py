@@ -6,14 +6,15 @@ reaches nothing real. What the runbook has to be told is asked on the run's own 
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from respond.core.events import Actor
 from respond.core.fold import RunState
 from respond.core.recorded import Proposed, data_of
+from respond.core.records import replace
 from respond.core.runbook import Runbook
 from respond.engine.proposing import GivenInputs, new_run_id, propose
 from respond.engine.setting import Site
@@ -22,8 +23,7 @@ from respond.ports import Clock, Journal
 __all__ = ["Practice"]
 
 
-@dataclass(frozen=True, slots=True)
-class Practice:
+class Practice(Struct, frozen=True):
     """Starts rehearsals.
 
     Attributes:
@@ -55,7 +55,7 @@ class Practice:
             runbook,
             GivenInputs(),
             run=new_run_id(runbook.name, taken.__contains__, self.chance()),
-            site=dataclasses.replace(self.site, operator=who),
+            site=replace(self.site, operator=who),
             journal=self.journal,
             clock=self.clock,
             describe=self.describe,

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import wraps
 from typing import Any, Final, ParamSpec, TypeVar
+
+from msgspec import Struct
 
 from respond.core.approval import (
     NAMESPACE,
@@ -62,8 +63,7 @@ Verify = Callable[[Sequence[str], bytes, str, str], str]
 ``RespondError`` when none of them did."""
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(Struct, frozen=True):
     """What decides at a door: journal, time, people.
 
     Attributes:

@@ -9,14 +9,16 @@ No I/O, no clock: the configuration and the runbooks are handed in.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from itertools import product
 from typing import Final
+
+from msgspec import Struct
 
 from respond.audit.ssh_signature import SignatureRefusedError, public_key
 from respond.core.approval import Moment, People, Request, able
 from respond.core.events import Actor, Strength
 from respond.core.policy import Chat
+from respond.core.records import replace
 from respond.core.runbook import (
     ActionStep,
     BlockStep,
@@ -36,8 +38,7 @@ _HOOK: Final = "hook/"
 _NEVER: Final = Moment(0, 0, "")
 
 
-@dataclass(frozen=True, slots=True)
-class Need:
+class Need(Struct, frozen=True):
     """Whose yes a plan needs, or one step of it.
 
     Attributes:
@@ -53,8 +54,7 @@ class Need:
     asked: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Gap:
+class Gap(Struct, frozen=True):
     """Nights on which too few people could agree.
 
     Attributes:
@@ -189,8 +189,7 @@ def _cases(
             yield from ((each, about) for each in hit)
 
 
-@dataclass(frozen=True, slots=True)
-class _Left:
+class _Left(Struct, frozen=True):
     """Who is left to agree when initiator and subject are taken out."""
 
     need: Need

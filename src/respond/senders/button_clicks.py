@@ -8,8 +8,9 @@ Source: Slack documentation, "Handling user interaction".
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Any, ClassVar, Final, Self
+
+from msgspec import Struct
 
 from respond.core.showable import showable
 from respond.errors import NotReadyError
@@ -29,8 +30,7 @@ _ACTION_ID_MAX: Final = 255
 _VALUE_MAX: Final = 2_000
 
 
-@dataclass(frozen=True, slots=True)
-class Click:
+class Click(Struct, frozen=True):
     """One click on one button.
 
     Attributes:
@@ -57,8 +57,7 @@ class Click:
     clicked_ts: str
 
 
-@dataclass(frozen=True, slots=True)
-class Workspace:
+class Workspace(Struct, frozen=True):
     """Where the clicks of one ``[sources.NAME]`` come from.
 
     Attributes:

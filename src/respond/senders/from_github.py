@@ -11,12 +11,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
 
 from respond.core.incoming import Incoming, Means
 from respond.core.inputs import timestamp_from
+from respond.core.records import replace
 from respond.errors import StepFailedError, UsageError
 from respond.senders.asking import A_PAGE, Asking, Unsent, plain_id, unexpected
 from respond.senders.fields import (

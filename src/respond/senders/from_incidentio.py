@@ -10,10 +10,10 @@ Source: incident.io documentation, webhooks.
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from typing import Any, Final
 
 from respond.core.incoming import Incoming, Means
+from respond.core.records import replace
 from respond.senders.asking import Asking, incident_of, unexpected
 from respond.senders.fields import (
     Labels,

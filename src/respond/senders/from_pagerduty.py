@@ -10,10 +10,10 @@ Source: PagerDuty developer documentation, webhooks.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any, Final
 
 from respond.core.incoming import Incoming, Means
+from respond.core.records import replace
 from respond.errors import StepFailedError
 from respond.senders.asking import A_PAGE, Asking, incident_of
 from respond.senders.fields import (

@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol, TypeAlias
 
+from msgspec import Struct
+
 from respond.core.incoming import Incoming, Means
 from respond.senders.asking import Asking, Unsent
 from respond.senders.decoding import decoded, of_form
@@ -43,8 +45,7 @@ class SenderSecrets:
     values: tuple[str, ...] = field(repr=False)
 
 
-@dataclass(frozen=True, slots=True)
-class Proven:
+class Proven(Struct, frozen=True):
     """What a verification found out.
 
     Attributes:
@@ -58,8 +59,7 @@ class Proven:
     weak: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Letter:
+class Letter(Struct, frozen=True):
     """A genuine delivery, opened: what a reader sees.
 
     Attributes:
@@ -101,8 +101,7 @@ class ProofScheme(Protocol):
 Reader: TypeAlias = Callable[[Letter], tuple[Incoming, ...]]
 
 
-@dataclass(frozen=True, slots=True)
-class Wanting:
+class Wanting(Struct, frozen=True):
     """An option that a source should have; ``{0}`` in the texts is the source.
 
     Attributes:
@@ -116,8 +115,7 @@ class Wanting:
     do: str
 
 
-@dataclass(frozen=True, slots=True)
-class Sender:
+class Sender(Struct, frozen=True):
     """One kind of webhook sender.
 
     Attributes:
@@ -156,7 +154,7 @@ class Sender:
     api: str = ""
     simulated: str = ""
     api_scheme: Scheme = BY_TOKEN
-    waits: Waits = field(default_factory=Waits)
+    waits: Waits = Waits()
     through: tuple[str, str] = ("http", "")
     missed: Callable[[Asking, Options, int], Iterator[Unsent]] | None = None
     enrich: Callable[[Asking, Incoming], Incoming] | None = None

@@ -15,8 +15,9 @@ import hashlib
 import hmac
 import re
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from respond.senders.headers import Headers, single, word
 from respond.senders.model import Options, Proven, SenderSecrets
@@ -48,8 +49,7 @@ def _body_alone(body: bytes, _time: bytes) -> bytes:
     return body
 
 
-@dataclass(frozen=True, slots=True)
-class HmacHeader:
+class HmacHeader(Struct, frozen=True):
     """An HMAC-SHA256 in hex in a header of its own.
 
     Attributes:
@@ -114,8 +114,7 @@ class HmacHeader:
         ]
 
 
-@dataclass(frozen=True, slots=True)
-class StandardWebhooks:
+class StandardWebhooks(Struct, frozen=True):
     """Standard Webhooks with a shared secret: id, time and body are signed together.
 
     Entries of another version than ``v1`` are passed over, ``v1a`` (public keys) too.
@@ -164,8 +163,7 @@ def webhook_id(headers: Headers) -> str:
     return word(headers, f"{_family(headers)}-id")
 
 
-@dataclass(frozen=True, slots=True)
-class BearerToken:
+class BearerToken(Struct, frozen=True):
     """A token in a header. It proves that somebody knew the token, and nothing about the body.
 
     The source's options may name the header (``token_header``) and the word before the token

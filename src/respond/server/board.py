@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct
 
 from respond.core.events import Kind, Record
 from respond.core.fold import IllegalEventError, RunState, after, fold
@@ -24,16 +25,14 @@ __all__ = ["Audit", "Board", "OneRun", "Witness"]
 _CHECK_EVERY_MS: Final = 60_000
 
 
-@dataclass(frozen=True, slots=True)
-class OneRun:
+class OneRun(Struct, frozen=True):
     """A run and all its records, which belong together."""
 
     state: RunState
     records: tuple[Record, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Witness:
+class Witness(Struct, frozen=True):
     """Somebody else who has an anchor, because they answered a request that carries it."""
 
     person: str
@@ -42,8 +41,7 @@ class Witness:
     at: str
 
 
-@dataclass(frozen=True, slots=True)
-class Audit:
+class Audit(Struct, frozen=True):
     """How far the journal is vouched for.
 
     Attributes:

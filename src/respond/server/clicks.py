@@ -13,8 +13,9 @@ not count is answered like one that does; the operational log says why, and noth
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 from respond.core.approval import account
 from respond.core.asked import asked_now
@@ -37,8 +38,7 @@ class _DoesNotCountError(Exception):
     """This click answers nothing; the text says why, for the log."""
 
 
-@dataclass(frozen=True, slots=True)
-class Clicks:
+class Clicks(Struct, frozen=True):
     """What a receiver does with a click. It may be called from several threads at once.
 
     Attributes:

@@ -10,8 +10,9 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from respond.core.script import Call, Reply
 from respond.ports import Reader
@@ -72,8 +73,7 @@ class Guest:
             self._left_s -= time.monotonic() - began
 
 
-@dataclass(frozen=True, slots=True)
-class CourteousReader:
+class CourteousReader(Struct, frozen=True):
     """A ``Reader`` that gives way before each request."""
 
     reader: Reader

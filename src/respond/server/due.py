@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from respond.core.approval import Request, Standing
 from respond.core.asked import Today
@@ -77,8 +78,7 @@ def open_for_s(request: Request, today: Today) -> int:
 # --- tries ----------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Try:
+class Try(Struct, frozen=True):
     """That a run was tried.
 
     Attributes:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 from urllib.parse import parse_qsl, urlsplit
 
+from msgspec import Struct
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
@@ -55,8 +56,7 @@ HEADERS: Final[Mapping[str, str]] = {
 """On every answer. A page may only set ``cache-control`` otherwise, for what is no secret."""
 
 
-@dataclass(frozen=True, slots=True)
-class Visitor:
+class Visitor(Struct, frozen=True):
     """Somebody who is signed on, and is a person here.
 
     Attributes:
@@ -77,8 +77,7 @@ class Visitor:
         return {"account": account(self.session.issuer, self.session.subject)}
 
 
-@dataclass(frozen=True, slots=True)
-class Refused:
+class Refused(Struct, frozen=True):
     """Why a request is not taken, in words for a page."""
 
     status: int

@@ -7,10 +7,12 @@ is guessed and nothing stands in a field before a person has typed it; a secret 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from typing import Any, Final
 
+from msgspec import Struct
+
 from respond.core.inputs import input_value
+from respond.core.records import replace
 from respond.core.runbook import Input, InputKind, Runbook
 from respond.core.shapes import ShapeError
 from respond.engine.proposing import GivenInputs
@@ -33,8 +35,7 @@ _HINTS: Final = {
 _PREFIX: Final = "in_"
 
 
-@dataclass(frozen=True, slots=True)
-class Field:
+class Field(Struct, frozen=True):
     """One field.
 
     Attributes:

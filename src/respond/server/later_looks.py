@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
+
+from msgspec import Struct
 
 from respond.core.events import Actor
 from respond.core.fold import RunState
@@ -39,8 +40,7 @@ class LooksWith(Protocol):
     def close(self) -> None: ...
 
 
-@dataclass(frozen=True, slots=True)
-class LaterLooks:
+class LaterLooks(Struct, frozen=True):
     """Looks for people who are signed on.
 
     Attributes:

@@ -11,12 +11,15 @@ import json
 import threading
 from collections import defaultdict, deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
+
+from msgspec import Struct
 
 from respond.adapters.command import Ran, TookTooLongError
 from respond.core.asked import Today
 from respond.core.events import Actor
+from respond.core.records import replace
 from respond.errors import RefusedByPersonError, RespondError, UsageError
 from respond.ports import Clock, Head
 from respond.server.board import OneRun
@@ -53,8 +56,7 @@ class SeenRehearsal(NamedTuple):
     stays: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Played:
+class Played(Struct, frozen=True):
     """One rehearsal that was begun from the page.
 
     Attributes:
@@ -73,7 +75,7 @@ class Played:
     says: str = ""
     run: str = ""
     is_over: bool = False
-    result: Mapping[str, Any] = field(default_factory=dict)
+    result: Mapping[str, Any] = {}
     trouble: RespondError | None = None
 
 

@@ -20,9 +20,9 @@ import secrets as random
 import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
+from msgspec import Struct
 from starlette.responses import JSONResponse, Response
 
 from respond.core.incoming import Delivery
@@ -62,8 +62,7 @@ _COME_AGAIN_S: Final = 10
 _UNKNOWN: Final = "unknown source"
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
+class Source(Struct, frozen=True):
     """One ``[sources.NAME]``, ready to be listened to.
 
     Attributes:
@@ -74,12 +73,11 @@ class Source:
 
     sender: Sender
     secrets: Callable[[], SenderSecrets]
-    options: Options = field(default_factory=dict)
+    options: Options = {}
     rate: int = 600
 
 
-@dataclass(frozen=True, slots=True)
-class ReceivingLimits:
+class ReceivingLimits(Struct, frozen=True):
     """What strangers can take of this process.
 
     Attributes:
@@ -100,14 +98,13 @@ class ReceivingLimits:
     threads: int = 4
 
 
-@dataclass(frozen=True, slots=True)
-class _Answer:
+class _Answer(Struct, frozen=True):
     """What the sender is told, and what the log calls it."""
 
     status: int
     result: str
     content: Mapping[str, Any] | None = None
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = {}
     delivery: str = ""
     why: str = ""
 

@@ -10,11 +10,11 @@ import hmac
 import re
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any, Final
 
 from itsdangerous import BadData, URLSafeSerializer
+from msgspec import Struct
 
 from respond.core.approval import Moment
 from respond.ports import Clock, ServerMemory
@@ -47,8 +47,7 @@ def local_path(text: str) -> str:
     return text if _PAGES.fullmatch(text) else "/"
 
 
-@dataclass(frozen=True, slots=True)
-class SignedOnSession:
+class SignedOnSession(Struct, frozen=True):
     """Somebody who signed on.
 
     Attributes:

@@ -13,12 +13,12 @@ import threading
 import warnings
 from base64 import b64encode
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import quote_plus, urlsplit
 
 from authlib.common.errors import AuthlibBaseError  # type: ignore[import-untyped]  # has none
 from joserfc.errors import BadSignatureError, JoseError
+from msgspec import Struct
 from starlette.concurrency import run_in_threadpool
 
 from respond.adapters.http.wire import public_authorities
@@ -69,8 +69,7 @@ _ODD: Final = (AuthlibBaseError, JoseError, ValueError, TypeError, KeyError, Run
 """What authlib raises for an answer that is not as it should be."""
 
 
-@dataclass(frozen=True, slots=True)
-class SignOnSettings:
+class SignOnSettings(Struct, frozen=True):
     """Who signs people on.
 
     Attributes:

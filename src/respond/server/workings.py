@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from respond.intake.practice import Practice
 from respond.ports import Received
@@ -14,8 +15,7 @@ from respond.server.playing import Player
 __all__ = ["Workings"]
 
 
-@dataclass(frozen=True, slots=True)
-class Workings:
+class Workings(Struct, frozen=True):
     """The server, as its pages see it.
 
     Attributes:

@@ -14,8 +14,9 @@ import hashlib
 import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
 from typing import Any, Final
+
+from msgspec import Struct, structs
 
 from respond.core.script import Call
 from respond.systems.rest import dig
@@ -30,8 +31,7 @@ __all__ = [
 _REF_DEPTH_MAX: Final = 24
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
+class Candidate(Struct, frozen=True):
     """An operation that we would use if it exists.
 
     Attributes:
@@ -56,8 +56,7 @@ class Candidate:
     where: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Capability:
+class Capability(Struct, frozen=True):
     """What a document says about one candidate.
 
     Attributes:
@@ -76,8 +75,7 @@ class Capability:
     why_not: str
 
 
-@dataclass(frozen=True, slots=True)
-class CapabilityTable:
+class CapabilityTable(Struct, frozen=True):
     """What an account offers, for a person to accept and for later comparison."""
 
     capabilities: tuple[Capability, ...]
@@ -89,7 +87,7 @@ class CapabilityTable:
 
     def as_json(self) -> dict[str, Any]:
         """For the store."""
-        return {"v": 1, "capabilities": [asdict(one) for one in self.capabilities]}
+        return {"v": 1, "capabilities": [structs.asdict(one) for one in self.capabilities]}
 
     @classmethod
     def from_json(cls, data: Any) -> CapabilityTable:
@@ -111,8 +109,7 @@ def _stored(row: Any) -> Capability | None:
 # --- matching -----------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Discovery:
+class Discovery(Struct, frozen=True):
     """What an account's live documents are asked for.
 
     Attributes:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from respond.core.script import Spec
 from respond.systems import DIRECTORY, discovery_of, title_of, vendors
@@ -19,8 +20,7 @@ __all__ = ["ByHand", "by_hand"]
 _ANY: str = "what signs people in"
 
 
-@dataclass(frozen=True, slots=True)
-class ByHand:
+class ByHand(Struct, frozen=True):
     """One thing that a person does, or that nobody can.
 
     Attributes:

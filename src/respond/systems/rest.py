@@ -12,12 +12,15 @@ import dataclasses
 import re
 import typing
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any, Final, Generic, TypeVar, cast
 from urllib.parse import parse_qsl, urlsplit
 
+from msgspec import Struct
+
+from respond.core.records import is_record, names_of, replace
 from respond.core.script import (
     Api,
     Becomes,
@@ -122,8 +125,7 @@ def at(
     return field(metadata={"at": _At(path, limit, tuple(among), read, is_needed)}, **default)
 
 
-@dataclass(frozen=True, slots=True)
-class _At:
+class _At(Struct, frozen=True):
     path: str
     limit: int
     among: tuple[str, ...]
@@ -380,8 +382,7 @@ KEPT: Final = Evidence()
 # --- what can be looked at ----------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class Thing(Generic[T]):
+class Thing(Struct, Generic[T], frozen=True):
     """Something that can be looked at: ``seen = yield from USER.of(me.connection, user="00u1")``.
 
     Attributes:
@@ -408,7 +409,7 @@ class Thing(Generic[T]):
     query: tuple[tuple[str, str], ...] = ()
     settle_s: int | None = None
     surface: str = ""
-    said: Mapping[str, T] = field(default_factory=dict)
+    said: Mapping[str, T] = {}
     answers: frozenset[int] = frozenset()
     shows_values: frozenset[str] = frozenset()
     evidence: Evidence | None = None
@@ -517,11 +518,9 @@ def change(
 
 
 def _differs(seen: Any, after: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-    if dataclasses.is_dataclass(seen) and not isinstance(seen, type):
+    if is_record(seen):
         names = [
-            each.name
-            for each in dataclasses.fields(seen)
-            if getattr(seen, each.name) != getattr(after, each.name)
+            name for name in names_of(type(seen)) if getattr(seen, name) != getattr(after, name)
         ]
         before, then = (
             {name: encode(getattr(value, name)) for name in names} for value in (seen, after)

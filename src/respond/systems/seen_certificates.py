@@ -10,10 +10,11 @@ import binascii
 import re
 from base64 import b64decode
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
 from typing import Any, Final
+
+from msgspec import Struct
 
 from respond.core.showable import showable
 
@@ -25,8 +26,7 @@ _PEM: Final = re.compile(r"-----BEGIN CERTIFICATE-----([A-Za-z0-9+/=\s]+)-----EN
 _BARE: Final = re.compile(r"(?<![A-Za-z0-9+/])MII[A-Za-z0-9+/\s]{200,}={0,2}")
 
 
-@dataclass(frozen=True, slots=True)
-class SeenCertificate:
+class SeenCertificate(Struct, frozen=True):
     """One certificate.
 
     Attributes:

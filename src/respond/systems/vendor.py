@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from enum import Enum
 from types import MappingProxyType
 from typing import Any, Final, Protocol
 
+from msgspec import Struct, field
+
+from respond.core.records import replace
 from respond.core.script import Call, OwnCredential, Paging, Reply
 from respond.core.showable import showable
 from respond.errors import NoAnswerError, NotReadyError, RefusedBySystemError
@@ -78,8 +80,7 @@ EVERY_SURFACE: Final = ""
 """Whose scheme holds for all surfaces that have none of their own."""
 
 
-@dataclass(frozen=True, slots=True)
-class Assertion:
+class Assertion(Struct, frozen=True):
     """A short text that the credential signs with RS256, so that it never leaves this machine.
 
     The credential is a private key in PEM, or a key file in JSON that holds one. Texts are filled
@@ -99,15 +100,13 @@ class Assertion:
     lives_s: int = 600
 
 
-@dataclass(frozen=True, slots=True)
-class ScopeRecord:
+class ScopeRecord(Struct, frozen=True):
     """Stands in what is sent for the scope as a record: ``members:read`` is ``members`` with
     ``read``.
     """
 
 
-@dataclass(frozen=True, slots=True)
-class Trade:
+class Trade(Struct, frozen=True):
     """How a credential is traded for a session, which is all that it leaves behind.
 
     So a reader may do it, for a session that can only read. Source: RFC 6749, section 4.4; RFC
@@ -145,8 +144,7 @@ class Trade:
     basic: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Signing:
+class Signing(Struct, frozen=True):
     """How a credential ``KEY_ID:SECRET``, or ``KEY_ID:SECRET:TOKEN``, signs a request.
 
     Attributes:
@@ -158,8 +156,7 @@ class Signing:
     region: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Scheme:
+class Scheme(Struct, frozen=True):
     """How one surface of a system is told who asks.
 
     Attributes:
@@ -203,8 +200,7 @@ def kind_of(surface: str) -> str:
 # --- what only reads; no and wait ---------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Named:
+class Named(Struct, frozen=True):
     """A surface on which a request names in one place what it does, and nothing else tells.
 
     Attributes:
@@ -232,8 +228,7 @@ class Named:
         return len(said) == 1 and said[0] in self.reads
 
 
-@dataclass(frozen=True, slots=True)
-class Reads:
+class Reads(Struct, frozen=True):
     """Which requests cannot change anything, where the verb alone does not say it (P5).
 
     Attributes:
@@ -254,8 +249,7 @@ class Reads:
     named: Mapping[str, Named] = _nothing()
 
 
-@dataclass(frozen=True, slots=True)
-class Refusals:
+class Refusals(Struct, frozen=True):
     """How a vendor says no with a 4xx status; then nothing happened.
 
     Attributes:
@@ -276,8 +270,7 @@ class Refusals:
     no_path: frozenset[str] = frozenset()
 
 
-@dataclass(frozen=True, slots=True)
-class NoInSuccess:
+class NoInSuccess(Struct, frozen=True):
     """How a vendor says no with a status of success, as ``rest.dig`` takes the places.
 
     Attributes:
@@ -296,8 +289,7 @@ class NoInSuccess:
     lacks: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Waits:
+class Waits(Struct, frozen=True):
     """How a vendor says "not now" and when to come again; the first header that is there counts.
 
     Attributes:
@@ -358,8 +350,7 @@ class Allowed(Enum):
     UNTRIED = "not tried"
 
 
-@dataclass(frozen=True, slots=True)
-class Ask:
+class Ask(Struct, frozen=True):
     """A harmless read."""
 
     surface: str
@@ -367,8 +358,7 @@ class Ask:
     query: Mapping[str, str] = _nothing()
 
 
-@dataclass(frozen=True, slots=True)
-class Right:
+class Right(Struct, frozen=True):
     """Something that actions need.
 
     Attributes:
@@ -387,8 +377,7 @@ class Right:
     why: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Ending:
+class Ending(Struct, frozen=True):
     """Something that runs out by itself, and then signs nobody in.
 
     Attributes:
@@ -406,8 +395,7 @@ class Ending:
     kind: str = "credential"
 
 
-@dataclass(frozen=True, slots=True)
-class Probed:
+class Probed(Struct, frozen=True):
     """What a probe found.
 
     Attributes:
@@ -514,8 +502,7 @@ def differs(what: str, configured: str, seen: str, key: str, name: str) -> tuple
     return (f"{what} is {seen}, and respond.toml says {configured} ({key} of {name})",)
 
 
-@dataclass(frozen=True, slots=True)
-class Trouble:
+class Trouble(Struct, frozen=True):
     """Something wrong, at the vendor's end or at ours.
 
     Attributes:
@@ -550,8 +537,7 @@ class Reaches(Enum):
     ON_CALL = "whoever is on call"
 
 
-@dataclass(frozen=True, slots=True)
-class OwnKey:
+class OwnKey(Struct, frozen=True):
     """A key of ``respond.toml`` that is there for this vendor: one of its ids.
 
     Attributes:
@@ -565,8 +551,7 @@ class OwnKey:
     says: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Vendor:
+class Vendor(Struct, frozen=True, kw_only=True):
     """One system, in one place.
 
     Attributes:

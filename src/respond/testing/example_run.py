@@ -5,7 +5,7 @@ For tests of views, and for whoever writes one: every kind of line occurs, no sy
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -25,6 +25,7 @@ from respond.core.questions import (
     AskUnknown,
     Question,
 )
+from respond.core.records import replace
 from respond.core.runbook import Phase
 from respond.core.script import Effect, Person, Proof
 from respond.core.shapes import encode

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ from respond.audit.checkpoint import NoteKey, Signer
 from respond.audit.source import open_rows, verify_rows
 from respond.audit.verify import Anchor, StoredRow, VerifyReport
 from respond.core.events import Actor, Event, Kind, Record, Strength
+from respond.core.records import replace
 from respond.ports import KeyStore
 from respond.testing.example_run import ExampleRun
 from respond.testing.settable_clock import SettableClock

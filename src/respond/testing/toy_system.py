@@ -8,7 +8,7 @@ memory and a clock that tests move.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, NewType
 
 from respond.adapters.secrets.key_stores import MemoryKeys
@@ -19,6 +19,7 @@ from respond.core.fold import RunState
 from respond.core.plan import Plan
 from respond.core.policy import Policy
 from respond.core.questions import Answer, AskInput, Decision, Question
+from respond.core.records import replace
 from respond.core.runbook import Runbook
 from respond.core.script import (
     Api,

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from respond.core.argument_words import field_words
+from respond.core.records import is_record_type
 from respond.core.script import Effect, Spec
 from respond.core.shapes import ShapeError, shape_of, shape_text
 from respond.views.layout import labelled, said, word
@@ -66,7 +66,7 @@ def action_json(cls: type[Any]) -> dict[str, Any]:
         "person": spec.person,
         "with": dict(_fields(cls)),
         "means": dict(field_words(cls)),
-        "gives": dict(_fields(spec.output)) if dataclasses.is_dataclass(spec.output) else {},
+        "gives": dict(_fields(spec.output)) if is_record_type(spec.output) else {},
     }
 
 

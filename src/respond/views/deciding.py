@@ -8,9 +8,10 @@ to show; nothing is laid out here.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from enum import Enum
 from typing import Final
+
+from msgspec import Struct
 
 from respond.core.fold import RunState
 from respond.core.plan import Plan, PlannedStep, StepPlan
@@ -40,8 +41,7 @@ class FoldWord(Enum):
     SKIPPED = "skipped"
 
 
-@dataclass(frozen=True, slots=True)
-class Fold:
+class Fold(Struct, frozen=True):
     """Facts of one kind behind their number."""
 
     word: FoldWord
@@ -58,8 +58,7 @@ class Fold:
         return f"{self.count} {name.removesuffix('s') if self.count == 1 else name}"
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(Struct, frozen=True):
     """One line of the plan that writes, or that may: nobody knows yet.
 
     Attributes:
@@ -98,8 +97,7 @@ class Change:
         return place_of(self.account, self.where)
 
 
-@dataclass(frozen=True, slots=True)
-class Deciding:
+class Deciding(Struct, frozen=True):
     """What decides.
 
     Attributes:

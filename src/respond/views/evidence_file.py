@@ -11,9 +11,10 @@ import json
 import re
 import zipfile
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any, Final
+
+from msgspec import Struct
 
 from respond.core.fold import RunState
 from respond.core.kept_answer import TAKEN_OUT, KeptAnswer
@@ -28,8 +29,7 @@ _NAME_MAX: Final = 60
 _LONG_AGO: Final = (1980, 1, 1, 0, 0, 0)
 
 
-@dataclass(frozen=True, slots=True)
-class FoundAnswer:
+class FoundAnswer(Struct, frozen=True):
     """What the journal says of an answer, and its bytes as they were found.
 
     Attributes:

@@ -7,12 +7,12 @@ follows, and by when, is for a person.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Final
 
 from respond.core.exposed import Exposed
 from respond.core.exposure import TakenData
+from respond.core.records import replace
 from respond.core.shapes import encode
 from respond.views.layout import said, word
 from respond.views.words import day_text, seconds_between, span_text

@@ -10,8 +10,10 @@ import io
 import json
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Final, TextIO
+
+from msgspec import Struct
 
 from respond.core import recorded
 from respond.core.events import Kind, Record, Strength
@@ -27,6 +29,7 @@ from respond.core.recorded import (
     WriteStatus,
     content_of,
 )
+from respond.core.records import replace
 from respond.core.script import Proof
 from respond.core.showable import showable
 from respond.errors import ExitCode, NotReadyError
@@ -220,8 +223,7 @@ class Memory:
         return f"{done}/{done + len(left)}" if self.planned else ""
 
 
-@dataclass(frozen=True, slots=True)
-class ToldOnScreen:
+class ToldOnScreen(Struct, frozen=True):
     """One line about a record. The status stands first, in a column that no name can reach."""
 
     status: str

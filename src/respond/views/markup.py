@@ -8,9 +8,10 @@ so that no view can forget it (P21). The one raw text is the style, which is a c
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from html import escape
 from typing import Final, TypeAlias
+
+from msgspec import Struct
 
 from respond.core.showable import showable
 
@@ -25,8 +26,7 @@ CONTENT_POLICY: Final = (
 """What a page of its own may load: nothing (Content Security Policy Level 3)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Element:
+class Element(Struct, frozen=True):
     """An element of HTML or SVG."""
 
     tag: str

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
+
+from msgspec import Struct
 
 from respond.core.asked import Today
 from respond.core.period import Period, PeriodRun, ProofTimes
@@ -21,8 +22,7 @@ _MINUTE: Final = 16
 _DAY: Final = 10
 
 
-@dataclass(frozen=True, slots=True)
-class PeriodFacts:
+class PeriodFacts(Struct, frozen=True):
     """What the page is about.
 
     Attributes:

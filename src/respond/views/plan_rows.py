@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from respond.core.fold import RunState
 from respond.core.plan import OthersAgree, Plan, PlannedStep, PlannedWrite, StepPlan
@@ -38,8 +39,7 @@ _DETAIL_MAX: Final = 2_000
 _OPTIONAL: Final = frozenset({StepPlan.SKIPPED, StepPlan.ENDS})
 
 
-@dataclass(frozen=True, slots=True)
-class PlanRow:
+class PlanRow(Struct, frozen=True):
     """One numbered line of the plan: a write, or a step that has none to show."""
 
     number: int

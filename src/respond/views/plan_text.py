@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import groupby, takewhile
 from typing import Any, Final
+
+from msgspec import Struct
 
 from respond.core.fold import RunState
 from respond.core.plan import Plan, StepPlan, short_digest
@@ -124,8 +125,7 @@ def _table(rows: Sequence[PlanRow], width: int, style: Style) -> Iterator[str]:
             yield from _row(line, widths, style)
 
 
-@dataclass(frozen=True, slots=True)
-class _Line:
+class _Line(Struct, frozen=True):
     """One line of the table. A state that would have to be broken stands below its line."""
 
     row: PlanRow

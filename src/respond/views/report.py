@@ -6,8 +6,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, fields
 from typing import Any, Final
+
+from msgspec import Struct
 
 from respond.core.asked import Today
 from respond.core.course import Course, course_of
@@ -16,6 +17,7 @@ from respond.core.exposed import Exposed, exposed_of
 from respond.core.fold import RunState, WriteStatus
 from respond.core.outcome import Outcome, outcome_of
 from respond.core.recorded import As, Confirmed, Reviewed, Voted, WentAlone, content_of
+from respond.core.records import names_of
 from respond.core.review import ReviewEnd
 from respond.core.script import Effect, Proof
 from respond.ports import Head, actor_text
@@ -39,8 +41,7 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, slots=True)
-class ReportedMoment:
+class ReportedMoment(Struct, frozen=True):
     """Something that happened. ``what`` is safe to show."""
 
     at: str
@@ -50,8 +51,7 @@ class ReportedMoment:
     what: str
 
 
-@dataclass(frozen=True, slots=True)
-class ReportedChange:
+class ReportedChange(Struct, frozen=True):
     """One attempt to change something.
 
     Attributes:
@@ -75,8 +75,7 @@ class ReportedChange:
     why: str
 
 
-@dataclass(frozen=True, slots=True)
-class Decided:
+class Decided(Struct, frozen=True):
     """Somebody's answer. ``who`` says how surely the person is known; ``reason`` is theirs."""
 
     at: str
@@ -88,8 +87,7 @@ class Decided:
     reason: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class AnchorKeeper:
+class AnchorKeeper(Struct, frozen=True):
     """Somebody who has an anchor, because the request that they answered carries it."""
 
     who: str
@@ -97,8 +95,7 @@ class AnchorKeeper:
     anchor: str
 
 
-@dataclass(frozen=True, slots=True)
-class Report:
+class Report(Struct, frozen=True):
     """All facts of a run, ended or not.
 
     Attributes:
@@ -281,4 +278,4 @@ def as_json(made: Report) -> dict[str, Any]:
     }
 
 
-_CHANGE: Final = " ".join(field.name for field in fields(ReportedChange))
+_CHANGE: Final = " ".join(names_of(ReportedChange))

@@ -8,8 +8,9 @@ left, what stays unknown, and how somebody who was not there can check it. A for
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from respond.core.course import Course
 from respond.core.fold import WriteStatus
@@ -45,8 +46,7 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, slots=True)
-class ReportEntry:
+class ReportEntry(Struct, frozen=True):
     """One thing that is said.
 
     Attributes:
@@ -68,8 +68,7 @@ class ReportEntry:
         return f"{begin}: {self.text}" if begin else self.text
 
 
-@dataclass(frozen=True, slots=True)
-class ReportSection:
+class ReportSection(Struct, frozen=True):
     """Entries under a title; ``name`` is its place in a page."""
 
     name: str
@@ -78,8 +77,7 @@ class ReportSection:
     lead: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class ReportCheck:
+class ReportCheck(Struct, frozen=True):
     """How somebody who was not there can check the report.
 
     Attributes:
@@ -93,8 +91,7 @@ class ReportCheck:
     keepers: tuple[tuple[str, str], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class ReportDocument:
+class ReportDocument(Struct, frozen=True):
     """The whole report, safe to show.
 
     Attributes:

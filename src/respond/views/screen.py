@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
+
+from msgspec import Struct
 
 from respond.core.fold import RunState
 from respond.core.plan import Plan
@@ -24,8 +25,7 @@ __all__ = ["Screen"]
 _DIGITS_MAX: Final = 6
 
 
-@dataclass(frozen=True, slots=True)
-class Screen:
+class Screen(Struct, frozen=True):
     """What a prompt draws its questions with.
 
     Attributes:

@@ -7,9 +7,10 @@ lines. Nothing is left out without its number and the word that shows it.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import groupby
 from typing import Final
+
+from msgspec import Struct
 
 from respond.core.fold import RunState
 from respond.core.plan import Plan, short_digest
@@ -42,8 +43,7 @@ _NAMES: Final = 6
 _NUMBERS: Final = 30
 
 
-@dataclass(frozen=True, slots=True)
-class _Room:
+class _Room(Struct, frozen=True):
     """How much is shown of each kind before the rest is counted.
 
     Attributes:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import Enum
 from typing import Final, TextIO
+
+from msgspec import Struct
 
 __all__ = ["ANSI", "ANSI_256", "PLAIN", "Style", "Tone", "style_for"]
 
@@ -20,8 +21,7 @@ class Tone(Enum):
     FAINT = "faint"
 
 
-@dataclass(frozen=True, slots=True)
-class Style:
+class Style(Struct, frozen=True):
     """Puts emphasis on text that is already safe to show; none where there are no codes."""
 
     codes: Mapping[Tone, str]

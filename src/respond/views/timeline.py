@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
+
+from msgspec import Struct
 
 from respond.core.course import Course, CourseKind, CourseMark, CourseWait
 from respond.views.layout import said, word
@@ -43,8 +44,7 @@ _MANY: Final = frozenset(
 """Those that follow each other stand in one row; each of the others stands for itself."""
 
 
-@dataclass(frozen=True, slots=True)
-class TimelineRow:
+class TimelineRow(Struct, frozen=True):
     """A moment, or several of one kind that follow each other; ``text`` is safe to show.
 
     Attributes:
@@ -154,8 +154,7 @@ _HEIGHT: Final = 200
 _RADIUS: Final = 10.0
 
 
-@dataclass(frozen=True, slots=True)
-class _Scale:
+class _Scale(Struct, frozen=True):
     """Where a time lies: at each moment of the list, and even in between."""
 
     times: tuple[float, ...]

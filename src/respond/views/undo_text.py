@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
 from typing import Any, Final, Protocol
+
+from msgspec import Struct, structs
 
 from respond.core.events import Kind
 from respond.core.fold import As, Conclusion, RunState
@@ -33,8 +34,7 @@ class Way(Protocol):
     def nothing(self) -> str: ...
 
 
-@dataclass(frozen=True, slots=True)
-class PutBack:
+class PutBack(Struct, frozen=True):
     """What became of one change.
 
     Attributes:
@@ -107,4 +107,4 @@ def _line(one: PutBack) -> str:
 
 def undo_json(found: Iterable[PutBack]) -> list[dict[str, Any]]:
     """The same as plain data."""
-    return [asdict(one) for one in found]
+    return [structs.asdict(one) for one in found]

@@ -7,9 +7,10 @@ from here. It says nothing that ``core.outcome`` does not know.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from enum import Enum
 from typing import Final
+
+from msgspec import Struct
 
 from respond.core.asked import Today
 from respond.core.fold import RunState, RunStatus
@@ -48,8 +49,7 @@ class CameTo(Enum):
         return Tone.DANGER if self in (CameTo.NOT_CONTAINED, CameTo.NOT_DONE) else Tone.CARE
 
 
-@dataclass(frozen=True, slots=True)
-class RunVerdict:
+class RunVerdict(Struct, frozen=True):
     """What a run came to.
 
     Attributes:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from respond.core.approval import Request, Standing, agreed
 from respond.core.asked import Today, asked_now
@@ -23,8 +23,7 @@ _ASKED = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Waiting:
+class Waiting(Struct, frozen=True):
     """Where a run stands.
 
     Attributes:

@@ -9,13 +9,13 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from respond.adapters.ordinary_file import read_ordinary, write_whole
 from respond.core.background import in_background
+from respond.core.records import replace
 from respond.core.script import Call, Connection
 from respond.errors import NotReadyError, StepFailedError, UsageError
 from respond.ports import Reader

@@ -6,7 +6,6 @@ writes that reach nothing real.
 
 from __future__ import annotations
 
-import dataclasses
 import sys
 import uuid
 from collections.abc import Callable, Mapping, Sequence
@@ -15,10 +14,13 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from msgspec import Struct
+
 from respond.core.approval import People, account
 from respond.core.clocks import APART_DO, APART_WHY, apart, are_apart
 from respond.core.events import Actor, Strength
 from respond.core.fold import RunState
+from respond.core.records import replace
 from respond.core.runbook import Runbook
 from respond.engine.setting import Site
 from respond.errors import NotReadyError, UsageError
@@ -325,7 +327,7 @@ def _rehearsing_people(project: Project, rehearsal: Rehearsal) -> People:
     people = project.people
     if not project.persons:
         persons = tuple(
-            dataclasses.replace(person, roles=(*person.roles, "approver"))
+            replace(person, roles=(*person.roles, "approver"))
             for person in rehearsal.persons()
             if person.roles
         )
@@ -333,7 +335,7 @@ def _rehearsing_people(project: Project, rehearsal: Rehearsal) -> People:
     proofs, issuer = dict(people.proofs), rehearsal.story["sign_on_issuer"]
     for subject, person in _story_subjects(people.persons, rehearsal).items():
         proofs[person] = proofs.get(person, frozenset()) | {account(issuer, subject)}
-    return dataclasses.replace(people, proofs=proofs)
+    return replace(people, proofs=proofs)
 
 
 def _story_subjects(persons: Sequence[Any], rehearsal: Rehearsal) -> dict[str, str]:
@@ -455,8 +457,7 @@ def _signon(parts: Parts) -> SignOn | None:
 # --- what goes on -------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Work:
+class Work(Struct, frozen=True):
     """What takes in what comes, and carries runs on."""
 
     intake: Intake
@@ -744,8 +745,7 @@ def _no_secret(handle: Any) -> str:
     raise NotReadyError(f"no run is going on here, so the secret {handle.name} is not held")
 
 
-@dataclass(frozen=True, slots=True)
-class _StorySecretsFirst:
+class _StorySecretsFirst(Struct, frozen=True):
     """The credentials of the simulated company, and the project's own for what it has none of."""
 
     story: Secrets
@@ -769,7 +769,7 @@ def _opener(
     def opened(state: RunState, runbook: Runbook) -> Session:
         guest = Guest(parts.courtesy)
         session = carried_on(state, runbook, guest)
-        return dataclasses.replace(session, reader=CourteousReader(session.reader, guest))
+        return replace(session, reader=CourteousReader(session.reader, guest))
 
     def carried_on(state: RunState, runbook: Runbook, guest: Guest) -> Session:
         proposed = state.proposed

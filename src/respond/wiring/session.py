@@ -10,15 +10,18 @@ import contextlib
 import getpass
 import os
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from respond import __version__
 from respond.adapters.ordinary_file import read_ordinary
 from respond.adapters.store.sealing import describe_secret
 from respond.core.events import Actor, Strength
+from respond.core.records import replace
 from respond.core.runbook import Runbook, all_calls
 from respond.core.script import Call, Connection, Reply
 from respond.core.values import SecretHandle
@@ -233,8 +236,7 @@ class Session:
             close()
 
 
-@dataclass(frozen=True, slots=True)
-class Served:
+class Served(Struct, frozen=True):
     """What a run is given when a server carries it on, and not a person at a terminal.
 
     Attributes:
@@ -707,8 +709,7 @@ def signer(
     return sign
 
 
-@dataclass(frozen=True, slots=True)
-class _Lines:
+class _Lines(Struct, frozen=True):
     """How requests leave: what reads, what writes, what closes both; ``lend`` as in ``Session``."""
 
     reader: Reader

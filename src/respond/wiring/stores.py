@@ -8,10 +8,11 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
+
+from msgspec import Struct
 
 from respond.errors import NotReadyError
 
@@ -155,8 +156,7 @@ class Store(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class FileStore:
+class FileStore(Struct, frozen=True):
     """A journal in SQLite at a path, its inbox and evidence beside it, and locks in a folder."""
 
     path: Path
@@ -238,8 +238,7 @@ class FileStore:
         return EvidenceFolder.to_read(self.path, journal, self.keys)
 
 
-@dataclass(frozen=True, slots=True)
-class DatabaseStore:
+class DatabaseStore(Struct, frozen=True):
     """A journal, inbox, evidence and locks in one database, for all machines that use it.
 
     Attributes:

@@ -1,8 +1,8 @@
-from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from respond.core.records import replace
 from respond.core.review_policy import ReviewPolicy, Rights
 from respond.core.script import Done
 from respond.engine.drivers import look

@@ -6,7 +6,7 @@ import base64
 import contextlib
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -16,6 +16,7 @@ from respond.adapters.secrets.redactor import Redactor
 from respond.checks.credentials import Line, open_line, probe
 from respond.company import Company, default_company, serve
 from respond.core.plan import write_key
+from respond.core.records import replace
 from respond.core.script import Connection, Effect
 from respond.errors import NoAnswerError, RefusedBySystemError, UsageError
 from respond.formats.project.project import ConnectionConfig

@@ -12,7 +12,7 @@ import copy
 import json
 import traceback
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -24,6 +24,7 @@ from respond.adapters.secrets.redactor import Redactor
 from respond.company import Company, default_company, serve
 from respond.company.bitwarden import guid
 from respond.core.plan import planned_write, write_key
+from respond.core.records import replace
 from respond.core.redact import forms
 from respond.core.script import Connection, Done, Me, Script
 from respond.core.shapes import encode

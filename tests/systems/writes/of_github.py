@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import copy
-from dataclasses import replace
 from functools import partial
 from typing import Any
 
 from tests.systems.writes.write_case import Slow, VendorWrites, WriteCase, maker, table
 
+from respond.core.records import replace
 from respond.core.values import SecretHandle
 
 NEW_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIanotherkeywithoutasecrethalf"

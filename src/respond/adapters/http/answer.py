@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
 from typing import Final
+
+from msgspec import Struct
 
 __all__ = ["UNSENT", "Broken", "How", "Raw"]
 
@@ -36,8 +37,7 @@ UNSENT: Final = frozenset(
 )  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class Broken:
+class Broken(Struct, frozen=True):
     """No answer. ``detail`` comes from our side of the line and holds no outside text but TLS's."""
 
     how: How
@@ -45,8 +45,7 @@ class Broken:
     cause: Exception
 
 
-@dataclass(frozen=True, slots=True)
-class Raw:
+class Raw(Struct, frozen=True):
     """An answer as it came; header names are lower-case."""
 
     status: int

@@ -12,10 +12,11 @@ import json
 import re
 import secrets
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from typing import Any, Final
+
+from msgspec import Struct
 
 from respond.core.script import OwnCredential
 from respond.core.secret_value import Secret
@@ -128,8 +129,7 @@ def written(template: str, values: Mapping[str, str]) -> str:
     return filled(template, values)
 
 
-@dataclass(frozen=True, slots=True)
-class SignedAssertion:
+class SignedAssertion(Struct, frozen=True):
     """An assertion, and what else of it must not be shown: the key that signed it."""
 
     text: str
@@ -208,8 +208,7 @@ def trade_form(
 # --- sessions -----------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class AccessSession:
+class AccessSession(Struct, frozen=True):
     """A session token and when to stop using it, in milliseconds since 1970."""
 
     token: Secret

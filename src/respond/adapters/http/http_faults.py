@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import UTC
 from functools import lru_cache
 from math import ceil
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
+
+from msgspec import Struct
 
 from respond.adapters.http.answer import UNSENT, Broken, How, Raw
 from respond.adapters.http.request import Endpoint
@@ -54,8 +55,7 @@ _DO: Final[Mapping[int, str]] = {
 _BY_HAND: Final = frozenset({401, 402, 403, 405})
 
 
-@dataclass(frozen=True, slots=True)
-class HttpFault:
+class HttpFault(Struct, frozen=True):
     """A request that did not bring an answer to use, as a value: retry rules look at it.
 
     Attributes:

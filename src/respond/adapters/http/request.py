@@ -11,11 +11,12 @@ import binascii
 import json
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from functools import cache
 from ipaddress import ip_address
 from typing import Any, Final, TypeAlias
 from urllib.parse import quote, urlsplit
+
+from msgspec import Struct
 
 from respond.adapters.way import DIRECT, WayThere
 from respond.core.script import Call, DrawnSecret, OwnCredential, Sealed
@@ -84,8 +85,7 @@ class UnsendableError(ValueError):
     """A call can not become a request; nothing was sent. The text says which part is at fault."""
 
 
-@dataclass(frozen=True, slots=True)
-class Endpoint:
+class Endpoint(Struct, frozen=True):
     """Where one connection's requests go, and how they say who they are.
 
     Attributes:
@@ -105,12 +105,11 @@ class Endpoint:
     auth: str
     loopback_ok: bool = False
     headers: tuple[tuple[str, str], ...] = ()
-    options: Mapping[str, str] = field(default_factory=dict)
+    options: Mapping[str, str] = {}
     way: WayThere = DIRECT
 
 
-@dataclass(frozen=True, slots=True)
-class BaseUrl:
+class BaseUrl(Struct, frozen=True):
     """One base URL, taken apart once.
 
     Attributes:

@@ -13,10 +13,12 @@ from __future__ import annotations
 import secrets as random
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Self
 from urllib.parse import parse_qsl
+
+from msgspec import Struct
 
 from respond.adapters.http.answer import Broken, Raw
 from respond.adapters.http.auth import (
@@ -47,6 +49,7 @@ from respond.adapters.http.request import (
 from respond.adapters.http.sigv4 import KeyPair, UnsignableError, sigv4
 from respond.adapters.secrets.redactor import Redactor
 from respond.core import strict_xml
+from respond.core.records import replace
 from respond.core.script import (
     AuthBasic,
     AuthBearer,
@@ -432,8 +435,7 @@ class _Wallet:
         return replace(reply, headers=clean(reply.headers), body=body)
 
 
-@dataclass(frozen=True, slots=True)
-class _Place:
+class _Place(Struct, frozen=True):
     """What is the same for every request to one surface of one connection."""
 
     endpoint: Endpoint

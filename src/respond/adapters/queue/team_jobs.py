@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Final
+
+from msgspec import Struct
 
 from respond.core.events import Kind
 from respond.core.questions import Decision
@@ -61,8 +62,7 @@ _INBOX: Final = "inbox"
 """What is held against the runs there are, and may propose one, happens one after the other."""
 
 
-@dataclass(frozen=True, slots=True)
-class TeamJob:
+class TeamJob(Struct, frozen=True):
     """One thing to do.
 
     Attributes:
@@ -72,7 +72,7 @@ class TeamJob:
 
     task: Task
     about: str = ""
-    more: Mapping[str, Any] = field(default_factory=dict)
+    more: Mapping[str, Any] = {}
 
     @property
     def lock(self) -> str:

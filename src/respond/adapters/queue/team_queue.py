@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct
 
 from respond.adapters.clock import SystemClock
 from respond.adapters.queue.taking_over import take_over
@@ -39,8 +40,7 @@ _AT_ONCE: Final = 2
 _WORKERS: Final = "SELECT count(*) FROM procrastinate_workers"
 
 
-@dataclass(frozen=True, slots=True)
-class Left:
+class Left(Struct, frozen=True):
     """Runs of a runbook that a worker left to another one, for want of something.
 
     Attributes:
@@ -53,8 +53,7 @@ class Left:
     runs: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Backlog:
+class Backlog(Struct, frozen=True):
     """What waits now and could be done.
 
     Attributes:

@@ -12,9 +12,10 @@ import subprocess
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+
+from msgspec import Struct
 
 from respond.adapters.command import TookTooLongError, minimal_environment
 from respond.adapters.ordinary_file import read_ordinary
@@ -232,8 +233,7 @@ def _beside(private: Path) -> PublicKey | None:
 # --- OpenSSH's programs -------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class _Program:
+class _Program(Struct, frozen=True):
     """``ssh-keygen`` and ``ssh-add``, and what they may know of us."""
 
     keygen: str

@@ -16,14 +16,13 @@ than time passes, whatever clocks say and however many servers there are.
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from msgspec import Struct
 from psycopg.errors import UniqueViolation
 
 from respond.adapters.store.postgres_pool import PostgresPool
@@ -43,6 +42,7 @@ from respond.adapters.store.repetition import (
 )
 from respond.adapters.store.sealing import UnsealError, seal, unseal
 from respond.core.incoming import Delivery, Incoming
+from respond.core.records import replace
 from respond.errors import InboxUnusableError, JournalUnusableError
 from respond.ports import Became, Kept, KeptEvent, Received, Settlement, Took
 
@@ -193,8 +193,7 @@ _UNUSABLE: Final = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class EventBoxes:
+class EventBoxes(Struct, frozen=True):
     """Seals what is kept. A box opens only in the place that it was made for.
 
     A place is a column and the delivery: its source, its digest, its time.
@@ -490,7 +489,7 @@ class PostgresInbox:
         *own, line = row
         delivery = _whose(own)
         their_id, why = self.boxes.open("delivery", delivery, line)
-        return dataclasses.replace(delivery, their_id=their_id), why
+        return replace(delivery, their_id=their_id), why
 
     def _received(self, row: Sequence[Any]) -> Received:
         event, became, run, line, why, result, *rest = row

@@ -13,7 +13,6 @@ from __future__ import annotations
 import os
 import threading
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from respond.adapters.store.journal_keys import (
@@ -39,6 +38,7 @@ from respond.audit.chain import GENESIS, body_hash, is_journal_id, link, new_jou
 from respond.audit.checkpoint import SEED_BYTES, NoteError, Signer, open_note
 from respond.audit.proof_of_value import keyed_digest
 from respond.core.events import Actor, Event, Kind, Record, Strength
+from respond.core.records import replace
 from respond.errors import (
     JournalBrokenError,
     JournalUnusableError,

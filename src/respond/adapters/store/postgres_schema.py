@@ -8,9 +8,9 @@ a rule or a trigger in its place could show a reader other rows than were writte
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
+from msgspec import Struct
 from psycopg import sql
 
 from respond.adapters.queue import team_jobs
@@ -31,8 +31,7 @@ VERSION: Final = 1
 _ALL: Final = "SELECT, INSERT, UPDATE, DELETE"
 
 
-@dataclass(frozen=True, slots=True)
-class _Table:
+class _Table(Struct, frozen=True):
     """One table of the schema ``respond``.
 
     Attributes:
@@ -48,7 +47,7 @@ class _Table:
     rights: str = _ALL
     key: str = ""
     more: tuple[str, ...] = ()
-    triggers: frozenset[str] = field(default_factory=frozenset)
+    triggers: frozenset[str] = frozenset()
 
     def statements(self, name: str) -> tuple[str, ...]:
         """What makes it, in order; everything is found by the search path."""

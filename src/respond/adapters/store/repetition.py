@@ -10,8 +10,9 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from msgspec import Struct, structs
 
 from respond.core.incoming import Delivery, Incoming, Means
 from respond.ports import Kept, Took
@@ -64,8 +65,7 @@ Find = Callable[[Mark], FoundMark | None]
 """Looks a mark of the delivery's source up."""
 
 
-@dataclass(frozen=True, slots=True)
-class FirstMet:
+class FirstMet(Struct, frozen=True):
     """What to write down of a delivery that repeats none.
 
     Attributes:
@@ -80,8 +80,7 @@ class FirstMet:
     marks: tuple[Mark, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Unusable:
+class Unusable(Struct, frozen=True):
     """Deliveries of a source that were genuine and of no use: how many, and why the last was."""
 
     source: str
@@ -166,8 +165,7 @@ def _fresh(find: Find, events: Sequence[Incoming]) -> tuple[Incoming, ...]:
 # --- events as text -------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class EventTexts:
+class EventTexts(Struct, frozen=True):
     """What may be written down of what came: without secrets that are live here, and bounded."""
 
     redactor: Redactor | None
@@ -179,7 +177,7 @@ class EventTexts:
     def whole(self, event: Incoming) -> str:
         """All of an event, for ``read_event``."""
         # Every field that an event has, so that a new one is not lost on its way.
-        data: dict[str, Any] = {each.name: getattr(event, each.name) for each in fields(event)}
+        data: dict[str, Any] = structs.asdict(event)
         data |= {"means": event.means.value, "labels": dict(event.labels)}
         if self.redactor:
             data = self.redactor.clean_data(data)

@@ -10,10 +10,11 @@ import sqlite3
 import stat
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
+
+from msgspec import Struct
 
 from respond.errors import JournalUnusableError
 
@@ -64,8 +65,7 @@ _PRAGMAS: tuple[tuple[str, str, Any], ...] = (
 _FILE_ONLY = frozenset({"mmap_size"})
 
 
-@dataclass(frozen=True, slots=True)
-class FileIdentity:
+class FileIdentity(Struct, frozen=True):
     """Device and inode of the database, its log and its index, when they were opened.
 
     A commit into a file that was unlinked succeeds without complaint; only this shows it.

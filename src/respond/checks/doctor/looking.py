@@ -57,8 +57,7 @@ class Bears(Enum):
     """It would work; something wants looking after."""
 
 
-@dataclass(frozen=True, slots=True)
-class FoundTrouble(Trouble):
+class FoundTrouble(Trouble, frozen=True):
     """Something that would hurt tonight. ``id`` is ``AREA/KIND``, whatever the words say.
 
     Attributes:

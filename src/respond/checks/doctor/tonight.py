@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import Enum
 from itertools import chain
+
+from msgspec import Struct
 
 from respond.checks.doctor.looking import Bears, Doctor, FoundTrouble
 from respond.checks.rights import calls_of
@@ -22,8 +23,7 @@ class Readiness(Enum):
     NOT = "not ready"
 
 
-@dataclass(frozen=True, slots=True)
-class Tonight:
+class Tonight(Struct, frozen=True):
     """One runbook.
 
     Attributes:

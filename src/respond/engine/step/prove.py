@@ -6,7 +6,6 @@ within its settle time is recorded as not seen.
 
 from __future__ import annotations
 
-import dataclasses
 import re
 from typing import Any, Final
 
@@ -14,6 +13,7 @@ from respond.core.events import Kind
 from respond.core.finding import lines_of, structured
 from respond.core.fold import As, WriteStatus
 from respond.core.recorded import Conclusion, StepFailure, data_of
+from respond.core.records import is_record, names_of, replace
 from respond.core.runbook import Step
 from respond.core.script import Done, Effect, NotYet, Proof
 from respond.core.shapes import ShapeError
@@ -87,18 +87,18 @@ def _with_its_secrets(at: LiveStep, outcome: Done[Any]) -> Done[Any]:
     has no later pass; a handle without a digest would be taken for a secret that is not made yet.
     """
     output = outcome.output
-    if not dataclasses.is_dataclass(output) or isinstance(output, type):
+    if not is_record(output):
         return outcome
     bare = {
-        field.name: value.name
-        for field in dataclasses.fields(output)
-        if isinstance(value := getattr(output, field.name), SecretHandle) and not value.digest
+        field: value.name
+        for field in names_of(type(output))
+        if isinstance(value := getattr(output, field), SecretHandle) and not value.digest
     }
     if not bare:
         return outcome
     held = at.live.tools.journal.held(at.live.run)
     made = {field: held[name] for field, name in bare.items() if name in held}
-    return dataclasses.replace(outcome, output=dataclasses.replace(output, **made))
+    return replace(outcome, output=replace(output, **made))
 
 
 def end_with(at: LiveStep, outcome: Done[Any]) -> Value:
@@ -111,7 +111,7 @@ def end_with(at: LiveStep, outcome: Done[Any]) -> Value:
         how = As.YOUR_WORD
     if done:
         # A look after our own write finds it there; that is this run's work, and nothing found.
-        outcome = dataclasses.replace(outcome, says=_ALREADY.sub("", outcome.says))
+        outcome = replace(outcome, says=_ALREADY.sub("", outcome.says))
     observe(at, how, outcome, why="")
     return values_of(outcome.output)
 

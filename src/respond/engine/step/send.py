@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from respond.core.events import Kind
 from respond.core.plan import PlannedWrite, digest_of, planned_write, write_key
 from respond.core.questions import Decision
 from respond.core.recorded import Intended, SentWrite, Settled, WriteStatus, data_of
+from respond.core.records import names_of, replace
 from respond.core.runbook import Retry
 from respond.core.script import Api, MalformedReplyError, Person, Proof, RefusedError, Reply, Write
 from respond.core.shapes import encode
@@ -26,7 +27,7 @@ from respond.ports import Intent
 
 __all__ = ["ATTEMPTS", "UnknownError", "WriteSender"]
 
-_PLANNED = tuple(field.name for field in fields(PlannedWrite))
+_PLANNED = names_of(PlannedWrite)
 ATTEMPTS = 4
 """Sends of one write in all, each with its own intent, when the system says "not now"."""
 

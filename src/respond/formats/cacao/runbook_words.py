@@ -205,6 +205,11 @@ def _variable_shaped(shape: Shape | None, names: Sequence[str], title: str) -> d
             kind = "integer"
         case _:
             kind = "string"
-    says = {SecretShape: "a secret, never written down", ListOf: "a list"}.get(type(shape), "")
+    says = ""
+    match shape:
+        case SecretShape():
+            says = "a secret, never written down"
+        case ListOf():
+            says = "a list"
     told = f"{names[-1]}, from: {title}"
     return {"type": kind, "description": f"{told} ({says})" if says else told}

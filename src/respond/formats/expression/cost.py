@@ -6,8 +6,9 @@ first. The reckoning errs upwards, and costs far less than the evaluation would.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Final, assert_never
+
+from msgspec import Struct
 
 from respond.formats.expression import syntax
 
@@ -19,8 +20,7 @@ _SEARCH_STEP: Final = 1_000
 """How much of a text one step of a search compares at once."""
 
 
-@dataclass(frozen=True, slots=True)
-class Size:
+class Size(Struct, frozen=True):
     """How large a value is at most.
 
     Attributes:

@@ -26,6 +26,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, assert_never
 
+from msgspec import Struct
+
 from respond.core.shapes import (
     AnyJson,
     Boolean,
@@ -80,8 +82,7 @@ class Wants(enum.Enum):
     """``choose``."""
 
 
-@dataclass(frozen=True, slots=True)
-class Prepared:
+class Prepared(Struct, frozen=True):
     """What evaluation needs of a checked expression that is more than a name.
 
     Attributes:
@@ -114,8 +115,7 @@ class Expression:
     prepared: Prepared | tuple[str, ...] = field(default=(), repr=False)
 
 
-@dataclass(frozen=True, slots=True)
-class ExpressionTemplate:
+class ExpressionTemplate(Struct, frozen=True):
     """A text that may hold expressions in ``${{ }}``.
 
     Attributes:

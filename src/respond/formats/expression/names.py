@@ -8,8 +8,9 @@ and ``has``, which CEL takes for the value itself on a declared dotted name, ask
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final, TypeAlias, assert_never
+
+from msgspec import Struct
 
 from respond.core.shapes import (
     AnyJson,
@@ -39,8 +40,7 @@ _LEFT_OUT: Final = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Scope:
+class Scope(Struct, frozen=True):
     """What an expression may read.
 
     Attributes:
@@ -53,8 +53,7 @@ class Scope:
     skippable: frozenset[str] = frozenset()
 
 
-@dataclass(frozen=True, slots=True)
-class Variable:
+class Variable(Struct, frozen=True):
     """What CEL is told about one value: ``v0`` for itself, ``h0`` for whether it is there."""
 
     name: str
@@ -63,15 +62,13 @@ class Variable:
     asks_presence: bool
 
 
-@dataclass(frozen=True, slots=True)
-class _Edit:
+class _Edit(Struct, frozen=True):
     start: int
     end: int
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Rewritten:
+class Rewritten(Struct, frozen=True):
     """An expression in the names that CEL is told, with the way back for faults."""
 
     text: str

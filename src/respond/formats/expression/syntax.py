@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
+from msgspec import Struct
+
 from respond.core.showable import hidden_character, showable
 
 SOURCE_BYTES_MAX: Final = 1024
@@ -66,8 +68,7 @@ class ExpressionFault(Exception):  # noqa: N818 - what is wrong in the text
         return f"{showable(self.what, limit=600)}{hint}, in: {showable(self.source, limit=120)}"
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(Struct, frozen=True):
     """What every part of an expression has: its place in characters from 0, how deep it is."""
 
     start: int
@@ -75,23 +76,20 @@ class Part:
     depth: int
 
 
-@dataclass(frozen=True, slots=True)
-class Literal(Part):
+class Literal(Part, frozen=True):
     """A text, number, boolean or null written out; ``kind`` says which, ``text`` how."""
 
     kind: str
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class NameNode(Part):
+class NameNode(Part, frozen=True):
     """A name at the beginning of a chain."""
 
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class FieldNode(Part):
+class FieldNode(Part, frozen=True):
     """``operand.name``."""
 
     operand: "Tree"
@@ -99,16 +97,14 @@ class FieldNode(Part):
     name_at: int
 
 
-@dataclass(frozen=True, slots=True)
-class Index(Part):
+class Index(Part, frozen=True):
     """``operand[key]``."""
 
     operand: "Tree"
     key: "Tree"
 
 
-@dataclass(frozen=True, slots=True)
-class CallNode(Part):
+class CallNode(Part, frozen=True):
     """``name(...)``, or ``target.name(...)``; macros too."""
 
     target: "Tree | None"
@@ -117,30 +113,26 @@ class CallNode(Part):
     arguments: "tuple[Tree, ...]"
 
 
-@dataclass(frozen=True, slots=True)
-class Listing(Part):
+class Listing(Part, frozen=True):
     """``[a, b]``."""
 
     items: "tuple[Tree, ...]"
 
 
-@dataclass(frozen=True, slots=True)
-class Object(Part):
+class Object(Part, frozen=True):
     """``{'a': b}``."""
 
     entries: "tuple[tuple[Tree, Tree], ...]"
 
 
-@dataclass(frozen=True, slots=True)
-class Unary(Part):
+class Unary(Part, frozen=True):
     """``!a`` or ``-a``. Not twice in a row: CEL drops such pairs without a look at the type."""
 
     sign: str
     operand: "Tree"
 
 
-@dataclass(frozen=True, slots=True)
-class Binary(Part):
+class Binary(Part, frozen=True):
     """``a + b`` and its like, ``in`` included."""
 
     sign: str
@@ -149,8 +141,7 @@ class Binary(Part):
     right: "Tree"
 
 
-@dataclass(frozen=True, slots=True)
-class Choice(Part):
+class Choice(Part, frozen=True):
     """``a ? b : c``."""
 
     condition: "Tree"
@@ -240,8 +231,7 @@ def expressions_in(text: str) -> Iterator[tuple[int, str]]:
         at = end + 2
 
 
-@dataclass(frozen=True, slots=True)
-class _Token:
+class _Token(Struct, frozen=True):
     kind: str
     text: str
     start: int

@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
+from msgspec import Struct
+
 from respond.audit.ssh_signature import fingerprints
 from respond.core.approval import People, account
 from respond.core.policy import Policy
@@ -64,8 +66,7 @@ STORE_KEY: Final = "store-key"
 """Name of the key that seals the secrets in it."""
 
 
-@dataclass(frozen=True, slots=True)
-class ConnectionConfig:
+class ConnectionConfig(Struct, frozen=True):
     """``[connections.NAME]``: one account of a system, and where its credential is.
 
     Attributes:
@@ -87,12 +88,12 @@ class ConnectionConfig:
     sink: str = ""
     auth: str = "bearer"
     credential: Credential = KEYRING
-    credentials: Mapping[str, Credential] = field(default_factory=dict)
-    base_urls: Mapping[str, str] = field(default_factory=dict)
+    credentials: Mapping[str, Credential] = {}
+    base_urls: Mapping[str, str] = {}
     ca: str = ""
     proxy: str = ""
     inside: bool = False
-    options: Mapping[str, Any] = field(default_factory=dict)
+    options: Mapping[str, Any] = {}
 
     @property
     def references(self) -> dict[str, Credential]:
@@ -101,8 +102,7 @@ class ConnectionConfig:
         return {self.name: self.credential, **named}
 
 
-@dataclass(frozen=True, slots=True)
-class PersonConfig:
+class PersonConfig(Struct, frozen=True):
     """``[[person]]``: what actions may know, and what tells that it is really them.
 
     Attributes:
@@ -122,16 +122,14 @@ class PersonConfig:
         return frozenset({account(issuer, self.oidc_subject)} if theirs else ())
 
 
-@dataclass(frozen=True, slots=True)
-class JournalConfig:
+class JournalConfig(Struct, frozen=True):
     """``[journal]``. An empty path is the user's own state folder."""
 
     path: str = ""
     keys: str = "keyring"
 
 
-@dataclass(frozen=True, slots=True)
-class StoreConfig:
+class StoreConfig(Struct, frozen=True):
     """``[store]``: a database that several machines share. Without an address there is none.
 
     Attributes:
@@ -145,16 +143,14 @@ class StoreConfig:
     key: Credential = KEYRING
 
 
-@dataclass(frozen=True, slots=True)
-class NotifyConfig:
+class NotifyConfig(Struct, frozen=True):
     """``[notify]``: the mail server of connections that name none."""
 
     smtp_host: str = ""
     smtp_port: int = 587
 
 
-@dataclass(frozen=True, slots=True)
-class SourceConfig:
+class SourceConfig(Struct, frozen=True):
     """``[sources.NAME]``: who may send webhooks, and how it is known that it was them.
 
     Attributes:
@@ -180,7 +176,7 @@ class SourceConfig:
     token: Credential = NOWHERE
     ca: str = ""
     proxy: str = ""
-    options: Mapping[str, Any] = field(default_factory=dict)
+    options: Mapping[str, Any] = {}
 
     @property
     def brings_clicks(self) -> bool:
@@ -198,8 +194,7 @@ class SourceConfig:
         return {name: place for name, place in named.items() if place != NOWHERE}
 
 
-@dataclass(frozen=True, slots=True)
-class HookConfig:
+class HookConfig(Struct, frozen=True):
     """``[[hooks]]``: which events of a source propose which runbook.
 
     Attributes:
@@ -211,12 +206,11 @@ class HookConfig:
     source: str
     runbook: str
     when: str = ""
-    inputs: Mapping[str, str] = field(default_factory=dict)
+    inputs: Mapping[str, str] = {}
     about: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class OidcConfig:
+class OidcConfig(Struct, frozen=True):
     """``[server.oidc]``: who signs people on to the page."""
 
     issuer: str
@@ -227,8 +221,7 @@ class OidcConfig:
     proxy: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class ServerConfig:
+class ServerConfig(Struct, frozen=True):
     """``[server]``.
 
     Attributes:

@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import PurePath
 from typing import Final, TypeAlias
 
+from msgspec import Struct
+
 from respond.core.runbook import (
     BlockStep,
     Input,
@@ -53,8 +55,7 @@ _KEPT_MAX: Final = 64
 _LISTS: Final = ("steps", "on_failure", "on_cancel", "always")
 
 
-@dataclass(frozen=True, slots=True)
-class RunbookRead:
+class RunbookRead(Struct, frozen=True):
     """A runbook with what only its checks need.
 
     Attributes:
@@ -98,8 +99,7 @@ def read(
     return kept.made
 
 
-@dataclass(frozen=True, slots=True)
-class _Kept:
+class _Kept(Struct, frozen=True):
     """A runbook as it was read, and what it was read with.
 
     Attributes:

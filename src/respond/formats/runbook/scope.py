@@ -9,10 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Final, assert_never
 
+from msgspec import Struct
+
 from respond.core.inputs import is_nullable
+from respond.core.records import replace
 from respond.core.runbook_head import Input, InputKind
 from respond.core.shapes import (
     AnyJson,
@@ -106,8 +109,7 @@ class BoundFormula:
             return self.using.evaluate(self.expression, scope)
 
 
-@dataclass(frozen=True, slots=True)
-class BoundLiteral:
+class BoundLiteral(Struct, frozen=True):
     """A value as it stands; also a formula, for a duration written out."""
 
     literal: Any
@@ -142,8 +144,7 @@ class BoundText:
             return self.using.fill(self.text, scope)
 
 
-@dataclass(frozen=True, slots=True)
-class BoundList:
+class BoundList(Struct, frozen=True):
     """A list of templates."""
 
     items: tuple[Bound, ...]
@@ -156,8 +157,7 @@ class BoundList:
         return [item.value(scope) for item in self.items]
 
 
-@dataclass(frozen=True, slots=True)
-class BoundRecord:
+class BoundRecord(Struct, frozen=True):
     """A record of templates."""
 
     fields: tuple[tuple[str, Bound], ...]
@@ -176,8 +176,7 @@ Bound = BoundLiteral | BoundText | BoundList | BoundRecord
 # --- what may be read ---------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class View:
+class View(Struct, frozen=True):
     """What may be read at one place.
 
     Attributes:
@@ -193,8 +192,8 @@ class View:
     skippable: frozenset[str] = frozenset()
     nullable: frozenset[str] = frozenset()
     empty_texts: frozenset[str] = frozenset()
-    hidden: Mapping[str, str] = field(default_factory=dict)
-    parts: Mapping[str, int] = field(default_factory=dict)
+    hidden: Mapping[str, str] = {}
+    parts: Mapping[str, int] = {}
 
     @staticmethod
     def at_start(inputs: tuple[Input, ...], faulty: Iterable[str] = ()) -> View:
@@ -278,8 +277,7 @@ def joined(before: View, ways: list[View], where: str) -> View:
 # --- looking into expressions -------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(Struct, frozen=True):
     """A name in an expression: all its parts, where it stands, whether ``has()`` asks for it."""
 
     path: tuple[str, ...]

@@ -8,13 +8,13 @@ output may be anything, so that one mistake is one fault.
 
 from __future__ import annotations
 
-import dataclasses
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
 from respond.core.inputs import input_value, parse_span
+from respond.core.records import replace
 from respond.core.runbook import (
     ActionStep,
     Approval,
@@ -262,7 +262,7 @@ class Steps:
         )
         if has_no_output:
             why = f"{has_no_output} has no output of its own"
-            view = dataclasses.replace(view, hidden={**view.hidden, name: why})
+            view = replace(view, hidden={**view.hidden, name: why})
         return words, view
 
     def _failure(
@@ -275,7 +275,7 @@ class Steps:
             unsure = view if given.value == "stop" else view.unsure_since(before)
             return Failure(given.value), unsure
         recovered, steps = _handler(given)
-        start = dataclasses.replace(
+        start = replace(
             before.having("failed", FAILED),
             parts=view.parts,
             hidden={**before.hidden, name: "it is the step that failed"},
@@ -421,7 +421,7 @@ class Steps:
             what = f"parts use one another more than {_PARTS_MAX} deep"
             self._faults.add(given.mark, what, path=given.path)
             return (), before
-        before = dataclasses.replace(before, parts={**before.parts, part: given.mark.line})
+        before = replace(before, parts={**before.parts, part: given.mark.line})
         inner = _Around(around.phase, (*around.parts, part))
         steps: list[StepGiven] = self._parts[part].value
         if set(step.words) == {"part"}:
@@ -560,7 +560,7 @@ class Steps:
                 if other != value
                 for name in names
             }
-            way = dataclasses.replace(view, hidden={**view.hidden, **elsewhere})
+            way = replace(view, hidden={**view.hidden, **elsewhere})
             branches[value], end = self.steps(branch.value, way, inner)
             ways.append(end)
         after = joined(before, ways, f"the 'choose' in line {step.mark.line}")
@@ -727,10 +727,10 @@ class Steps:
         beside = "it may run at the same time as this step"
         for each, own in written:
             others = {name: beside for _, names in written for name in names if name not in own}
-            start = dataclasses.replace(view, parts=after.parts, hidden={**view.hidden, **others})
+            start = replace(view, parts=after.parts, hidden={**view.hidden, **others})
             steps, end = self._step(each, start, inner)
             made.extend(steps)
-            after = after.gaining(dataclasses.replace(end, hidden={}), since=view)
+            after = after.gaining(replace(end, hidden={}), since=view)
         words, after = self._words(step, name, before, around, when, after, "a parallel")
         return (ParallelStep(words, tuple(made)),), after
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from respond.core.approval import Request, Standing, Verdict, able, agreed, refusal, void
 from respond.core.events import Actor, Strength
@@ -37,8 +38,7 @@ _PAST: Final = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class ChangeView:
+class ChangeView(Struct, frozen=True):
     """A write of one step that is asked for by itself; or something else that is, in words.
 
     Its fields are those of ``views.deciding.Change``, so that a page shows either.
@@ -55,8 +55,7 @@ class ChangeView:
     for_ever: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class VoteView:
+class VoteView(Struct, frozen=True):
     """Somebody's answer.
 
     Attributes:
@@ -73,8 +72,7 @@ class VoteView:
     earlier: bool
 
 
-@dataclass(frozen=True, slots=True)
-class ApprovalView:
+class ApprovalView(Struct, frozen=True):
     """What people are asked to agree to now.
 
     Attributes:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from respond.core.fold import RunState
 from respond.core.recorded import AskKind
@@ -16,8 +17,7 @@ __all__ = ["Asks", "asked_of"]
 _LONG: Final = 2_000
 
 
-@dataclass(frozen=True, slots=True)
-class Asks:
+class Asks(Struct, frozen=True):
     """What a run was parked with for a person.
 
     Attributes:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+from msgspec import Struct
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -21,8 +21,7 @@ from respond.views.layout import said
 __all__ = ["LeftOpenAnswers"]
 
 
-@dataclass(frozen=True, slots=True)
-class LeftOpenAnswers:
+class LeftOpenAnswers(Struct, frozen=True):
     """Takes the forms; what is not taken is said on the run's page.
 
     Attributes:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from respond.core.events import Actor
 from respond.core.fold import RunState
@@ -16,16 +16,14 @@ from respond.views.summary import item_text
 __all__ = ["LeftOpen", "OpenItem", "left_open_of"]
 
 
-@dataclass(frozen=True, slots=True)
-class OpenItem:
+class OpenItem(Struct, frozen=True):
     """One of it, with what closes it."""
 
     name: str
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class LeftOpen:
+class LeftOpen(Struct, frozen=True):
     """All of it.
 
     Attributes:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass, replace
 from typing import Any, Final
 
+from msgspec import Struct
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from respond.core.asked import Today
 from respond.core.fold import RunState, RunStatus
 from respond.core.recorded import WentAlone
+from respond.core.records import replace
 from respond.errors import RefusedByPersonError
 from respond.people.answers import see_that_they_decide
 from respond.people.whose_turn import waits_for
@@ -32,8 +33,7 @@ _OVER_FIRST: Final = 10
 """Runs that are over on the first page; the others are a link away."""
 
 
-@dataclass(frozen=True, slots=True)
-class ListSection:
+class ListSection(Struct, frozen=True):
     """Some runs under a heading.
 
     Attributes:
@@ -53,8 +53,7 @@ class ListSection:
     older: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class ListPage:
+class ListPage(Struct, frozen=True):
     """The first page."""
 
     frame: PageFrame

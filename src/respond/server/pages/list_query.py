@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from typing import Final
 from urllib.parse import urlencode
 
+from msgspec import Struct
+
 from respond.core.fold import RunState, RunStatus
+from respond.core.records import replace
 
 __all__ = ["WHICH", "ListQuery"]
 
@@ -24,8 +26,7 @@ _RUN: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,40}", re.ASCII)
 _PAGE: Final = re.compile(r"[1-9][0-9]{0,5}", re.ASCII)
 
 
-@dataclass(frozen=True, slots=True)
-class ListQuery:
+class ListQuery(Struct, frozen=True):
     """What is wanted.
 
     Attributes:

@@ -7,10 +7,10 @@ else. GET changes nothing.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import wraps
 from typing import Any
 
+from msgspec import Struct
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
@@ -32,8 +32,7 @@ from respond.views.words import mode_word
 __all__ = ["PageFrame", "PageSettings"]
 
 
-@dataclass(frozen=True, slots=True)
-class PageSettings:
+class PageSettings(Struct, frozen=True):
     """What the pages are told.
 
     Attributes:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from itertools import groupby
+
+from msgspec import Struct
 
 from respond.core.fold import RunState
 from respond.core.plan import Plan, short_digest
@@ -24,8 +25,7 @@ from respond.views.words import day_text, phase_word, value_text
 __all__ = ["LineView", "PlanView", "plan_view"]
 
 
-@dataclass(frozen=True, slots=True)
-class LineView:
+class LineView(Struct, frozen=True):
     """One numbered line of the plan, in the terminal's words."""
 
     number: int
@@ -40,8 +40,7 @@ class LineView:
     stays: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class PlanView:
+class PlanView(Struct, frozen=True):
     """The plan, as the terminal shows it."""
 
     looked: str

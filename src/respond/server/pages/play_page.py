@@ -6,9 +6,9 @@ Nothing here touches the server's own journal: a rehearsal has one of its own.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
+from msgspec import Struct
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -34,8 +34,7 @@ _REHEARSAL: Final = mode_word("rehearsal")
 """What stands at the head of these pages: what is seen here is nothing real."""
 
 
-@dataclass(frozen=True, slots=True)
-class PlayPage:
+class PlayPage(Struct, frozen=True):
     """Rehearsals beside this server."""
 
     frame: PageFrame

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from respond.core.events import Record
 from respond.core.fold import RunState, RunStatus, WriteStatus
@@ -34,8 +35,7 @@ _LEFT: Final = {
 _TONES: Final = (Tone.GOOD, Tone.CARE, Tone.DANGER)
 
 
-@dataclass(frozen=True, slots=True)
-class StepLine:
+class StepLine(Struct, frozen=True):
     """How far one step is."""
 
     word: str
@@ -45,8 +45,7 @@ class StepLine:
     at: str
 
 
-@dataclass(frozen=True, slots=True)
-class MomentView:
+class MomentView(Struct, frozen=True):
     """Something that happened."""
 
     at: str

@@ -7,9 +7,9 @@ what is answered is what the page showed.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final
 
+from msgspec import Struct
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
@@ -39,8 +39,7 @@ __all__ = ["RunAnswers"]
 _REASON_MAX: Final = 300
 
 
-@dataclass(frozen=True, slots=True)
-class RunAnswers:
+class RunAnswers(Struct, frozen=True):
     """Takes the forms of a run's page; what is not taken is said on that page."""
 
     frame: PageFrame

@@ -6,8 +6,9 @@ Words and rows are those of the terminal (``respond.views``); who may do what is
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from respond.core.asked import asked_now
 from respond.core.events import Actor
@@ -39,8 +40,7 @@ __all__ = ["CameIn", "RunFacts", "run_facts", "since_of"]
 _LONG: Final = 2_000
 
 
-@dataclass(frozen=True, slots=True)
-class CameIn:
+class CameIn(Struct, frozen=True):
     """What a sender told: the event that proposed the run, or one that joined it."""
 
     at: str
@@ -54,8 +54,7 @@ class CameIn:
     old: str
 
 
-@dataclass(frozen=True, slots=True)
-class RunFacts:
+class RunFacts(Struct, frozen=True):
     """All of it."""
 
     id: str

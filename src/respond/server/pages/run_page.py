@@ -7,8 +7,8 @@ answer that was not taken it is shown once more, with why.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
+from msgspec import Struct
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -25,8 +25,7 @@ from respond.views.words import runbook_of
 __all__ = ["RunPage"]
 
 
-@dataclass(frozen=True, slots=True)
-class RunPage:
+class RunPage(Struct, frozen=True):
     """One run, for whoever looks.
 
     Attributes:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 
+from msgspec import Struct
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -20,8 +20,7 @@ __all__ = ["BEGIN", "SignOnPage"]
 BEGIN: Final = "/sign-on/begin"
 
 
-@dataclass(frozen=True, slots=True)
-class SignOnPage:
+class SignOnPage(Struct, frozen=True):
     """Signing on and off."""
 
     frame: PageFrame

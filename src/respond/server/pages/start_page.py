@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
+from msgspec import Struct
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -23,8 +23,7 @@ def runbook_rows(titles: Mapping[str, str]) -> list[tuple[str, str]]:
     return [(word(name, limit=60), said(title)) for name, title in sorted(titles.items())]
 
 
-@dataclass(frozen=True, slots=True)
-class StartPage:
+class StartPage(Struct, frozen=True):
     """What can be rehearsed here."""
 
     frame: PageFrame

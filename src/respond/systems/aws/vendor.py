@@ -7,9 +7,9 @@ Source: IAM, STS and Secrets Manager API references (service models of 2010-05-0
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from typing import Any, Final
 
+from respond.core.records import replace
 from respond.errors import NoAnswerError, NotReadyError, RefusedBySystemError
 from respond.systems.rest import dig
 from respond.systems.vendor import (

@@ -8,9 +8,10 @@ signs them in refuses them: that comes first.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Final
 
+from respond.core.records import replace
 from respond.core.script import (
     Api,
     Becomes,

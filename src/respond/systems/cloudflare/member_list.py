@@ -6,9 +6,10 @@ to accept, and another id; what they had through user groups is given again by i
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Final
 
+from respond.core.records import replace
 from respond.core.script import (
     STEERS,
     Api,

@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Final, NewType
 
+from respond.core.records import replace
 from respond.core.script import (
     Connection,
     Done,

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
 from typing import Any, Final, TypeVar
 
+from respond.core.records import replace
 from respond.core.script import Api, Call, Connection, Me, Paging, Read, Reply
 from respond.errors import RefusedBySystemError
 from respond.systems.arguments import ArgumentError

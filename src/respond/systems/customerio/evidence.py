@@ -9,11 +9,12 @@ from __future__ import annotations
 import shlex
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Final
 
 from respond.core.exposure import Exposure, TakenData
 from respond.core.finding import Finding, Severity
+from respond.core.records import replace
 from respond.core.script import (
     Call,
     Done,

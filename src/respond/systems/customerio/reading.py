@@ -8,10 +8,11 @@ row keeps the last four characters and keyed digests.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import chain
 from typing import Any, Final, TypeVar
 
+from respond.core.records import replace
 from respond.core.script import (
     Call,
     Evidence,

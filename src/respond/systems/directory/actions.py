@@ -8,10 +8,11 @@ that ``find_user`` found, in their order. Where no directory is configured a per
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, fields, is_dataclass
+from dataclasses import dataclass, field, fields
 from typing import ClassVar, Final
 
 from respond.core.finding import lines_of
+from respond.core.records import is_record, names_of
 from respond.core.script import (
     STEERS,
     Becomes,
@@ -199,8 +200,8 @@ def _act(me: Me, spec: Spec, target: Target) -> Script[Acted]:
 
 def _values(output: object) -> Iterator[object]:
     """The fields of an output; it may have none."""
-    if is_dataclass(output):
-        yield from (getattr(output, each.name) for each in fields(output))
+    if is_record(output):
+        yield from (getattr(output, name) for name in names_of(type(output)))
 
 
 def _by_hand(me: Me, spec: Spec, target: Target, steps: tuple[str, ...]) -> Write[bool]:

@@ -9,9 +9,10 @@ Secrets stand on the registration or on the service principal: both are looked a
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
 
+from respond.core.records import replace
 from respond.core.script import (
     STEERS,
     Again,

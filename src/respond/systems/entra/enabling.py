@@ -7,9 +7,10 @@ sessions are ended as well. Both show in the user, some minutes later.
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Final
 
+from respond.core.records import replace
 from respond.core.script import (
     Api,
     Done,

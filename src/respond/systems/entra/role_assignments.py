@@ -8,10 +8,11 @@ cannot be nested. Who is eligible only can make it active at any time (PIM).
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
 
+from respond.core.records import replace
 from respond.core.script import (
     Api,
     Becomes,

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final, TypeVar
 
+from respond.core.records import replace
 from respond.core.script import (
     Api,
     Call,

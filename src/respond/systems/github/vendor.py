@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any, Final
 
+from respond.core.records import replace
 from respond.core.script import Api, Call, Me
 from respond.errors import NoAnswerError, NotReadyError, RefusedBySystemError
 from respond.systems.guards import GuardRefusedError

@@ -7,9 +7,10 @@ with an id of its own; that it is there already is answered with a 500.
 from __future__ import annotations
 
 from collections.abc import Generator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Final
 
+from respond.core.records import replace
 from respond.core.script import (
     Api,
     Becomes,

@@ -7,9 +7,10 @@ together. Ending them works while the account is suspended, too.
 from __future__ import annotations
 
 from collections.abc import Generator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
+from respond.core.records import replace
 from respond.core.script import Becomes, Done, Effect, Looking, Me, Script, action, both, gather
 from respond.core.showable import showable
 from respond.systems.google.vendor import PEOPLE, VENDOR, ending, listed

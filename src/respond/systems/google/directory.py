@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any, Final
 
+from respond.core.records import replace
 from respond.core.script import Connection, Done, Looking, Me, Script, both
 from respond.core.shapes import Timestamp
 from respond.systems.directory.vocabulary import (

@@ -8,9 +8,10 @@ left to do when the account is given back, and no failure.
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Final
 
+from respond.core.records import replace
 from respond.core.script import (
     STEERS,
     Api,

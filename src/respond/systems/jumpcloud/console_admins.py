@@ -8,10 +8,11 @@ their sessions or makes another API key: a person does, and the list shows it.
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, NewType
 
+from respond.core.records import replace
 from respond.core.script import (
     Api,
     Becomes,

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any, Final
 
+from respond.core.records import replace
 from respond.core.script import Connection, Done, Looking, Me, Script
 from respond.systems.directory.vocabulary import (
     Directory,

@@ -7,9 +7,10 @@ JumpCloud does not say. Only administrators' credentials may ask, a Command Runn
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
+from respond.core.records import replace
 from respond.core.script import (
     Call,
     Done,

@@ -6,9 +6,10 @@ another id.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Final
 
+from respond.core.records import replace
 from respond.core.script import Api, Becomes, Done, Effect, Me, Script, Undo, Write, action, gather
 from respond.systems.arguments import ArgumentError, one_line
 from respond.systems.jumpcloud.console_admins import JumpCloudAdmin, admins_called

@@ -5,10 +5,11 @@ Source: API 2.0, ``/bulk/userstates``. One job may be about several users.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
+from respond.core.records import replace
 from respond.core.script import (
     Api,
     Becomes,

@@ -7,9 +7,9 @@ accounts and for the hosts of regions its own command line.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any, Final
 
+from respond.core.records import replace
 from respond.core.script import Api, Call, MalformedReplyError, Me, Paging, Reply
 from respond.errors import NoAnswerError, RefusedBySystemError
 from respond.systems.rest import asking, by_link, dig, no_answer

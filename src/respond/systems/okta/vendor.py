@@ -5,9 +5,9 @@ Source: Okta's OpenAPI description 2026.06.3; its guides on service apps, limits
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any, Final
 
+from respond.core.records import replace
 from respond.core.script import Api, Call, Me
 from respond.systems import rest
 from respond.systems.rest import by_link, dig, no_answer, or_said

@@ -4,9 +4,9 @@ nobody in.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any, Final
 
+from respond.core.records import replace
 from respond.core.script import Connection, Done, Looking, Me, Script
 from respond.systems.directory.vocabulary import (
     Directory,

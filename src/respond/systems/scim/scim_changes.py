@@ -7,9 +7,10 @@ are, and the path is named: what every product of the standard takes.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
+from respond.core.records import replace
 from respond.core.script import Api, Becomes, Call, Effect, Looking, Me, Undo, Write
 from respond.systems.rest import change, no_answer
 from respond.systems.scim.provider import switches

@@ -7,9 +7,10 @@ read-only and often missing: membership is read and changed at the group.
 from __future__ import annotations
 
 from collections.abc import Generator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Final
 
+from respond.core.records import replace
 from respond.core.script import (
     Api,
     Becomes,

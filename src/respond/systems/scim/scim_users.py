@@ -9,9 +9,10 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Final, NewType, TypeVar
 
+from respond.core.records import replace
 from respond.core.script import (
     Connection,
     Done,

@@ -6,9 +6,9 @@ Source: Slack Web API reference, the pages of its methods, scopes and errors.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Final
 
+from respond.core.records import replace
 from respond.errors import NoAnswerError, NotReadyError, RefusedBySystemError
 from respond.systems.rest import by_cursor
 from respond.systems.vendor import (
