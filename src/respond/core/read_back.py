@@ -1,4 +1,4 @@
-"""Carry records between records and the journal's JSON, as kindly as a journal of before needs.
+"""Carry records to the journal's JSON and back, as kindly as a journal of before needs.
 
 ``read`` gives what is missing its default and passes over what is not known; ``shapes.decode`` is
 the strict one, for what comes from elsewhere.

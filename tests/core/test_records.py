@@ -1,0 +1,92 @@
+"""Records of either kind are read alike, and none of them can be changed."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from msgspec import Struct
+
+import respond
+from respond.core.records import is_record, is_record_type, names_of, needed_of, replace
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """As an author of actions writes one."""
+
+    a: int
+    b: Mapping[str, str]
+    c: str = ""
+    d: tuple[int, ...] = ()
+
+
+class Ours(Struct, frozen=True):
+    """As one of ours is."""
+
+    a: int
+    b: Mapping[str, str]
+    c: str = ""
+    d: tuple[int, ...] = ()
+
+
+class More(Struct, frozen=True, kw_only=True):
+    """What others of ours have too, by name alone."""
+
+    late: str
+    later: str = ""
+
+
+class OursAndMore(More, frozen=True):
+    """Its own fields come first, and its own needs with them."""
+
+    a: int
+    b: str = ""
+
+
+@pytest.mark.parametrize("kind", [Written, Ours])
+def test_both_kinds_are_read_alike(kind: type[Written | Ours]) -> None:
+    """Which names there are, in which order, and which of them are needed."""
+    assert names_of(kind) == ("a", "b", "c", "d")
+    assert needed_of(kind) == {"a", "b"}
+    assert is_record_type(kind)
+    one = kind(1, {"x": "y"})
+    assert is_record(one)
+    assert not is_record(kind)
+    other = replace(one, a=2, d=(3,))
+    assert (one, other) == (kind(1, {"x": "y"}), kind(2, {"x": "y"}, "", (3,)))
+    unknown: dict[str, Any] = {"e": 1}
+    with pytest.raises(TypeError):
+        replace(one, **unknown)
+
+
+def test_what_is_given_by_name_alone_may_be_needed_after_what_is_not() -> None:
+    """The only order in which a needed field stands behind one with a default."""
+    assert names_of(OursAndMore) == ("a", "b", "late", "later")
+    assert needed_of(OursAndMore) == {"a", "late"}
+
+
+@pytest.mark.parametrize("value", [None, 1, "text", {"a": 1}, [1], (1,), object(), Ours, Struct])
+def test_nothing_else_is_a_record(value: object) -> None:
+    """Neither plain data nor a class."""
+    assert not is_record(value)
+
+
+def _structs(kind: type[Struct] = Struct) -> Iterator[type[Struct]]:
+    for each in kind.__subclasses__():
+        yield each
+        yield from _structs(each)
+
+
+def test_no_record_of_ours_can_be_changed() -> None:
+    """Whoever is given one may rely on it."""
+    for found in pkgutil.walk_packages(respond.__path__, "respond."):
+        if not found.name.endswith("__main__"):
+            importlib.import_module(found.name)
+    ours = [each for each in _structs() if each.__module__.startswith("respond.")]
+    assert len(ours) > 300
+    assert not [each for each in ours if not each.__struct_config__.frozen]
