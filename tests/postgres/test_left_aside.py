@@ -167,11 +167,17 @@ def test_a_run_whose_credential_is_not_here_is_left_to_a_worker_that_has_it(
         assert "OD-AAAA of one-door: left until" in told["what"]
         assert "'gh' is not set" in told["why"]
         assert not [each for each in found if each["id"] == "store/no-worker"]
+        left_now = two.run("status", "OD-AAAA", "--json").json["left"]
+        assert "'gh' is not set" in left_now["lacks"]
+        assert "connect gh" in left_now["do"]
+        screen = " ".join(two.run("status", "OD-AAAA").out.split())
+        assert "Left until a worker can carry it on: the credential 'gh' is not set" in screen
 
         two.keys.set("credential/gh", KEY)
         with working(two):
             soon(lambda: asks_people(first, "OD-AAAA"))
             soon(lambda: not queue.backlog().left)
+        assert two.run("status", "OD-AAAA", "--json").json["left"] is None
 
         proposed(one, "OD-BBBB")
         soon(lambda: any("OD-BBBB" in left.runs for left in queue.backlog().left))

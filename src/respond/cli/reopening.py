@@ -9,17 +9,18 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any
 
-from respond.cli.opening import KeptRun, company_of, kept_in, rehearsal_of
+from respond.cli.opening import KeptRun, company_of, kept_in, rehearsal_of, store_with
 from respond.errors import UsageError
 from respond.wiring.places import Places
 from respond.wiring.rehearsed_journal import SERVED
 
 if TYPE_CHECKING:
+    from respond.adapters.queue.team_queue import Left
     from respond.cli.rehearse import Staging
     from respond.cli.screens import Stagehand
     from respond.wiring.session import Session
 
-__all__ = ["ahead_s", "hand_for", "missing_for", "session_for", "staging_for"]
+__all__ = ["ahead_s", "hand_for", "left_by_workers", "missing_for", "session_for", "staging_for"]
 
 
 def missing_for(places: Places, kept: KeptRun) -> str:
@@ -37,6 +38,19 @@ def missing_for(places: Places, kept: KeptRun) -> str:
     except UsageError as error:
         return error.sentence
     return ""
+
+
+def left_by_workers(places: Places, run: str) -> Left | None:
+    """What this run waits for that no worker of a team has; None where it waits for none."""
+    from respond.wiring.stores import DatabaseStore
+
+    store = store_with(places, run)
+    if not isinstance(store, DatabaseStore):
+        return None
+    from respond.adapters.queue.team_queue import TeamQueue
+
+    with closing(TeamQueue(store.database)) as queue:
+        return next((left for left in queue.backlog().left if run in left.runs), None)
 
 
 def hand_for(kept: KeptRun, *, auto: bool = False, yes: bool = False, as_json: bool) -> Stagehand:

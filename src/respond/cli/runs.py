@@ -19,7 +19,14 @@ from respond.cli.opening import (
     store_with,
 )
 from respond.cli.output import answer, result, say, screen_width
-from respond.cli.reopening import ahead_s, hand_for, missing_for, session_for, staging_for
+from respond.cli.reopening import (
+    ahead_s,
+    hand_for,
+    left_by_workers,
+    missing_for,
+    session_for,
+    staging_for,
+)
 from respond.errors import ExitCode, UsageError
 from respond.wiring.places import Places
 
@@ -90,16 +97,28 @@ def status(
     """Show where a run stands, and what it waits for."""
     from respond.core.fold import RunStatus
     from respond.views.json_view import state_json
+    from respond.views.layout import labelled, said
     from respond.views.run_list import run_status
 
     kept = read_run(ctx.obj, run or only_open(ctx.obj))
     text = run_status(kept.state, kept.head, kept.today, width=screen_width())
-    missing = "" if kept.state.status is RunStatus.ENDED else missing_for(ctx.obj, kept)
+    run, is_over = kept.state.id, kept.state.status is RunStatus.ENDED
+    missing = "" if is_over else missing_for(ctx.obj, kept)
+    left = None if is_over else left_by_workers(ctx.obj, run)
+    if left is not None:
+        why = f"until a worker can carry it on: {said(left.lacks)}"
+        do = f"on a machine with a worker: {said(left.do)}; it goes on by itself then"
+        text += "\n".join(
+            ("", *labelled("Left", why, screen_width()), *labelled("", do, screen_width()))
+        )
     if missing:
-        run = kept.state.id
         text += f"\nMissing: {missing}\n  respond cancel {run} does without it; "
         text += f"the runbook as it was: respond show {run}"
-    told = {**state_json(kept.state, kept.today, kept.head), "missing": missing}
+    told = {
+        **state_json(kept.state, kept.today, kept.head),
+        "missing": missing,
+        "left": {"lacks": left.lacks, "do": left.do} if left else None,
+    }
     answer(told, text, as_json=as_json)
     return int(ExitCode.DONE)
 
