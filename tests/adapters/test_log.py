@@ -8,8 +8,14 @@ from typing import Any
 
 import pytest
 
-from respond.adapters.log import LIBRARIES, close_library_loggers, make_logger
+from respond.adapters.log import (
+    LIBRARIES,
+    close_library_loggers,
+    make_logger,
+    open_library_logger,
+)
 from respond.adapters.secrets.redactor import Redactor
+from respond.errors import JournalUnusableError
 from respond.testing.settable_clock import THE_NIGHT_MS, SettableClock
 
 SECRET = "canary-of-ours"
@@ -132,6 +138,22 @@ def test_libraries_are_silent() -> None:
         root.removeHandler(ear)
         root.setLevel(level)
     assert heard == []
+
+
+def test_what_a_library_says_of_an_error_with_words_has_no_trace() -> None:
+    """A database that is gone is a line a job; what nobody foresaw is shown as it came."""
+    log = Log()
+    open_library_logger("keyring", "error", log.out)
+    library = logging.getLogger("keyring")
+    for error in (JournalUnusableError("it is gone", why="no route", do="see to it"), KeyError(1)):
+        try:
+            raise error
+        except (JournalUnusableError, KeyError):
+            library.exception("job 7 ended")
+    lost, odd = (json.loads(line) for line in log.text.splitlines())
+    assert (lost["what"], lost["why"], lost["do"]) == ("it is gone", "no route", "see to it")
+    assert not [each for each in lost.values() if "Traceback" in str(each)]
+    assert [each for each in odd.values() if "Traceback" in str(each)]
 
 
 @pytest.mark.promise("P22")

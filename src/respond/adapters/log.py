@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol, TextIO, cast
 
 from respond.adapters.secrets.redactor import Redactor
 from respond.core.showable import showable
+from respond.errors import RespondError
 from respond.ports import Clock
 
 if TYPE_CHECKING:
@@ -129,14 +130,22 @@ def close_library_loggers() -> None:
 
 
 def open_library_logger(name: str, level: str, logger: FilteringBoundLogger) -> None:
-    """Let a library say what it says from this level on, as lines of our own log."""
+    """Let a library say what it says from this level on, as lines of our own log.
+
+    An error that has its own words needs no trace: a lost database would give one a job.
+    """
     import logging  # noqa: PLC0415 - see above
 
     class Through(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
             said = getattr(logger, level)
             text, trace = record.getMessage(), record.exc_info
-            said("library.said", library=record.name, text=text, exc_info=trace)
+            error = trace[1] if trace else None
+            if isinstance(error, RespondError):
+                words = {"what": error.what, "why": error.why, "do": error.do}
+                said("library.said", library=record.name, text=text, **words)
+            else:
+                said("library.said", library=record.name, text=text, exc_info=trace)
 
     library = logging.getLogger(name)
     library.handlers = [Through()]
