@@ -11,8 +11,8 @@ from types import MappingProxyType
 import pytest
 
 HEAVY = {
-    "cel_expr_python", "cryptography", "email", "httpx", "keyring", "pydantic", "rich", "sqlite3",
-    "structlog", "tenacity",
+    "cel_expr_python", "cryptography", "email", "httpx", "keyring", "msgspec", "pydantic", "rich",
+    "sqlite3", "structlog", "tenacity",
 }  # fmt: skip
 """Packages that no help needs."""
 
@@ -75,4 +75,26 @@ def test_a_shell_that_completes_waits_for_little(tmp_path: Path) -> None:
     assert not packages(ours) & (HEAVY | {"json"})
     assert not ours & {"respond.core.script", "respond.systems", "respond.formats.expression"}
     asks["_RESPOND_LINE"] = "respond resume "
-    assert not packages(loaded([], state, asks)) & (HEAVY - {"sqlite3"} | {"yaml"})
+    assert not packages(loaded([], state, asks)) & (HEAVY - {"sqlite3", "msgspec"} | {"yaml"})
+
+
+def test_ctrl_c_while_it_is_read_in_shows_no_fault(tmp_path: Path) -> None:
+    """Whoever thinks better of it a moment after Enter reads one line."""
+    code = (
+        "import sys\n"
+        "class Hand:\n"
+        "    def find_spec(self, name, *_):\n"
+        "        if name == 'typer': raise KeyboardInterrupt\n"
+        "sys.meta_path.insert(0, Hand())\n"
+        "from respond.cli.__main__ import begin\n"
+        "begin()\n"
+    )
+    ran = subprocess.run(  # noqa: S603 - our own interpreter and code
+        [sys.executable, "-c", code, "list"],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={"XDG_STATE_HOME": str(tmp_path), "PATH": "/usr/bin:/bin", "HOME": str(tmp_path)},
+    )
+    assert (ran.returncode, ran.stdout) == (3, "")
+    assert ran.stderr == "\nstopped; `respond runs` shows what is open\n"
