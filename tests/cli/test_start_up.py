@@ -46,6 +46,7 @@ def packages(modules: set[str]) -> set[str]:
     [
         (["--help"], HEAVY | {"yaml", "json"}),
         (["compromised-key", "--help"], HEAVY),
+        (["list"], HEAVY),
         (["rehearse", "lost-2fa", "--auto"], {"pydantic", "structlog", "keyring", "rich"}),
     ],
 )

@@ -10,12 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
-from msgspec import to_builtins
 
 from respond.adapters.ordinary_file import OPEN_DO, read_ordinary, who_else_decides
 from respond.cli.examples import examples
 from respond.cli.output import answer, print_out, say
-from respond.core.records import replace
 from respond.core.showable import showable
 from respond.errors import ExitCode
 from respond.wiring.places import PROJECT_FILE, FoundRunbook, Places, read_runbook
@@ -158,6 +156,7 @@ def checker(places: Places) -> Callable[[Path], Checked]:
     """Checks the file of a runbook as it stands among the others of the project."""
     from respond.adapters.clock import SystemClock
     from respond.cli.main import COMMANDS
+    from respond.core.records import replace
     from respond.errors import UsageError
     from respond.formats.faults import FormatFault
     from respond.formats.runbook.check import Checked
@@ -320,6 +319,8 @@ def _directory_table(*, as_json: bool) -> int:
 
 
 def _check_actions(openapi: str, system: str, *, full: bool, as_json: bool) -> int:
+    from msgspec import to_builtins
+
     from respond.errors import UsageError
 
     if not openapi:
