@@ -30,9 +30,12 @@ _WHO: Final = (
 )
 _IS_HOLDERS: Final = " AND s.application_name IN (SELECT a.application_name" + _HOLDER + ")"
 _END: Final = (
-    "SELECT pg_terminate_backend(s.pid) FROM pg_stat_activity s WHERE s.usename = current_user"  # noqa: S608 (our own words)
-    " AND s.pid <> pg_backend_pid() AND s.datname = current_database()" + _IS_HOLDERS
+    "SELECT s.pid, pg_terminate_backend(s.pid) FROM pg_stat_activity s"  # noqa: S608 (our own words)
+    " WHERE s.usename = current_user AND s.pid <> pg_backend_pid()"
+    " AND s.datname = current_database()" + _IS_HOLDERS
 )
+_GOES_MS: Final = 2_000
+"""How long a session that was told to end is waited for."""
 
 
 class DatabaseRunLocks:
@@ -76,7 +79,10 @@ class DatabaseRunLocks:
         """
         db = self._database.connect()
         try:
-            return bool(db.execute(_END, (self._key(run),)).fetchall())
+            ended = db.execute(_END, (self._key(run),)).fetchall()
+            for pid, _ in ended:  # All are told first: a session goes a moment after it was told.
+                db.execute("SELECT pg_terminate_backend(%s, %s)", (pid, _GOES_MS))
+            return bool(ended)
         except psycopg.Error as error:
             raise explain(error, self._database.name) from error
         finally:
