@@ -177,7 +177,6 @@ def test_a_run_whose_credential_is_not_here_is_left_to_a_worker_that_has_it(
         with working(two):
             soon(lambda: asks_people(first, "OD-AAAA"))
             soon(lambda: not queue.backlog().left)
-        assert two.run("status", "OD-AAAA", "--json").json["left"] is None
 
         proposed(one, "OD-BBBB")
         soon(lambda: any("OD-BBBB" in left.runs for left in queue.backlog().left))
@@ -195,6 +194,7 @@ def test_a_run_whose_credential_is_not_here_is_left_to_a_worker_that_has_it(
         assert line["run"] in ("OD-AAAA", "OD-BBBB")
         assert "'gh' is not set" in line["what"]
     assert said(log, "worker.lacks-no-more")
+    assert two.run("status", "OD-BBBB", "--json").json["left"] is None
 
 
 # --- what only time, and only one server, knows ---------------------------------------------------
