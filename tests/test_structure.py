@@ -192,6 +192,15 @@ def test_the_verifier_imports_nothing_of_the_engine() -> None:
                 assert not name.startswith("respond.") or name.startswith("respond.audit"), name
 
 
+def test_little_lies_at_the_top() -> None:
+    """Who opens the project sees what it is; what was made or fetched by the way is no part."""
+    made = {"dist", "screenshots", "site"}
+    parts = {"bench", "docs", "requirements", "runbooks", "src", "tests"}
+    files = {"CHANGELOG.md", "LICENSE", "Makefile", "README.md", "mkdocs.yml", "pyproject.toml"}
+    there = {path.name for path in ROOT.iterdir() if not path.name.startswith(".")}
+    assert there <= made | parts | files
+
+
 @pytest.mark.promise("P1")
 def test_only_the_journal_makes_intents() -> None:
     """An intent is the only key to a write, and it is made after a commit and nowhere else."""

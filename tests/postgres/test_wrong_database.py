@@ -112,3 +112,17 @@ def test_what_is_not_right_is_said_before_anything_begins(
         assert ran.code not in (0, 1), told
         assert what in told, told
         assert do in told, told
+
+
+def test_where_a_run_stands_is_said_without_a_queue(
+    postgres: PostgresCluster, base: str, laptops: tuple[Laptop, Laptop]
+) -> None:
+    """It stands in the journal; what its workers lack is a line more, and `doctor`'s to find."""
+    one, two = laptops
+    one.record_run("CK-7F3Q")
+    two.record_run("CK-8G4R")
+    with postgres.admin(base) as admin:
+        admin.execute("ALTER TABLE respond.procrastinate_jobs RENAME TO other")
+    ran = one.run("status", "CK-7F3Q", "--json")
+    assert ran.code == 0, ran.err
+    assert (ran.json["run"], ran.json["left"]) == ("CK-7F3Q", None)

@@ -10,7 +10,7 @@ from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any
 
 from respond.cli.opening import KeptRun, company_of, kept_in, rehearsal_of, store_with
-from respond.errors import UsageError
+from respond.errors import JournalUnusableError, UsageError
 from respond.wiring.places import Places
 from respond.wiring.rehearsed_journal import SERVED
 
@@ -41,7 +41,10 @@ def missing_for(places: Places, kept: KeptRun) -> str:
 
 
 def left_by_workers(places: Places, run: str) -> Left | None:
-    """What this run waits for that no worker of a team has; None where it waits for none."""
+    """What this run waits for that no worker of a team has; None where it waits for none.
+
+    A queue that cannot be read says nothing here: `respond doctor` says what it lacks.
+    """
     from respond.wiring.stores import DatabaseStore
 
     store = store_with(places, run)
@@ -49,8 +52,11 @@ def left_by_workers(places: Places, run: str) -> Left | None:
         return None
     from respond.adapters.queue.team_queue import TeamQueue
 
-    with closing(TeamQueue(store.database)) as queue:
-        return next((left for left in queue.backlog().left if run in left.runs), None)
+    try:
+        with closing(TeamQueue(store.database)) as queue:
+            return next((left for left in queue.backlog().left if run in left.runs), None)
+    except JournalUnusableError:
+        return None
 
 
 def hand_for(kept: KeptRun, *, auto: bool = False, yes: bool = False, as_json: bool) -> Stagehand:

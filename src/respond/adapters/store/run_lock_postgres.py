@@ -71,8 +71,9 @@ class DatabaseRunLocks:
     def end_holder(self, run: str) -> bool:
         """End all sessions of the process that holds a run; whether there was one.
 
-        For a holder that shows no life. Its lock is free then, and so is the journal's, should it
-        have stopped between two statements; what it does when it goes on finds no session.
+        For a holder that shows no life. Its lock is free then, unless a session does not go within
+        two seconds, and so is the journal's, should it have stopped between two statements; what it
+        does when it goes on finds no session.
 
         Raises:
             JournalUnusableError: The database cannot be reached.

@@ -200,16 +200,14 @@ def _shape_at(shape: Shape | None, names: Sequence[str]) -> Shape | None:
 def _variable_shaped(shape: Shape | None, names: Sequence[str], title: str) -> dict[str, Any]:
     match shape:
         case Boolean():
-            kind = "bool"
+            kind, says = "bool", ""
         case Integer():
-            kind = "integer"
-        case _:
-            kind = "string"
-    says = ""
-    match shape:
+            kind, says = "integer", ""
         case SecretShape():
-            says = "a secret, never written down"
+            kind, says = "string", "a secret, never written down"
         case ListOf():
-            says = "a list"
+            kind, says = "string", "a list"
+        case _:
+            kind, says = "string", ""
     told = f"{names[-1]}, from: {title}"
     return {"type": kind, "description": f"{told} ({says})" if says else told}
