@@ -2,7 +2,7 @@
 
     python bench/containment.py
 
-Each shipped runbook runs in the simulated company (`company.slow_down(["200ms"])`), by the API and
+Each shipped runbook runs in the simulated company (`--latency 200ms`), by the API and
 by a person's hands, with people who answer at once. The time goes from the first request to the
 event that concludes the step that contains, best of rounds. It is put over the shortest chain of
 `bench/requests.md`, with one round trip more for each look at which it did not show yet: pauses
@@ -76,7 +76,7 @@ def measured(name: str, step: str, *, routes: bool) -> tuple[float, int]:
         stage = Stage(Path(folder), name, routes=routes, progress=lambda _: until)
         with stage:
             company = stage.server.company
-            company.slow_down([f"{ANSWER_S * 1000:g}ms"])
+            stage.rehearsal.slow_down([f"{ANSWER_S * 1000:g}ms"])
             receive = company.receive
 
             def received(name: str, request: SimRequest) -> SimDelivery:

@@ -154,6 +154,19 @@ def test_faults_are_armed_at_a_door(visitor: Visitor) -> None:
     assert visitor.call("POST", "faults", {"faults": []}).json() == {"faults": []}
 
 
+def test_how_slow_it_is_is_set_at_a_door_and_told_with_its_story(visitor: Visitor) -> None:
+    """For each system or for one; what is no time, or of no system, changes nothing."""
+    assert visitor.get("story")["latency_s"] == {}
+    visitor.call("POST", "latency", {"latency": ["200ms", "slack=1s"]})
+    told = visitor.get("story")["latency_s"]
+    assert (told["customerio"], told["slack"]) == (0.2, 1.0)
+    for wrong in ("soon", "nobody=1s", "61s"):
+        assert visitor.call("POST", "latency", {"latency": [wrong]}).status_code == 400
+    assert visitor.get("story")["latency_s"] == told
+    visitor.call("POST", "latency", {"latency": []})
+    assert visitor.get("story")["latency_s"] == {}
+
+
 def test_a_description_is_altered_at_a_door(visitor: Visitor) -> None:
     """So that a caller in another process finds drift."""
     path = "/v1/environments/{environment_id}/ext_api_keys"

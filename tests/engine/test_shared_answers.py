@@ -40,7 +40,13 @@ from respond.engine.drivers import ScriptFaultError, World, look
 from respond.engine.proposing import GivenInputs
 from respond.engine.shared_answers import SharedAnswers
 from respond.engine.walk_plan import NotSoError
-from respond.errors import ExitCode, NoAnswerError, RefusedBySystemError, RespondError
+from respond.errors import (
+    ExitCode,
+    NoAnswerError,
+    NotReadyError,
+    RefusedBySystemError,
+    RespondError,
+)
 from respond.ports import Intent
 from respond.testing.settable_clock import SettableClock
 from respond.testing.toy_system import (
@@ -270,6 +276,31 @@ def test_what_an_ended_moment_did_not_send_is_asked_anew_by_who_waits_for_it() -
         let_go.set()
         assert waits.result(LIMIT_S).body == "wanted 2"
     assert outside.reads == ["GET /slow", "GET /wanted"]
+
+
+def test_what_an_ended_moment_did_not_send_is_never_sent_where_nobody_needs_it() -> None:
+    """It stood in line while a plan was made; once that is asked about, others go first."""
+    in_flight, let_go, given_up = threading.Event(), threading.Event(), threading.Event()
+    outside, clock = Outside(), Watched("ahead_0")
+    answers = shared(outside, clock, at_once=1)
+
+    def slow(call: Call) -> None:
+        if call.path == ("slow",):
+            in_flight.set()
+            assert let_go.wait(LIMIT_S)
+
+    outside.before = slow
+    with ThreadPoolExecutor(1) as other, ThreadPoolExecutor(1, "ahead") as pool:
+        other.submit(answers.fetch, call("slow"))
+        assert in_flight.wait(LIMIT_S)
+        ahead = pool.submit(answers.fetch, call("ahead"), given_up)
+        assert clock.asked.wait(LIMIT_S)
+        given_up.set()
+        answers.end()
+        let_go.set()
+        with pytest.raises(NotReadyError):
+            ahead.result(LIMIT_S)
+    assert outside.reads == ["GET /slow"]
 
 
 # --- where nothing is shared ---------------------------------------------------------------------

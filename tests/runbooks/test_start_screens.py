@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import threading
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from respond.adapters.prompt.terminal import AutoPrompt
+from respond.company.exchange import SimDelivery, SimRequest
+from respond.core.questions import Answer, AskStart, Decision, Question
+from respond.errors import ExitCode
 from respond.testing.example_run import HEAD
 from respond.testing.runbook_kit import Stage
 from respond.views.deciding import deciding
@@ -50,3 +57,40 @@ def test_what_decides_is_in_the_last_twenty_lines(name: str, tmp_path: Path) -> 
     # What is folded stands in the whole plan, one word away.
     all_of_it = " ".join(plan_screen(state, plan, HEAD, elapsed_s=1).split())
     assert facts.closing in all_of_it
+
+
+@dataclass
+class Stops(AutoPrompt):
+    """Puts off the start, and says when it was asked for it."""
+
+    def __init__(self, clock: Any, asked_for: threading.Event) -> None:
+        super().__init__(lambda _: None, clock)
+        self._asked_for = asked_for
+
+    def ask(self, question: Question) -> Answer:
+        if isinstance(question, AskStart):
+            self.asked.append(question)
+            self._asked_for.set()
+            return Answer(Decision.LATER, reason="seen")
+        return super().ask(question)
+
+
+def test_a_slow_company_is_asked_about_before_all_of_it_has_answered(tmp_path: Path) -> None:
+    """As with vendors: what a review finds is waited for a second, and not until it is there."""
+    asked_for = threading.Event()
+    with Stage(
+        tmp_path, "compromised-key", prompt=lambda clock, _: Stops(clock, asked_for)
+    ) as stage:
+        stage.rehearsal.slow_down(["slack=1ms"])
+        receive = stage.server.company.receive
+
+        def received(name: str, request: SimRequest) -> SimDelivery:
+            if request.path.endswith("/exports"):
+                assert asked_for.wait(60), "the question waited for the list of exports"
+            return receive(name, request)
+
+        stage.server.company.receive = received  # type: ignore[method-assign]
+        assert stage.advance() is ExitCode.PARKED
+        [question] = stage.asked
+        looking = deciding(question.plan, stage.state).looking
+        assert "What was downloaded since?: still being looked at" in looking

@@ -110,7 +110,7 @@ def rehearse(
         if faults:
             rehearsal.doors.arm(faults)
         if latency:
-            rehearsal.doors.slow_down(latency)
+            rehearsal.slow_down(latency)
         run = _new_run(places, loaded.name)
         hand = Stagehand(
             "dry-run" if dry_run else "rehearsal",

@@ -131,6 +131,7 @@ def _story(server: ReachedCompany, _: SimRequest) -> SimReply:
             "urls": server.urls,
             "smtp": smtp,
             "connections": company.connections(server.base_url, server.smtp_port),
+            "latency_s": dict(company.latency_s),
         }
     )
 

@@ -108,6 +108,7 @@ class Rehearsal:
         own: The server, when it runs in this process.
         directories: Connections of what signs people in, in the order in which they are asked.
         policy: What its reviews hold it against.
+        is_slow: Its answers take a time that somebody chose.
     """
 
     doors: Doors
@@ -119,6 +120,7 @@ class Rehearsal:
     before: Mapping[str, Any] = field(default_factory=dict)
     directories: tuple[str, ...] = ()
     policy: ReviewPolicy = field(default_factory=ReviewPolicy)
+    is_slow: bool = False
 
     @classmethod
     def start(
@@ -166,6 +168,7 @@ class Rehearsal:
         ]
         rehearsal = cls(doors, told["story"], told["urls"], told["smtp"], ways, own)
         rehearsal.before = doors.get("state")
+        rehearsal.is_slow = bool(told["latency_s"])
         known = tuple(w["name"] for w in ways if vendor(w["system"]).directory)
         chosen = told["story"]["directories"] if directories is None else directories
         rehearsal.directories = tuple(chosen)
@@ -181,6 +184,11 @@ class Rehearsal:
     def close(self) -> None:
         if self.own is not None:
             self.own.close()
+
+    def slow_down(self, latencies: list[str]) -> None:
+        """Let its systems take so long for each answer. Raises UsageError, as ``doors`` do."""
+        self.doors.slow_down(latencies)
+        self.is_slow = True
 
     def click(self, person: Person[Any]) -> str | None:
         return self.doors.click(person)

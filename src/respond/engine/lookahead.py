@@ -70,7 +70,7 @@ class Lookahead:
         """What the looks of here read with, while it lasts."""
         if self._is_over.is_set():
             raise NotReadyError("the plan is made")
-        return self.answers.fetch(call)
+        return self.answers.fetch(call, self._is_over)
 
     def begin(self, address: str, here: Here) -> None:
         """A step has its turn: look at what may come behind it meanwhile."""

@@ -22,7 +22,11 @@ from respond.errors import NotReadyError, UsageError
 from respond.ports import Journal
 from respond.systems import DIRECTORY, directories, needs_connection, vendor
 
-__all__ = ["Site", "recorded_values", "values_of"]
+__all__ = ["PATIENCE_S", "Site", "recorded_values", "values_of"]
+
+
+PATIENCE_S: Final = 1.0
+"""How long from its beginning a plan waits for looks that nothing in it needs."""
 
 
 def values_of(output: Any) -> Value:
@@ -65,7 +69,7 @@ class Site(Struct, frozen=True):
         page: Address under which the server shows runs, or empty.
         directories: Connections that sign people in, in the order in which they are asked.
         review: What reviews hold the world against.
-        patience_s: How long a plan waits for looks that nothing in it needs.
+        patience_s: As ``PATIENCE_S``, where a plan waits otherwise.
     """
 
     connections: Mapping[str, Connection]
@@ -85,7 +89,7 @@ class Site(Struct, frozen=True):
     page: str = ""
     directories: tuple[str, ...] = ()
     review: ReviewPolicy = ReviewPolicy()
-    patience_s: float = 3.0
+    patience_s: float = PATIENCE_S
 
     @property
     def people(self) -> People:

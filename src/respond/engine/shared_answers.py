@@ -12,7 +12,7 @@ from concurrent.futures import CancelledError, Future
 from copy import copy
 from dataclasses import dataclass, field
 from functools import partial
-from threading import Lock, Semaphore, Thread
+from threading import Event, Lock, Semaphore, Thread
 from typing import Final, TypeAlias
 
 from msgspec import Struct
@@ -22,7 +22,7 @@ from respond.core.plan import digest_of
 from respond.core.records import replace
 from respond.core.script import Call, Reply
 from respond.core.shapes import encode
-from respond.errors import RespondError
+from respond.errors import NotReadyError, RespondError
 from respond.ports import Clock, Reader
 
 __all__ = ["SharedAnswers"]
@@ -79,8 +79,11 @@ class SharedAnswers:
     _steps: dict[str, list[Call]] = field(default_factory=dict, init=False)
     _lock: Lock = field(default_factory=Lock, init=False)
 
-    def fetch(self, call: Call) -> Reply:
+    def fetch(self, call: Call, given_up: Event | None = None) -> Reply:
         """The answer of this moment: what came to the same request, or what comes now.
+
+        Args:
+            given_up: Set when nobody needs it any more: then a later moment is not asked for it.
 
         Raises:
             RefusedBySystemError, NoAnswerError, NotReadyError: As the reader; shared as well.
@@ -93,6 +96,8 @@ class SharedAnswers:
                 # A no that one look takes for an answer is a refusal to another.
                 return self._ask(call, apart=True).answer.result()
             except CancelledError:
+                if given_up is not None and given_up.is_set():
+                    raise NotReadyError("nobody waits for it any more") from None
                 continue  # Its moment was over before it was sent: this one asks anew.
             except RespondError as error:
                 raise copy(error) from error  # Whoever gets it may write into it.

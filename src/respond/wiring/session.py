@@ -25,7 +25,7 @@ from respond.core.records import replace
 from respond.core.runbook import Runbook, all_calls
 from respond.core.script import Call, Connection, Reply
 from respond.core.values import SecretHandle
-from respond.engine.setting import Site
+from respond.engine.setting import PATIENCE_S, Site
 from respond.errors import NotReadyError, RespondError, UsageError
 from respond.ports import (
     Clock,
@@ -374,7 +374,7 @@ def rehearsal_session(
         by_hand=by_hand,
         step_by_step=step_by_step,
         # The company's answers take this machine's own time: a busy one is no slow vendor.
-        patience_s=REHEARSAL_PATIENCE_S,
+        patience_s=PATIENCE_S if rehearsal.is_slow else REHEARSAL_PATIENCE_S,
     )
     sign = None
     if alone and not dry_run:
