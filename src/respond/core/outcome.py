@@ -413,7 +413,7 @@ def _is_blind(step: StepState) -> bool:
 
 def _not_started(state: RunState) -> Iterator[Item]:
     plan = state.plan
-    if plan is None:
+    if plan is None or _nothing_started(state):  # One item says that of all of them.
         return
     for step in () if state.ended_well else plan.steps:
         if step.state in {StepPlan.SKIPPED, StepPlan.ENDS} or _came_to(state, step):
