@@ -156,9 +156,10 @@ def title_of(found: FoundRunbook) -> tuple[str, bool]:
         lines = read_runbook(found.path).decode("utf-8", "replace").splitlines()
     except UsageError:
         return "(cannot be read)", False
-    titles = (line.removeprefix("title:") for line in lines if line.startswith("title:"))
+    heads = [line for line in lines if line.startswith(("title:", "review:"))]
+    titles = (line.removeprefix("title:") for line in heads if line.startswith("title:"))
     title = showable(next(titles, "(no title)").strip().strip("\"'"), limit=60)
-    return title, any(line.split() == ["review:", "true"] for line in lines)
+    return title, any(line.split()[:2] == ["review:", "true"] for line in heads)
 
 
 def _find(project: str) -> Path | None:
