@@ -87,6 +87,24 @@ def test_a_field_that_is_no_plain_value_is_refused(value: Any) -> None:
         parse_door({"enabled": value})
 
 
+@pytest.mark.promise("P6", "P9")
+def test_a_list_is_taken_whole() -> None:
+    """Its first items are not it: they prove nothing, and every item is there to be gone over."""
+    badges = [f"b-{number}" for number in range(500)]
+    seen = parse_door({"enabled": badges, "note": [badges]})
+
+    assert seen.fields == {"enabled": badges, "note": [badges]}
+    assert not Change(DOOR, {"enabled": badges[:50]}, LOCK.apply).holds(seen)
+    assert Change(DOOR, {"enabled": badges}, LOCK.apply).holds(seen)
+
+
+@pytest.mark.promise("P6")
+def test_a_list_that_does_not_fit_is_refused_with_words() -> None:
+    """Nothing of it is cut, and what to do instead is said."""
+    with pytest.raises(MalformedReplyError, match=r"65,536 fit: nothing of it is cut; pick less"):
+        parse_door({"enabled": [f"badge-{number}" for number in range(10_000)]})
+
+
 def test_numbers_with_a_point_become_text() -> None:
     """The journal has no such numbers; comparing them would be a guess."""
     assert parse_door({"enabled": 1.5}).fields == {"enabled": "1.5"}

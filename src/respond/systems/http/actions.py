@@ -212,7 +212,8 @@ def _plain(value: Any, name: str, depth: int = 0) -> Any:
                 raise MalformedReplyError(f"the field {name} is longer than {_VALUE_MAX}")
             return value
         case list():
-            return [_plain(one, name, depth + 1) for one in value[:_FIELDS_MAX]]
+            # Whole, or refused for its size: one that is cut would be compared and walked as all.
+            return [_plain(one, name, depth + 1) for one in value]
         case _:
             raise MalformedReplyError(f"the field {name} is a record: pick a field inside it")
 
@@ -226,8 +227,11 @@ def _read(connection: Connection, observe: Observe, settle: int) -> Read[SeenFie
             raise MalformedReplyError("the answer is no record and no list")
         found = {name: _field(reply.body, name) for name in observe.pick}
         fields = {name: one for name, one in found.items() if one is not _MISSING}
-        if len(json.dumps(fields, ensure_ascii=False)) > _BODY_MAX:
-            raise MalformedReplyError(f"what is picked has more than {_BODY_MAX} characters")
+        if (size := len(json.dumps(fields, ensure_ascii=False))) > _BODY_MAX:
+            raise MalformedReplyError(
+                f"what is picked has {size:,} characters, and {_BODY_MAX:,} fit: nothing of it is"
+                " cut; pick less, or ask for less with query"
+            )
         return SeenFields(there=True, fields=fields)
 
     query = tuple(observe.query.items())
@@ -270,7 +274,8 @@ class ReadFields:
     """Read chosen fields of an answer. That the thing is not there is an answer.
 
     Attributes:
-        observe: How to look.
+        observe: How to look. What is picked of the one answer is taken whole, lists too; more than
+            65,536 characters of JSON are refused.
         connection: Name of the connection; needed only when there are several.
     """
 
@@ -402,7 +407,8 @@ class ChangeFields(_Changing):
 
     Attributes:
         gone: The thing shall not be there any more (404 or 410); this, or ``becomes``.
-        observe: How to look.
+        observe: How to look. What is picked of the one answer is taken whole, lists too; more than
+            65,536 characters of JSON are refused.
         becomes: The picked fields that shall have these values.
         apply: The request that makes it so.
         undo: The request that puts back what was seen, if there is one. Its own body is sent.
@@ -434,7 +440,8 @@ class Destroy(_Changing):
     Asks for a typed confirmation, like every destructive action.
 
     Attributes:
-        observe: How to look.
+        observe: How to look. What is picked of the one answer is taken whole, lists too; more than
+            65,536 characters of JSON are refused.
         apply: The request that destroys.
         becomes: The picked fields that shall have these values; this, or ``gone``.
         gone: The thing shall not be there any more (404 or 410).
