@@ -15,7 +15,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Final
 
 from respond.core.script import (
@@ -361,7 +361,7 @@ class _Changing:
                 lambda reply: _Took(reply.status),
             ),
             before={"there": seen.there, "fields": seen.fields},
-            after={"there": not self.gone, "fields": dict(self.becomes)},
+            after=encode(self.after(seen)),
             becomes=(Becomes(read.subject, self.after),),
             foretold=_Took(200),
             undo=self._way_back(me, seen),
@@ -373,16 +373,18 @@ class _Changing:
         """The undo request, wanting back what was seen; none when nothing was seen to want."""
         if self.undo is None:
             return None
-        names = self.observe.pick if self.gone else self.becomes
+        names = self.observe.pick if self.gone else tuple(self.becomes)
         before = {one: seen.fields[one] for one in names if one in seen.fields}
         if seen.there and not before:
             return None
         destroys = self.spec.effect is Effect.DESTROYS or self.undo.method == "DELETE"
+        # Of what it makes, the run knows what it set; the rest is the system's own.
+        pick = self.observe.pick if seen.there else tuple(self.becomes)
         return Undo(
             "http.destroy" if destroys else "http.change",
             {
                 "connection": me.connection.name,
-                "observe": encode(self.observe),
+                "observe": encode(replace(self.observe, pick=pick)),
                 "becomes": before,
                 "gone": not seen.there,
                 "apply": encode(self.undo),
