@@ -11,10 +11,12 @@ from respond.company.crash_points import Killed, KilledJournal, KilledPen, Momen
 from respond.company.rehearsal import Rehearsal
 from respond.core.outcome import outcome_of
 from respond.core.questions import Answer, AskConfirm, Decision, Question
-from respond.core.script import Connection
+from respond.core.records import replace
+from respond.core.script import Becomes, Connection, Done, Effect, Subject, Write
 from respond.core.way_back import cannot_be_undone, undoable
-from respond.engine.undo import changed_meanwhile, undo_run
-from respond.errors import ExitCode, UsageError
+from respond.engine.drivers import Look
+from respond.engine.undo import UndoAgreement, changed_meanwhile, undo_run
+from respond.errors import ExitCode, StepFailedError, UsageError
 from respond.ports import Clock
 from respond.testing.crashing import RUNBOOKS, changed_in
 from respond.testing.example_run import TODAY
@@ -86,6 +88,34 @@ def test_what_somebody_changed_since_is_left_to_a_person() -> None:
     end = stage.state.step("undo:one").conclusion
     assert end is not None
     assert "theirs" in end.why
+
+
+def test_what_an_undo_would_write_anew_is_compared_in_a_record_too() -> None:
+    """Where it writes a record whole, what others put in beside the run's change would be lost."""
+    stage = ran()
+    assert stage.state is not None
+    way = next(way for way in undoable(stage.state) if way.name == "one")
+    had: Any = {"roles": {"x": "admin", "y": "none"}}
+    left: Any = {"roles": {"x": "none", "y": "none"}}
+    way = replace(way, write=replace(way.write, write=replace(way.write.write, after=left)))
+    way = replace(way, write=replace(way.write, write=replace(way.write.write, before=had)))
+    subject: Subject[Any] = Subject(way.write.write.subject, 0)
+
+    def check(now: Any, then: Any) -> None:
+        hands: Any = None
+        becomes = (Becomes(subject, lambda _: None),)
+        write: Write[Any] = Write("", "", "", "", Effect.WRITES, hands, now, then, becomes, None)
+        at: Any = None
+        UndoAgreement(at, way=way).check(Look(Done(None), (write,), ()))
+
+    theirs = {"roles": {"x": "none", "y": "owner"}}
+    check(left, had)
+    check(theirs, {"roles": {"x": "admin", "y": "owner"}})
+    more: Any = {"roles": {**left["roles"], "z": "owner"}}
+    gone: Any = {"roles": {}}
+    for now in (theirs, more, gone):
+        with pytest.raises(StepFailedError, match="not what the run left: now roles"):
+            check(now, had)
 
 
 def test_a_failed_undo_can_be_asked_for_again() -> None:
