@@ -56,15 +56,18 @@ class House:
 
     Attributes:
         heard: Called with each request that changes something, before it does.
+        looks: How often it was looked at.
     """
 
     def __init__(self) -> None:
         self.locked: dict[str, bool] = {"north": False, "south": False}
         self.heard: Callable[[str], None] = lambda _: None
+        self.looks = 0
         house = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
+                house.looks += 1
                 self._say({"locked": house.locked[self.path.rpartition("/")[2]]})
 
             def do_PUT(self) -> None:
@@ -259,6 +262,7 @@ def test_undo_needs_no_runbook(
 
 # --- which targets ------------------------------------------------------------------------------
 
+WANTS_REASON = "[policy]\nrequire_reason = true\n"
 EACH = (
     RUNBOOK.partition("steps:")[0].replace("two-doors", "doors")
     + "inputs:\n  doors: {type: list, ask: Which?}\n  floor: {type: integer, required: false}\n"
@@ -421,3 +425,34 @@ def test_a_step_that_names_a_connection_that_is_not_there_says_the_remedy(
     rehearsed = home.run("rehearse", "two-doors", "--auto")
     assert "the simulated company has no connection 'gate' of http" in rehearsed.err + rehearsed.out
     assert "stand_ins: gate:" in " ".join((rehearsed.err + rehearsed.out).split())
+
+
+# --- a reason -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("options", [[], ["--by-hand"], ["--reason", "  "]])
+def test_no_run_begins_without_the_reason_that_policy_wants(
+    home: Machine, house: House, options: list[str]
+) -> None:
+    """Where nobody can be asked: exit 2 before anything is looked at or recorded."""
+    write_runbook(home, house)
+    home.configure((home.project / "respond.toml").read_text() + WANTS_REASON)
+    ran = home.run("two-doors", "--yes", *options)
+    assert ran.code == 2
+    assert "two-doors needs --reason" in ran.err
+    assert "require_reason" in ran.err
+    assert not home.events(Kind.PROPOSED)
+    assert house.looks == 0
+
+
+def test_the_reason_stands_in_every_view(home: Machine, house: House) -> None:
+    """Journal, report and JSON; a dry run and a rehearsal need none."""
+    write_runbook(home, house, wait="")
+    home.configure((home.project / "respond.toml").read_text() + WANTS_REASON)
+    assert home.run("two-doors", "--dry-run").code == 0
+    ran = home.run("two-doors", "--yes", "--reason", "the master key is gone", "--json")
+    assert (ran.code, ran.json["reason"]) == (0, "the master key is gone")
+    (proposed,) = home.events(Kind.PROPOSED)
+    assert proposed["reason"] == "the master key is gone"
+    for form in ([], ["--markdown", "-"]):
+        assert "the master key is gone" in home.run("report", ran.json["run"], *form).out
