@@ -74,8 +74,9 @@ def test_an_event_is_the_reason_of_the_run_that_it_proposes(tmp_path: Path) -> N
     with site(tmp_path, policy="require_reason = true") as served:
         served.send("pagerduty")
         proposed = served.waiting().proposed
-        assert proposed.reason == f"{proposed.event.source}: {proposed.event.title}"
+        assert proposed.event is not None
         assert proposed.event.title
+        assert proposed.reason == f"{proposed.event.source}: {proposed.event.title}"
 
 
 @pytest.mark.promise("P13")

@@ -68,7 +68,7 @@ def _flag(name: str) -> str:
 _OPTIONS: dict[str, tuple[Any, str, str]] = {
     "dry_run": (False, "--dry-run", "Look, show the plan, change nothing"),
     "step": ("", "--step", "With --dry-run: look at this step only"),
-    "by_hand": (False, "--by-hand", "A person's hands throughout"),
+    "by_hand": (False, "--by-hand", "A person does all, the tool watches"),
     "yes": (False, "--yes", "Yes to all that destroys nothing"),
     "step_by_step": (False, "--step-by-step", "Ask at every write"),
     "connection": ("", "--connection", "Which account, if there are more"),
