@@ -57,18 +57,23 @@ class House:
     Attributes:
         heard: Called with each request that changes something, before it does.
         looks: How often it was looked at.
+        answers: What every look is answered with instead of what is so: status and text.
     """
 
     def __init__(self) -> None:
         self.locked: dict[str, bool] = {"north": False, "south": False}
         self.heard: Callable[[str], None] = lambda _: None
         self.looks = 0
+        self.answers: tuple[int, str] | None = None
         house = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
                 house.looks += 1
-                self._say({"locked": house.locked[self.path.rpartition("/")[2]]})
+                if house.answers is not None:
+                    self._send(*house.answers)
+                else:
+                    self._say({"locked": house.locked[self.path.rpartition("/")[2]]})
 
             def do_PUT(self) -> None:
                 body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
@@ -77,8 +82,11 @@ class House:
                 self._say({})
 
             def _say(self, value: Any) -> None:
-                text = json.dumps(value).encode()
-                self.send_response_only(200)
+                self._send(200, json.dumps(value))
+
+            def _send(self, status: int, said: str) -> None:
+                text = said.encode()
+                self.send_response_only(status)
                 self.send_header("Content-Type", "application/json")
                 self.send_header("Content-Length", str(len(text)))
                 self.end_headers()
@@ -456,3 +464,23 @@ def test_the_reason_stands_in_every_view(home: Machine, house: House) -> None:
     assert proposed["reason"] == "the master key is gone"
     for form in ([], ["--markdown", "-"]):
         assert "the master key is gone" in home.run("report", ran.json["run"], *form).out
+
+
+# --- what cannot be looked at -------------------------------------------------------------------
+
+
+def test_a_look_that_fails_names_the_connection_and_what_to_type(
+    home: Machine, house: House
+) -> None:
+    """Of several services of one's own it says which; nobody asks whether a look happened."""
+    write_runbook(home, house)
+    look = "  - {id: now, action: http.read, with: {observe: {path: [doors, north]}}}\n"
+    path = home.project / "runbooks" / "two-doors.yaml"
+    path.write_text(path.read_text(encoding="utf-8").replace("steps:\n", f"steps:\n{look}"))
+    house.answers = 200, "<p>hello"
+    ran = home.run("two-doors", "--yes")
+    assert ran.code == 1
+    told = " ".join((ran.err + ran.out).split())
+    assert "HTTP (doors) answered 200 to GET /doors/north with a page that is not JSON" in told
+    assert "go on with: check the address of connection 'doors'; or go through it" in told
+    assert "whether it happened" not in told

@@ -162,7 +162,9 @@ def emergency(hand: Stagehand, *, break_glass: bool, reason: str) -> str:
     raise RefusedByPersonError(
         "nobody goes alone here",
         why="it wants a reason" if at_terminal else "only a person at a terminal can",
-        do="--break-glass --reason 'why nobody else can be asked'",
+        do="--break-glass --reason 'why nobody else can be asked'"
+        if at_terminal
+        else "type the same at a terminal; without --break-glass the run waits until others agree",
     )
 
 
