@@ -561,7 +561,7 @@ def test_after_a_record_that_need_not_be_synced_each_one_is_again(
 ) -> None:
     """An unsynced record is for once: no intent stands on a commit that is not durable."""
     with opened(path, keys) as journal:
-        journal.append(event(Kind.PROPOSED), synced=False)
+        journal.append(event(Kind.OUTCOME), synced=False)
 
         assert db_of(journal).execute("PRAGMA synchronous").fetchone() == (2,)
 

@@ -74,7 +74,7 @@ class PostgresJournal(ChainJournal):
     def _marking(self) -> Iterator[None]:
         """The mark is this machine's own: its processes are waited for, and not all machines."""
         with self._reading():
-            with own_turn(self._marks, self._clock) if self._marks else nullcontext():
+            with self._turn_of_mark():
                 yield
             try:
                 # While the mark moved, another engine may have taken the run.
@@ -82,6 +82,11 @@ class PostgresJournal(ChainJournal):
             except JournalBrokenError as error:
                 self._die(error.what)
                 raise
+
+    @contextmanager
+    def _turn_of_mark(self) -> Iterator[None]:
+        with own_turn(self._marks, self._clock) if self._marks else nullcontext():
+            yield
 
     @classmethod
     def open(
