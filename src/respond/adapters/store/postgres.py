@@ -16,9 +16,10 @@ from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar
 
 import psycopg
-from psycopg import conninfo, errors
+from psycopg import errors
 from psycopg.waiting import Ready, Wait
 
+from respond.adapters.store.postgres_address import place_at, said_of, way_to
 from respond.errors import JournalUnusableError
 
 __all__ = [
@@ -130,15 +131,12 @@ class Database:
     @property
     def name(self) -> str:
         """What messages call it: host and database."""
-        given = conninfo.conninfo_to_dict(self.url)
-        host, base = given.get("host", "this machine"), given.get("dbname", given.get("user", ""))
-        return f"database {base} on {host}"
+        return said_of(self.url)
 
     @property
     def place(self) -> str:
         """The same for everybody who means this database, whoever they come in as."""
-        given = conninfo.conninfo_to_dict(self.url)
-        where = f"{given.get('host', '')}:{given.get('port', '5432')}/{given.get('dbname', '')}"
+        where = place_at(self.url)
         return where if self.schema == SCHEMA_NAME else f"{where} {self.schema}"
 
     def connect(self) -> DatabaseConnection:
@@ -166,12 +164,14 @@ class Database:
         """What a connection is opened with, its credential asked now.
 
         Raises:
+            JournalUnusableError: The address does not say where.
             NotReadyError: There is no credential for it.
         """
         settings = {**_SETTINGS, "search_path": self.schema}
+        password = self.password()
         return {
-            **conninfo.conninfo_to_dict(_with_tls(self.url)),
-            "password": self.password() or None,
+            **way_to(self.url),
+            **({"password": password} if password else {}),
             "connect_timeout": _CONNECT_S,
             "client_encoding": "UTF8",
             "keepalives_idle": 10,
@@ -220,16 +220,6 @@ def process_name() -> str:
 def lock_key(name: str) -> int:
     """The number under which PostgreSQL knows an advisory lock of ours."""
     return int.from_bytes(hashlib.sha256(f"respond {name}".encode()).digest()[:8], signed=True)
-
-
-def _with_tls(url: str) -> str:
-    """The address; where it names another machine, that machine has to prove that it is it."""
-    given = conninfo.conninfo_to_dict(url)
-    host = str(given.get("host") or "")
-    is_near = not host or host.startswith("/") or host in ("localhost", "127.0.0.1", "::1")
-    if is_near or "sslmode" in given:
-        return url
-    return conninfo.make_conninfo(url, sslmode="verify-full", sslrootcert="system")
 
 
 class ShutOutError(JournalUnusableError):
