@@ -11,7 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from respond.adapters.ordinary_file import OPEN_DO, read_ordinary, who_else_decides
+from respond.adapters.ordinary_file import (
+    OPEN_DO,
+    is_link,
+    may_be_there,
+    read_ordinary,
+    who_else_decides,
+)
 from respond.cli.examples import examples
 from respond.cli.output import answer, print_out, say
 from respond.core.showable import showable
@@ -78,7 +84,7 @@ def list_(
 def _origin(found: FoundRunbook) -> str:
     if found.shipped:
         return "shipped"
-    link = f", a link to {os.path.realpath(found.path)}" if found.path.is_symlink() else ""
+    link = f", a link to {os.path.realpath(found.path)}" if is_link(found.path) else ""
     return f"the project's own{', hides the shipped one' if found.shadows else ''}{link}"
 
 
@@ -136,7 +142,7 @@ def check(
     paths: list[Path] = []
     for name in names or list(known):
         path = known[name].path if name in known else Path(name)
-        if name not in known and not path.exists():
+        if name not in known and not may_be_there(path):
             raise places.no_runbook(name, known, what="runbook and no file")
         paths.append(path)
     checks = [*map(checker(places), paths)]

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 from msgspec import Struct
 
+from respond.adapters.ordinary_file import is_file, may_be_there, names_in
 from respond.cli.output import say, screen_width
 from respond.errors import JournalBrokenError, JournalUnusableError, NotReadyError, UsageError
 from respond.wiring.places import Places
@@ -144,7 +145,7 @@ def rehearsal_of(places: Places, run: str) -> Path | None:
     if not RUN_ID.fullmatch(run):
         return None
     own, served = places.rehearsals / run, places.rehearsals / SERVED
-    if own.is_dir() or own == served:
+    if may_be_there(own) or own == served:
         return own
     if not kept_in(places, served).is_there():
         return None
@@ -299,8 +300,12 @@ def _rehearsed(
     """The same of every rehearsal whose journal can be read; of another, words say why not."""
     from respond.core.fold import IllegalEventError
 
-    found = places.rehearsals.iterdir() if places.rehearsals.is_dir() else ()
-    folders = {each for each in found if each.is_dir() and RUN_ID.fullmatch(each.name)}
+    try:
+        found = [places.rehearsals / name for name in names_in(places.rehearsals)]
+    except OSError as error:
+        told(f"rehearsals are not listed: {places.rehearsals}: {error.strerror}")
+        return
+    folders = {each for each in found if RUN_ID.fullmatch(each.name) and not is_file(each)}
     for folder in sorted(folders | {places.rehearsals / SERVED}):
         try:
             with open_journal(places, folder.name) as journal:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -183,7 +184,7 @@ def _new_run(places: Places, runbook: str) -> str:
     from respond.engine.proposing import new_run_id
     from respond.wiring.session import chance
 
-    return new_run_id(runbook, lambda name: (places.rehearsals / name).exists(), chance())
+    return new_run_id(runbook, lambda name: os.path.lexists(places.rehearsals / name), chance())
 
 
 @dataclass(slots=True)

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from respond import __version__
-from respond.adapters.ordinary_file import read_ordinary
+from respond.adapters.ordinary_file import may_be_there, read_ordinary
 from respond.adapters.store.sealing import describe_secret
 from respond.core.events import Actor, Strength
 from respond.core.records import replace
@@ -492,10 +492,10 @@ def project_of_journal(places: Places) -> Project:
             said = read["journal"]
             given = JournalConfig(str(said.get("path", "")), str(said.get("keys", "keyring")))
         except (OSError, ValueError, TypeError, LookupError, AttributeError):
-            keys = "file" if (places.state / "keys").is_dir() else "keyring"
+            keys = "file" if may_be_there(places.state / "keys") else "keyring"
             given = JournalConfig(keys=keys)
         project = Project(journal=given, store=store)
-        if not store.url and not journal_path(project, places).is_file():
+        if not store.url and not may_be_there(journal_path(project, places)):
             raise
         return project
 
@@ -550,7 +550,7 @@ def real_session(
     if places.project is None:
         raise NotReadyError(
             "there is no project here, so no system to work with is known",
-            why="no respond.toml in this folder or above it",
+            why=places.unfound,
             do="respond init FOLDER, or practise: respond rehearse",
         )
     project = load_project(places)
@@ -568,6 +568,8 @@ def real_session(
     elif new_journal:
         journal = store.fresh(clock=clock, actor=operator)
     else:
+        if (inside := places.state_in_project) and not project.store.url and not store.is_there():
+            made_progress.say(f"{inside}, and so will the journal or its keys: keep it out of git")
         journal = store.journal(clock=clock, actor=operator, create=True)
     if not dry_run:
         evidence = store.evidence_to_write(journal.id)
