@@ -430,6 +430,9 @@ def test_a_step_that_names_a_connection_that_is_not_there_says_the_remedy(
     assert "of http it has: doors; `respond connect gate`" in " ".join(said.err.split())
     refused = home.run("two-doors", "--yes", "--connection", "doors")
     assert "no step of two-doors goes by the connection 'doors'" in refused.err
+    home.configure('[journal]\nkeys = "file"\n')
+    none = " ".join(home.run("two-doors", "--yes").err.split())
+    assert "why: respond.toml has none do: add [connections.gate] with system = 'http'" in none
     rehearsed = home.run("rehearse", "two-doors", "--auto")
     assert "the simulated company has no connection 'gate' of http" in rehearsed.err + rehearsed.out
     assert "stand_ins: gate:" in " ".join((rehearsed.err + rehearsed.out).split())

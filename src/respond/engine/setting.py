@@ -61,8 +61,8 @@ def no_such_connection(name: str, there: Mapping[str, str], system: str = "") ->
     return UsageError(
         f"there is no connection {name!r}",
         why=f"respond.toml has {_listed(there)}",
-        do=f"take one of these, or add [connections.{name}]{of} to respond.toml, "
-        f"then: respond connect {name}",
+        do=f"{'take one of these, or ' if there else ''}add [connections.{name}]{of} to "
+        f"respond.toml, then: respond connect {name}",
     )
 
 
