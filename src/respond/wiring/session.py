@@ -514,6 +514,13 @@ def load_project(places: Places) -> Project:
     return parse_project(data, name=str(places.config), folder=places.project)
 
 
+def _say_where(places: Places, project: Project, store: Store, say: Callable[[str], None]) -> None:
+    """Say that a journal is begun inside of the project, where git would take it along."""
+    inside = places.state_in_project
+    if inside and not project.store.url and not store.is_there():
+        say(f"{inside}, and so will the journal or its keys: keep it out of git")
+
+
 def real_session(
     places: Places,
     *,
@@ -568,8 +575,7 @@ def real_session(
     elif new_journal:
         journal = store.fresh(clock=clock, actor=operator)
     else:
-        if (inside := places.state_in_project) and not project.store.url and not store.is_there():
-            made_progress.say(f"{inside}, and so will the journal or its keys: keep it out of git")
+        _say_where(places, project, store, made_progress.say)
         journal = store.journal(clock=clock, actor=operator, create=True)
     if not dry_run:
         evidence = store.evidence_to_write(journal.id)
