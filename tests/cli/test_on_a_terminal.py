@@ -93,6 +93,23 @@ def answer_all(terminal: OnTerminal) -> int:
     return terminal.end()
 
 
+def test_the_reason_that_policy_wants_is_asked_for_first(start: Start, tmp_path: Path) -> None:
+    """Nothing is no reason; the sentence that is typed is the run's."""
+    config = tmp_path / "project" / "respond.toml"
+    config.write_text(NOWHERE + "[policy]\nrequire_reason = true\n", encoding="utf-8")
+    terminal = start("door")
+    assert terminal.until("reason: ")
+    terminal.type("")
+    assert terminal.until("reason: ")
+    terminal.type("the alarm rang")
+    assert terminal.until("door: ")
+    terminal.interrupt()
+    assert terminal.end() == 4, terminal.screen.text
+    text = " ".join(terminal.screen.text.split())
+    assert "no: This has to be given." in text
+    assert "Why is this done?" in text
+
+
 @pytest.mark.share(2)
 @pytest.mark.parametrize(
     ("words", "columns", "row"),

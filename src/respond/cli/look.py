@@ -164,7 +164,8 @@ def checker(places: Places) -> Callable[[Path], Checked]:
     from respond.systems import load as load_actions
     from respond.wiring.session import load_project
 
-    actions, persons = load_actions(), load_project(places).records
+    actions, project = load_actions(), load_project(places)
+    there = {name: each.system for name, each in project.connections.items()}
     found = places.runbooks()
 
     def find(name: str) -> tuple[str, bytes] | None:
@@ -179,8 +180,9 @@ def checker(places: Places) -> Callable[[Path], Checked]:
                 actions=actions,
                 today=SystemClock().today(),
                 find=find,
-                persons=persons,
+                persons=project.records,
                 commands=COMMANDS,
+                connections=there if places.project is not None else None,
             )
             return replace(made, warnings=(*made.warnings, *_open_to_others(path, places)))
         except UsageError as error:  # A file that cannot be read does not hide the others.

@@ -56,7 +56,7 @@ def rehearse(
     set_: list[str] = typer.Option(
         [], "--set", help="NAME=VALUE of an input; story.NAME takes it from the company's story"
     ),
-    by_hand: bool = typer.Option(False, "--by-hand", help="A person's hands throughout"),
+    by_hand: bool = typer.Option(False, "--by-hand", help="A person does all, the tool watches"),
     step_by_step: bool = typer.Option(False, "--step-by-step", help="Ask at every write"),
     break_glass: bool = typer.Option(
         False, "--break-glass", help="Go alone where a second person would have to agree"

@@ -25,7 +25,7 @@ from respond.core.records import replace
 from respond.core.runbook import Runbook, all_calls
 from respond.core.script import Call, Connection, Reply
 from respond.core.values import SecretHandle
-from respond.engine.setting import PATIENCE_S, Site
+from respond.engine.setting import PATIENCE_S, Site, no_such_connection
 from respond.errors import NotReadyError, RespondError, UsageError
 from respond.ports import (
     Clock,
@@ -375,6 +375,7 @@ def rehearsal_session(
         step_by_step=step_by_step,
         # The company's answers take this machine's own time: a busy one is no slow vendor.
         patience_s=PATIENCE_S if rehearsal.is_slow else REHEARSAL_PATIENCE_S,
+        simulated=True,
     )
     sign = None
     if alone and not dry_run:
@@ -536,6 +537,7 @@ def real_session(
 
     Raises:
         NotReadyError: A connection, credential or key store is not there; nothing was started.
+        UsageError: ``chosen`` is no connection, or none that a step could use.
         JournalUnusableError, JournalBrokenError: As ``SqliteJournal.open``.
     """
     from respond.adapters.clock import SystemClock
@@ -552,6 +554,8 @@ def real_session(
             do="respond init FOLDER, or practise: respond rehearse",
         )
     project = load_project(places)
+    if chosen:
+        check_chosen(chosen, project, None if run else runbook)
     clock, redactor, operator = SystemClock(), Redactor(), operator_of(project)
     made_progress = progress(clock)
     keys = LateKeys(lambda: open_keys(project, places, made_progress.say))
@@ -645,6 +649,39 @@ def real_session(
         lend=lines.lend,
         names_seen=_nothing if dry_run else partial(keep_names, places.state, places.project),
     )
+
+
+def check_chosen(chosen: str, project: Project, begins: Runbook | None = None) -> None:
+    """See that ``--connection`` decides something, so that nobody thinks it did (P10).
+
+    Args:
+        begins: The runbook, where its run begins now.
+
+    Raises:
+        UsageError: There is no such connection, or no step goes by it.
+    """
+    there = {name: each.system for name, each in project.connections.items()}
+    if chosen not in there:
+        raise no_such_connection(chosen, there)
+    if begins is None:
+        return
+    free = _left_to_choose(begins, there)
+    if chosen in free:
+        return
+    left = ", ".join(free) or "none"
+    raise UsageError(
+        f"no step of {begins.name} goes by the connection {chosen!r}",
+        why=f"it is one of {there[chosen]}; what {begins.name} leaves open: {left}",
+        do="give one of these, or leave --connection out",
+    )
+
+
+def _left_to_choose(runbook: Runbook, there: Mapping[str, str]) -> list[str]:
+    """The connections that a step or an input of the runbook could go by and does not name."""
+    steps = (*runbook.steps, *runbook.on_failure, *runbook.on_cancel, *runbook.always)
+    systems = {step.action.spec.system for step in all_calls(steps) if step.names is None}
+    systems |= {each.pick.partition(".")[0] for each in runbook.inputs if each.pick}
+    return [name for name, system in there.items() if system in systems]
 
 
 def credential_store(
@@ -878,15 +915,19 @@ def not_ready(runbook: Runbook, site: Site, secrets: Secrets) -> NotReadyError |
 
     Raises:
         NotReadyError: There is no connection of a system at all.
-        UsageError: Which of several connections is meant, is not said.
+        UsageError: Which of several connections is meant, is not said; or one that is named is
+            not there.
     """
     needed: dict[str, str] = {}
     for step in all_calls(runbook.steps):
         system = step.action.spec.system
-        by_itself = not needs_connection(system) or vendor(system).ready_by_itself
-        if by_itself or step.connection is not None:
+        named = step.names
+        if not needs_connection(system) or (named is not None and named.refs):
             continue
-        connection = site.connection_for(system)
+        name = str(named.value({}) or "") if named is not None else ""
+        connection = site.connection_for(system, name)
+        if vendor(system).ready_by_itself:
+            continue
         needed.setdefault(connection.name, step.words.title or step.words.id)
     for name, step_title in needed.items():
         try:

@@ -121,7 +121,7 @@ def journal(at: Doctor) -> Findings:
         yield FoundTrouble(
             "journal/broken",
             f"the journal is {report.says}",
-            "no run is started or resumed on a journal that does not verify",
+            "no run starts where the fault lies behind its last checkpoint, or in what is read",
             "respond audit verify; keep the file, it is evidence",
             Bears.STOPS,
             at.every,
