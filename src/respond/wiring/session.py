@@ -155,7 +155,8 @@ def os_user() -> Actor:
         name = getpass.getuser()
     except (KeyError, OSError):
         name = "unknown"
-    return Actor(name, Strength.CLAIMED)
+    # Of the environment, too, only what can be recorded.
+    return Actor(name.encode("utf-8", "backslashreplace").decode(), Strength.CLAIMED)
 
 
 def _nothing(_action: str, _names: Iterable[str], _now_s: int) -> None:

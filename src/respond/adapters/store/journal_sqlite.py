@@ -111,7 +111,9 @@ class SqliteJournal(ChainJournal):
             aside = _set_aside(path, time_text(clock.now_ms()))
             db = connect_file(path, create=True, application_id=APPLICATION_ID)
             journal = cls(SqliteStore(db, path), keys=keys, clock=clock, actor=actor)
-            journal._begin_anew(old, instead_of=str(old_path), set_aside=aside, reason=reason)
+            journal._begin_anew(
+                old, instead_of=_as_text(str(old_path)), set_aside=_as_text(aside), reason=reason
+            )
         return journal
 
     @classmethod
@@ -290,6 +292,11 @@ class SqliteStore:
 
 
 # --- errors, files --------------------------------------------------------------------------------
+
+
+def _as_text(path: str) -> str:
+    """A path may have any bytes, a record only text."""
+    return path.encode("utf-8", "backslashreplace").decode()
 
 
 def _set_aside(path: Path, at: str) -> str:
