@@ -428,3 +428,12 @@ def test_a_login_of_any_bytes_is_recorded_in_text(monkeypatch: pytest.MonkeyPatc
     """The environment gives it, and nobody can refuse it there."""
     monkeypatch.setenv("LOGNAME", NO_TEXT)
     assert os_user().id == "x\\udcff"
+
+
+def test_a_file_beside_the_project_is_not_taken_for_a_link_out_of_it(home: Machine) -> None:
+    """However its path is written."""
+    (home.project.parent / "x.yaml").write_text(
+        "runbook: x\ntitle: X\nsteps: [{id: a, assert: 'true', message: b}]\n"
+    )
+    for path in ("../x.yaml", f"../{home.project.name}/../x.yaml"):
+        assert "a link leads out" not in home.run("check", path).err
