@@ -452,7 +452,8 @@ def open_keys(project: Project, places: Places, tell: Callable[[str], None]) -> 
     from respond.adapters.secrets.key_stores import FolderKeys, KeyringKeys
 
     if project.journal.keys == "file":
-        return FolderKeys(places.state / "keys")
+        own = project.journal.keys_path
+        return FolderKeys(Path(own) if own else places.state / "keys")
     try:
         return KeyringKeys(tell=tell)
     except NotReadyError as error:
@@ -490,7 +491,10 @@ def project_of_journal(places: Places) -> Project:
             read = tomllib.loads(text)
             store = StoreConfig(**read.get("store", {}))
             said = read["journal"]
-            given = JournalConfig(str(said.get("path", "")), str(said.get("keys", "keyring")))
+            keys_path = str(said.get("keys_path", ""))
+            given = JournalConfig(
+                str(said.get("path", "")), str(said.get("keys", "keyring")), keys_path
+            )
         except (OSError, ValueError, TypeError, LookupError, AttributeError):
             keys = "file" if may_be_there(places.state / "keys") else "keyring"
             given = JournalConfig(keys=keys)
