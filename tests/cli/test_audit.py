@@ -400,3 +400,12 @@ def test_an_address_that_no_host_can_have_is_refused_in_words() -> None:
     """Such as one of five thousand letters."""
     with pytest.raises(UsageError, match="port 0 cannot be used"):
         bound_to("a" * 5000, 0)
+
+
+def test_show_of_a_run_that_is_not_there_says_so(home: Machine) -> None:
+    """Nothing, and 0, would say that it did nothing."""
+    home.write_run("CK-0001")
+    ran = home.run("audit", "show", "--run", "ZZ-9999")
+    assert (ran.code, ran.out) == (2, "")
+    assert "there is no run 'ZZ-9999'" in ran.err
+    assert home.run("audit", "show", "--run", "CK-0001", "--kind", "intent").code == 0

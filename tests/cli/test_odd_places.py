@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import errno
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -306,3 +307,25 @@ def test_a_state_folder_in_the_project_is_said_as_its_journal_begins(
     assert says not in second
     findings = home.run("doctor", "--json").json["findings"]
     assert any(each["id"] == "disk/state" and "in the project" in each["what"] for each in findings)
+
+
+@pytest.mark.promise("P25")
+def test_keys_that_were_copied_elsewhere_are_gone_on_with(home: Machine, tmp_path: Path) -> None:
+    """``[journal] keys_path``: what is printed on a full disk works."""
+    home.write_run(RUN)
+    elsewhere = tmp_path / "usb" / "keys"
+    shutil.copytree(home.state / "keys", elsewhere)
+    shutil.rmtree(home.state / "keys")
+    says = f'[journal]\nkeys = "file"\nkeys_path = "{elsewhere}"\n'
+    home.configure(says)
+    assert home.run("status", RUN).code == ExitCode.DONE
+    home.configure(f"{says}[policy]\nfaulty = 1\n")
+    assert home.run("status", RUN).code == ExitCode.DONE
+    for text in (
+        '[journal]\nkeys_path = "/a"\n',
+        '[journal]\nkeys = "file"\nkeys_path = "a"\n',
+        f'[journal]\nkeys = "file"\nkeys_path = "{home.project}/keys"\n',
+    ):
+        home.configure(text)
+        assert home.run("status", RUN).code == ExitCode.USAGE
+    assert not (home.state / "keys").exists()

@@ -400,16 +400,24 @@ def show(
     _check_kinds(kind)
     where = _Where.find(ctx.obj, run)
     table = JournalTable(columns() if is_terminal_out() else 0)
-    told = (
-        (row, body, "" if as_json or not _wanted(body, run) else table.says(body))
-        for row, body in _bodies(where.store.rows)
-    )
+    is_known = not run
+
+    def every() -> Iterator[tuple[StoredRow, Body | None, str]]:
+        nonlocal is_known
+        for row, body in _bodies(where.store.rows):
+            is_of_run = _wanted(body, run)
+            is_known = is_known or is_of_run
+            yield row, body, "" if as_json or not is_of_run else table.says(body)
+
+    told = every()
     found = (each for each in told if _wanted(each[1], run, step, kind))
     try:
         for row, body, says in deque(found, maxlen=last) if last else found:
             print_out(_event_json(row, body) if as_json else table.lines(row, body, says))
     except SourceError as error:
         return _unreadable(where, error)
+    if not is_known:
+        raise UsageError(f"there is no run {run!r}", why=ctx.obj.unfound, do="respond runs --all")
     if not where.rehearsal:
         say("shown as stored, not checked: respond audit verify")
     return int(ExitCode.DONE)

@@ -201,7 +201,9 @@ def _open_to_others(path: Path, places: Places) -> list[FormatFault]:
     """Warnings about who else could change a file of the project."""
     from respond.formats.faults import FormatFault
 
-    if places.project is None or not path.absolute().is_relative_to(places.project):
+    # As it is written, without '..': a link in it that leads out is what is looked for.
+    written = Path(os.path.abspath(path))  # noqa: PTH100 - Path.absolute keeps '..'
+    if places.project is None or not written.is_relative_to(places.project):
         return []
     found = who_else_decides(path, places.project)
     return [FormatFault(str(path), 0, 0, each, hint=OPEN_DO) for each in found]

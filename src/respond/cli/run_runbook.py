@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from respond.cli.examples import examples
+from respond.cli.plain_options import see_that_it_is_text
 from respond.cli.secret_input import is_terminal, read_secret
 from respond.core.runbook_head import Input, InputKind
 from respond.errors import ExitCode, UsageError
@@ -265,6 +266,8 @@ def from_options(runbook: Runbook, options: dict[str, Any]) -> GivenInputs:
     now_s = SystemClock().now_ms() // 1000
     for declared in runbook.inputs:
         said = options.get(f"input_{declared.name}")
+        if declared.kind is not InputKind.SECRET:
+            see_that_it_is_text(said, f"--{_flag(declared.name)}")
         if declared.kind is InputKind.LIST:
             texts = [text for text in said or () if text]
             parts: list[Any] = [parse_input(declared, text, now_s=now_s) for text in texts]

@@ -162,7 +162,7 @@ def move(
     keys = open_keys(project, ctx.obj, say)
     new = database_store(project, ctx.obj, keys, own_secrets(project, keys, say))
     path = Path(source).absolute() if source else ctx.obj.journal
-    old = FileStore(path, keys, ctx.obj.state / "locks")
+    old = FileStore(path, keys, path.parent / "locks")
     made = moved_into(old, new, say)
     facts = {
         "journal": made.journal,

@@ -155,7 +155,8 @@ def os_user() -> Actor:
         name = getpass.getuser()
     except (KeyError, OSError):
         name = "unknown"
-    return Actor(name, Strength.CLAIMED)
+    # Of the environment, too, only what can be recorded.
+    return Actor(name.encode("utf-8", "backslashreplace").decode(), Strength.CLAIMED)
 
 
 def _nothing(_action: str, _names: Iterable[str], _now_s: int) -> None:
@@ -452,7 +453,8 @@ def open_keys(project: Project, places: Places, tell: Callable[[str], None]) -> 
     from respond.adapters.secrets.key_stores import FolderKeys, KeyringKeys
 
     if project.journal.keys == "file":
-        return FolderKeys(places.state / "keys")
+        own = project.journal.keys_path
+        return FolderKeys(Path(own) if own else places.state / "keys")
     try:
         return KeyringKeys(tell=tell)
     except NotReadyError as error:
@@ -490,7 +492,10 @@ def project_of_journal(places: Places) -> Project:
             read = tomllib.loads(text)
             store = StoreConfig(**read.get("store", {}))
             said = read["journal"]
-            given = JournalConfig(str(said.get("path", "")), str(said.get("keys", "keyring")))
+            keys_path = str(said.get("keys_path", ""))
+            given = JournalConfig(
+                str(said.get("path", "")), str(said.get("keys", "keyring")), keys_path
+            )
         except (OSError, ValueError, TypeError, LookupError, AttributeError):
             keys = "file" if may_be_there(places.state / "keys") else "keyring"
             given = JournalConfig(keys=keys)

@@ -406,7 +406,8 @@ def store_of(project: Project, places: Places, keys: KeyStore, secrets: Secrets)
     """
     if project.store.url:
         return database_store(project, places, keys, secrets)
-    return FileStore(journal_path(project, places), keys, places.state / "locks")
+    path = journal_path(project, places)
+    return FileStore(path, keys, path.parent / "locks")
 
 
 def database_of(project: Project, secrets: Secrets, *, drill: bool = False) -> Database:

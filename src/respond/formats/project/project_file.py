@@ -266,18 +266,23 @@ def _check_names(
 
 def _journal(given: Mapping[str, Any], folder: Path | None, faults: Faults) -> JournalConfig:
     values = dict(given.get("journal", {}))
-    if values.get("path"):
+    for key, what in (("path", "the journal"), ("keys_path", "a key")):
+        if not values.get(key):
+            continue
         # Not Path.expanduser, which raises for a user without a home.
-        path = Path(os.path.expanduser(values["path"]))  # noqa: PTH111
+        path = Path(os.path.expanduser(values[key]))  # noqa: PTH111
         if not path.is_absolute():
-            faults.at(("journal", "path"), "the path must be absolute, or begin with ~/")
+            faults.at(("journal", key), "the path must be absolute, or begin with ~/")
         # Not Path.resolve, which raises at a link to itself.
         elif folder is not None and Path(os.path.realpath(path)).is_relative_to(
             os.path.realpath(folder)
         ):
-            what = "the journal must not lie in the project, where git would take it"
-            faults.at(("journal", "path"), what)
-        values["path"] = str(path)
+            inside = f"{what} must not lie in the project, where git would take it"
+            faults.at(("journal", key), inside)
+        values[key] = str(path)
+    if values.get("keys_path") and values.get("keys") != "file":
+        what = "keys_path is the folder of keys that lie in files"
+        faults.at(("journal", "keys_path"), what, 'set keys = "file", too, or take it out')
     return JournalConfig(**values)
 
 

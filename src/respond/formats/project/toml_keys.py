@@ -132,6 +132,8 @@ TABLES: Final[Mapping[str, Table]] = {
             "the user's state folder.", '""'),
         "keys": Keyword(OneOf(("keyring", "file")), "Where the signing key is. file is for "
             "servers, and verify says so.", '"keyring"'),
+        "keys_path": Keyword(TextLike(), "With file: folder of those files, absolute, outside of "
+            "the project. Empty: keys in the user's state folder.", '""'),
     },
     "store": {
         "url": Keyword(TextLike("a PostgreSQL address, postgresql://USER@HOST/DATABASE",
