@@ -164,7 +164,8 @@ class Journal(Protocol):
             seal: Handle names to secret values, sealed under the run's key in one transaction.
             synced: False lets the next synced event make this one durable too. The process may
                 die without losing it; a power cut may lose it, and never an event without all
-                after it. Only for what a resumed run finds out again by looking: conclusions.
+                after it. Only for what a resumed run finds out again by looking, outcomes and
+                what was observed: who reads a record of another kind takes it for durable.
             seen: The newest record of the run that what people say here was judged by. None: no
                 matter.
 

@@ -27,7 +27,7 @@ from respond.audit.body import KINDS, STRENGTHS, Body
 from respond.audit.checkpoint import NoteKey, Signer
 from respond.audit.verify import Anchor, AnchorPolicy, Damage, Verification, verify
 from respond.core.events import Kind, Strength
-from respond.errors import JournalBrokenError, JournalUnusableError
+from respond.errors import JournalBrokenError, JournalUnusableError, NotReadyError
 from respond.ports import Journal, KeyStore
 from respond.testing.contract_journal import DANA, RUN, JournalContract, event
 from respond.testing.journals import MadeJournal, reforge, stored_rows
@@ -223,6 +223,107 @@ def test_a_shelf_of_before_is_found_out(room: dict[str, Shelf], keys: MemoryKeys
     room[PLACE].rows = []
     with pytest.raises(JournalUnusableError, match="has been emptied"):
         opened(room, keys)
+
+
+def put_in_its_place(room: dict[str, Shelf], rows: list[ChainRow], *known: ChainJournal) -> None:
+    """Another copy of the shelf stands there now, and who had the first one finds that out."""
+    room[PLACE] = Shelf(rows)
+    for journal in known:
+        with pytest.raises(JournalUnusableError, match="carried away"):
+            journal.append(event(Kind.NOTICE))
+
+
+class FullKeys(MemoryKeys):
+    """A key store that takes no mark any more."""
+
+    is_full = False
+
+    def set(self, name: str, value: bytes) -> None:
+        if self.is_full and name.startswith("high-water/"):
+            raise NotReadyError("it is full")
+        super().set(name, value)
+
+
+@pytest.mark.promise("P23")
+def test_a_process_refuses_what_lost_records_also_where_no_mark_can_be_kept(
+    room: dict[str, Shelf],
+) -> None:
+    """What it has in mind itself is not forgotten either."""
+    keys = FullKeys()
+    with opened(room, keys) as journal:
+        keys.is_full = True
+        journal.append(event(Kind.PROPOSED))
+        put_in_its_place(room, room[PLACE].rows[:-1], journal)
+        for _ in range(3):
+            with pytest.raises(JournalBrokenError, match="older than it was") as caught:
+                journal.reopen()
+            assert "this process" in caught.value.why
+
+
+@pytest.mark.promise("P3", "P23")
+@pytest.mark.parametrize("reads", [True, False])
+def test_who_knows_more_than_the_journal_goes_on_refusing_it(
+    room: dict[str, Shelf],
+    keys: MemoryKeys,
+    reads: bool,  # noqa: FBT001
+) -> None:
+    """However often it is tried, whoever wrote what is missing, and whoever begins later on this
+    machine; each time it is said why. When all is there again, it goes on.
+    """
+    with opened(room, keys) as journal, opened(room, keys) as reader:
+        journal.append(event(Kind.PROPOSED))
+        knows = reader if reads else journal
+        if reads:
+            assert [each.event.kind for each in reader.records(RUN)] == [Kind.PROPOSED]
+        rows = list(room[PLACE].rows)
+        put_in_its_place(room, rows[:-1], knows)
+        for _ in range(3):
+            with pytest.raises(JournalBrokenError, match="older than it was") as caught:
+                knows.reopen()
+            assert f"it had {len(rows)} records" in caught.value.why
+            assert f"now it has {len(rows) - 1}" in caught.value.why
+            with pytest.raises(JournalUnusableError) as refused:
+                knows.head()
+            assert "older than it was" in refused.value.why
+            assert refused.value.do == caught.value.do
+        with pytest.raises(JournalBrokenError, match="older than it was"):
+            opened(room, keys)
+        room[PLACE] = Shelf(rows)
+        assert knows.reopen()
+        assert [each.event.kind for each in knows.records(RUN)] == [Kind.PROPOSED]
+
+
+@pytest.mark.promise("P1")
+def test_what_nobody_said_was_durable_may_be_gone(room: dict[str, Shelf], keys: MemoryKeys) -> None:
+    """An outcome that was only seen, too; and a record that others take for durable is made so."""
+    with opened(room, keys) as journal, opened(room, keys) as reader:
+        journal.append(event(Kind.PROPOSED))
+        journal.append(event(Kind.OUTCOME, step="s"), synced=False)
+        assert len(list(reader.records(RUN))) == 2
+        put_in_its_place(room, room[PLACE].rows[:-1], journal, reader)
+        for each in (journal, reader):
+            assert each.reopen()
+            assert [record.event.kind for record in each.records(RUN)] == [Kind.PROPOSED]
+        with pytest.raises(ValueError, match="takes it for durable"):
+            journal.append(event(Kind.PARKED), synced=False)
+
+
+@pytest.mark.promise("P23")
+def test_who_refuses_takes_up_what_somebody_began_instead(
+    room: dict[str, Shelf], keys: MemoryKeys
+) -> None:
+    """A journal that names the one that was here; a person decided that."""
+    with opened(room, keys) as journal:
+        journal.append(event(Kind.PROPOSED))
+        put_in_its_place(room, room[PLACE].rows[:-1], journal)
+        with pytest.raises(JournalBrokenError, match="older than it was"):
+            journal.reopen()
+        room[PLACE] = Shelf()
+        anew = ChainJournal(ShelfStore(room), keys=keys, clock=SettableClock(), actor=DANA)
+        anew._begin_anew(journal.id, instead_of="the shelf", set_aside="", reason="lost")
+        assert journal.reopen()
+        assert journal.head() == anew.head()
+        journal.append(event(Kind.NOTICE))
 
 
 @pytest.mark.promise("P23")

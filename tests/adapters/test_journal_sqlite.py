@@ -413,6 +413,23 @@ def test_a_changed_end_is_found_at_the_next_open(path: Path, keys: MemoryKeys, c
 
 
 @pytest.mark.promise("P23")
+def test_a_beginning_that_hides_under_another_run_is_found(path: Path, keys: MemoryKeys) -> None:
+    """Also in a part that was signed, and is not read as the journal is opened."""
+    with opened(path, keys) as journal:
+        journal.append(event(Kind.PROPOSED))
+        journal.append(event(Kind.NOTICE))
+        run = event(Kind.NOTICE).run
+        journal.checkpoint("end of run")
+    again = [SCHEMA[sql.split()[-1]] for sql in DROP_TRIGGERS]
+    raw(path, *DROP_TRIGGERS, "UPDATE journal SET run = 'OTHER' WHERE kind = 'proposed'", *again)
+    with (
+        opened(path, keys) as journal,
+        pytest.raises(JournalBrokenError, match="columns do not say"),
+    ):
+        list(journal.records(run))
+
+
+@pytest.mark.promise("P23")
 @pytest.mark.parametrize("resigned", [False, True])
 def test_a_rewritten_journal_is_found_by_its_signature_alone(
     path: Path, keys: MemoryKeys, *, resigned: bool
@@ -561,7 +578,7 @@ def test_after_a_record_that_need_not_be_synced_each_one_is_again(
 ) -> None:
     """An unsynced record is for once: no intent stands on a commit that is not durable."""
     with opened(path, keys) as journal:
-        journal.append(event(Kind.PROPOSED), synced=False)
+        journal.append(event(Kind.OUTCOME), synced=False)
 
         assert db_of(journal).execute("PRAGMA synchronous").fetchone() == (2,)
 

@@ -448,3 +448,98 @@ def test_on_a_persons_word_a_set_that_nobody_knows_is_said_to_be_one() -> None:
     assert stage.advance() is ExitCode.DONE
     asked = [each for each in stage.says.asked if type(each).__name__ == "AskPerson"]
     assert asked[0].instructions.startswith("All that follows for each, one by one:")
+
+
+# --- a block that stands for itself --------------------------------------------------------------
+
+
+ASIDE = """
+  - {id: put, phase: contain, action: box.set, with: {name: a, value: new}}
+  - id: aside
+    on_failure: continue
+    KIND:
+      - {id: now, action: box.read, with: {name: b}}
+      - {id: there, assert: now.there, message: there is no box b}
+      - {id: more, action: box.set, with: {name: b, value: "${{ now.value }}er"}}
+  - {id: after, action: box.set, with: {name: z, value: last}}
+"""
+
+
+def hides(name: str) -> Any:
+    """A service that cannot say what one box holds."""
+
+    def broken(call: Call) -> None:
+        if call.path[-1] == name:
+            raise refused(by_hand=False)
+
+    return broken
+
+
+@pytest.mark.parametrize("kind", ["block", "parallel"])
+def test_a_block_that_cannot_be_looked_at_leaves_the_rest_planned_and_done(kind: str) -> None:
+    """As a call that goes on does: what is in it is unseen, and containment is not held up."""
+    steps = ASIDE.replace("KIND", kind)
+    if kind == "parallel":  # No step of it may read another one.
+        steps = steps.replace(
+            "      - {id: there, assert: now.there, message: there is no box b}\n", ""
+        )
+        steps = steps.replace("${{ now.value }}er", "newer")
+    stage = stage_of(steps)
+    stage.boxes.broken = hides("b")
+    plan = stage.plan()
+    states = {step.address: step.state for step in plan.steps}
+    assert states == {"put": StepPlan.WRITES, "now": StepPlan.UNSEEN, "after": StepPlan.WRITES}
+    assert any("more: not planned, since now cannot be" in line for line in plan.unseen)
+    assert stage.advance() is ExitCode.FAILED
+    assert stage.boxes.writes == ["PUT /box/a", "PUT /box/z"]
+
+
+def test_an_assertion_in_such_a_block_stops_the_block_alone() -> None:
+    """What does not hold before anything was changed keeps nothing else from being done."""
+    stage = stage_of(ASIDE.replace("KIND", "block"), values={"a": "old", "z": "old"})
+    assert any("there is no box b" in line for line in stage.plan().unseen)
+    assert stage.advance() is ExitCode.FAILED
+    assert stage.boxes.writes == ["PUT /box/a", "PUT /box/z"]
+
+
+@pytest.mark.promise("P10")
+def test_an_assertion_that_fails_later_asks_about_the_writes_of_its_block_alone() -> None:
+    """What stands behind the block is not lost, so nobody is asked about that."""
+    stage = stage_of(ASIDE.replace("KIND", "block"))
+
+    def meanwhile(question: Any) -> None:
+        if type(question).__name__ == "AskStart":
+            del stage.boxes.values["b"]
+
+    stage.says.before = meanwhile
+    assert stage.advance() is ExitCode.FAILED
+    (drift,) = [each for each in stage.says.asked if type(each).__name__ == "AskDrift"]
+    assert drift.planned == ("set b to older",)
+    assert stage.boxes.writes == ["PUT /box/a", "PUT /box/z"]
+
+
+@pytest.mark.promise("P10")
+def test_what_was_unseen_in_such_a_block_is_asked_about_before_it_is_written() -> None:
+    """It can be looked at again once the run comes there: its write was in no plan."""
+    stage = stage_of(ASIDE.replace("KIND", "block"))
+    stage.boxes.broken = hides("b")
+
+    def meanwhile(question: Any) -> None:
+        if type(question).__name__ == "AskStart":
+            stage.boxes.broken = lambda _: None
+
+    stage.says.before = meanwhile
+    stage.says.answers = {"AskConfirm": Decision.SKIP}
+    assert stage.advance() is ExitCode.FAILED
+    (asked,) = [each for each in stage.says.asked if type(each).__name__ == "AskConfirm"]
+    assert asked.lines == ("set b to older  [Boxes]  tool, undo: yes",)
+    assert "PUT /box/b" not in stage.boxes.writes
+
+
+def test_a_block_without_continue_stops_the_run_at_its_plan() -> None:
+    """What it cannot do without is looked at before anything is written."""
+    steps = ASIDE.replace("KIND", "block").replace("    on_failure: continue\n", "")
+    stage = stage_of(steps)
+    stage.boxes.broken = hides("b")
+    assert stage.advance() is ExitCode.FAILED
+    assert stage.boxes.writes == []

@@ -185,7 +185,7 @@ with PostgresJournal.open(
     print("ready", flush=True)
     sys.stdin.read()
     for n in range(25):
-        journal.append(Event(Kind.NOTICE, sys.argv[2], "", dana, {}), synced=n % 2 > 0)
+        journal.append(Event(Kind.OUTCOME, sys.argv[2], "", dana, {}), synced=n % 2 > 0)
 """
 
 
@@ -396,7 +396,7 @@ def test_a_crash_of_the_database_takes_no_more_than_what_was_not_synced(
         admin.execute("SELECT pg_reload_conf()")
     with opened(database, keys) as journal:
         kept = journal.append(event(Kind.PROPOSED))
-        journal.append(event(Kind.OBSERVED, step="old"), synced=False)
+        journal.append(event(Kind.OUTCOME, step="old"), synced=False)
         postgres.stop(signal.SIGQUIT)
         with pytest.raises(JournalUnusableError):
             journal.append(event(Kind.NOTICE))

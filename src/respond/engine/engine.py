@@ -359,7 +359,7 @@ class Engine(LiveRun):
             return self._end(code, error.sentence, review=self._compared())
         if not self.site.by_hand:
             by_hand = f"or go through it on your word: respond {self.runbook.name} --by-hand"
-            error.do = f"{error.do}; {by_hand}" if error.do else by_hand
+            error.do = f"{error.do or f'respond resume {self.run}'}; {by_hand}"
             return self.park(error, code)
         answer = self.ask(
             AskByHand(

@@ -132,7 +132,7 @@ class Planner(Walk):
 
     def __post_init__(self) -> None:
         runbook, clock = self.runbook, self.answers.clock
-        self.world = World(self.answers, threads=self.answers.threads)
+        self.world = World(self.answers, threads=self.answers.threads, by_hand=self.site.by_hand)
         every = (*runbook.steps, *runbook.on_failure, *runbook.on_cancel, *runbook.always)
         reads = (ref for step in all_steps(every) for ref in refs_of(step))
         self._read = frozenset(ref.partition(".")[0] for ref in reads)

@@ -1,7 +1,10 @@
 """What the page reads: every run as the journal tells it now, and how far that is vouched for.
 
 Folds are carried on from where they were, so a change costs what changed. Other processes append
-to the same journal; each question looks at its head first. Nothing is written, nothing decided.
+to the same journal; each question looks at its head first. What was read may be gone: a database
+that crashed, or that another one took over from, may have lost its last records, and others stand
+under their numbers then. So the last record that was read has to be there still, or all is read
+anew. Nothing is written, nothing decided.
 """
 
 from __future__ import annotations
@@ -77,13 +80,17 @@ class Board:
         self._check = check
         self._lock = threading.RLock()
         self._checking = threading.Lock()
-        self._size = 0
+        self._report: VerifyReport | None = None
+        self._checked: tuple[int, int] | None = None
+        self._begin_anew()
+
+    def _begin_anew(self) -> None:
+        self._read: Record | None = None
+        """The last record that is in the states."""
         self._states: dict[str, RunState] = {}
         self._unreadable: dict[str, str] = {}
         self._checkpoint: Record | None = None
         self._opened: Record | None = None
-        self._report: VerifyReport | None = None
-        self._checked: tuple[int, int] | None = None
 
     # --- runs -----------------------------------------------------------------------------------
 
@@ -128,13 +135,21 @@ class Board:
             return tuple(self._unreadable)
 
     def _catch_up(self) -> None:
-        if self._journal.head().size == self._size:
+        head, read = self._journal.head(), self._read
+        if read is not None and (head.size, head.hash) == (read.seq + 1, read.hash):
             return
-        for record in self._journal.records(since=self._size):
+        found = self._journal.records(since=read.seq if read is not None else 0)
+        if read is not None:
+            there = next(found, None)
+            if there is None or there.hash != read.hash:
+                self._begin_anew()
+                self._checked = None
+                found = self._journal.records()
+        for record in found:
             self._take(record)
-            self._size = record.seq + 1
 
     def _take(self, record: Record) -> None:
+        self._read = record
         run = record.event.run
         self._opened = self._opened or record
         if record.event.kind is Kind.CHECKPOINT:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import os
 import threading
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from respond.adapters.store.journal_keys import (
@@ -43,6 +43,7 @@ from respond.errors import (
     JournalBrokenError,
     JournalUnusableError,
     NotReadyError,
+    RespondError,
     RunTakenError,
     SaidMeanwhileError,
     StepFailedError,
@@ -60,9 +61,14 @@ __all__ = ["VERIFY_FIRST", "ChainJournal", "ChainRow", "ChainStore", "SealedRow"
 
 VERIFY_FIRST = "run `respond audit verify`; to go on without it: respond RUNBOOK --new-journal"
 
+_AGAIN = "start again; `respond resume` carries the run on from what is recorded"
 _BATCH = 500
 _MARKED = frozenset({Kind.INTENT, Kind.DENIED})
 """The mark moves with these: cut off, a write would look unsent, and a no unsaid."""
+_LAZY = frozenset({Kind.OUTCOME, Kind.OBSERVED})
+"""Of these no reader knows whether they are durable. All others, and what stands before one of
+them, are durable before anybody else sees them."""
+_LAZY_WORDS = frozenset(kind.value for kind in _LAZY)
 _SAID = frozenset({Kind.APPROVED, Kind.DENIED, Kind.ANSWERED, Kind.REVIEWED})
 """What people say of a run: each is judged by what the others have said before."""
 _SECRET_LOOKED_FOR_FROM = 6
@@ -228,10 +234,12 @@ class ChainJournal:
         self._actor = actor
         self._lock = threading.RLock()
         self._dead = ""
+        self._do = ""
         self._closed = False
         self._id = ""
         self._end = ChainEnd()
         self._durable = ChainEnd()
+        """How far it was durable as far as this object knows, whoever wrote it."""
         self._epochs: dict[str, int] = {}
         self._taken_over: dict[str, int] = {}
         self._held: dict[str, Mapping[str, SecretHandle]] = {}
@@ -280,24 +288,35 @@ class ChainJournal:
         """Go on after a fault that closed the journal; whether there was one.
 
         For who carries no run: one that was taken is not taken up again. What lies there must
-        verify, and hold all that was returned as durable.
+        verify, and hold all that was durable, whether it was written or only read here; or be a
+        journal that somebody began in the place of this one.
 
         Raises:
-            JournalUnusableError, JournalBrokenError: The fault lasts, or it is not what it was.
+            JournalUnusableError, JournalBrokenError: The fault lasts, or it is not what it was. So
+                it stays until it is: no later try forgets what was here.
         """
         with self._lock:
             if not self._dead or self._closed or self._epochs:
                 return False
-            durable = self._durable
-            with self._closed_on_error():
+            known, durable = self._id, self._durable
+            try:
                 try:
                     self._store.reopen()
-                    self._load(self._id)
-                    self._check_reaches(durable, "this process")
+                    self._load(known)
+                    if self._id == known:
+                        self._check_still_reaches(durable)
                 except self._store.failures as error:
                     raise self._store.explain(error) from error
-            self._dead = ""
+            except BaseException as error:
+                self._id, self._durable = known, durable
+                self._store.close()
+                if isinstance(error, RespondError):
+                    # What is wrong now says more than what was wrong first.
+                    self._dead, self._do = error.sentence, error.do
+                raise
+            self._dead = self._do = ""
             self._held.clear()
+            self._run_keys.clear()
             return True
 
     def __enter__(self) -> Self:
@@ -327,6 +346,8 @@ class ChainJournal:
         seen: int | None = None,
     ) -> Record:
         """Add one event, and seal the secrets that came with it, in one transaction."""
+        if not synced and event.kind not in _LAZY:
+            raise ValueError(f"who reads a record of kind {event.kind.value} takes it for durable")
         boxes = self._boxes(event.run, seal or {})
         with self._transaction(synced=synced) as end:
             self._check_epoch(event.run)
@@ -424,12 +445,26 @@ class ChainJournal:
             return self._store.runs(Kind.BREAK_GLASS, lacking=Kind.REVIEWED)
 
     def records(self, run: str = "", *, since: int = 0) -> Iterator[Record]:
-        """All records in order, or those of one run, each checked against its own hash."""
+        """All records in order, or those of one run, each checked against its own hash.
+
+        Raises:
+            JournalBrokenError: One was changed; also one that stands under another run's name, and
+                without which this run has no beginning.
+        """
+        begins = bool(run) and since == 0
         while True:
             with self._reading():
                 found = self._store.rows(since, run=run, limit=_BATCH)
+            if begins and found and found[0].kind != Kind.PROPOSED.value:
+                # Perhaps its beginning hides under another name: the columns before say so.
+                for other in self.records():
+                    if other.seq >= found[0].seq:
+                        break
+            begins = False
             for row in found:
-                yield self._checked(row, row.before)
+                record = self._checked(row, row.before)
+                self._saw(row)
+                yield record
             if len(found) < _BATCH:
                 return
             since = found[-1].seq + 1
@@ -520,7 +555,7 @@ class ChainJournal:
                 raise JournalUnusableError(
                     f"the journal {self._store.name} can not be used any more",
                     why=self._dead,
-                    do="start again; `respond resume` carries the run on from what is recorded",
+                    do=self._do or _AGAIN,
                 )
             try:
                 yield
@@ -531,6 +566,12 @@ class ChainJournal:
         ours = self._store.explain(failure)
         self._die(ours.what)
         return ours
+
+    def _saw(self, row: ChainRow) -> None:
+        """Remember that a record was there that only a fault of the store can take away."""
+        with self._lock:
+            if row.seq >= self._durable.size and row.kind not in _LAZY_WORDS:
+                self._durable = ChainEnd(row.seq + 1, row.hash)
 
     def _die(self, reason: str) -> None:
         """Close: a sync that failed once must not be asked again, it could lie."""
@@ -560,6 +601,7 @@ class ChainJournal:
             )
         for row in self._store.rows(end.size):
             end = self._follow(end, row)
+            self._saw(row)
             if row.kind == Kind.TAKEN.value:
                 self._taken_over[row.run] = row.seq
             self._held.pop(row.run, None)
@@ -652,9 +694,7 @@ class ChainJournal:
             return
         try:
             with self._marking():
-                mark = read_mark(self._id, self._keys)
-                if mark is None or mark.size < to.size:
-                    write_mark(self._id, self._keys, to)
+                self._lift_mark(to)
                 self._mark_stuck = False
         except NotReadyError as error:
             raise JournalUnusableError(
@@ -663,11 +703,25 @@ class ChainJournal:
                 do="mend the key store; all that was recorded stands: respond runs",
             ) from error
 
+    def _lift_mark(self, to: ChainEnd) -> None:
+        mark = read_mark(self._id, self._keys)
+        if mark is None or mark.size < to.size:
+            write_mark(self._id, self._keys, to)
+
     @contextmanager
     def _marking(self) -> Iterator[None]:
         """Nobody else on this machine lifts the mark meanwhile; what others appended is seen."""
         with self._transaction():
             yield
+
+    @contextmanager
+    def _turn_of_mark(self) -> Iterator[None]:
+        """The same where the chain cannot be gone on with."""
+        self._store.begin(synced=True)
+        try:
+            yield
+        finally:
+            self._store.end()
 
     def _head_of(self, end: ChainEnd) -> Head:
         return Head(journal=self._id, size=end.size, hash=end.hash.hex())
@@ -837,6 +891,20 @@ class ChainJournal:
         mark = read_mark(self._id, self._keys)
         if mark is not None:
             self._check_reaches(mark, self._keys.says)
+
+    def _check_still_reaches(self, durable: ChainEnd) -> None:
+        """See that what was here is here; if not, whoever is started later on this machine refuses
+        it as well.
+        """
+        try:
+            self._check_reaches(durable, "this process")
+        except JournalBrokenError:
+            # A key store that fails changes nothing here: this process knows it by itself.
+            with suppress(NotReadyError, JournalUnusableError):
+                if self._store.place:
+                    with self._turn_of_mark():
+                        self._lift_mark(durable)
+            raise
 
     def _check_reaches(self, mark: ChainEnd, who: str) -> None:
         found = self._row(mark.size - 1)

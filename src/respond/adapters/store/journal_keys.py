@@ -6,6 +6,7 @@ import hashlib
 import os
 from typing import TYPE_CHECKING, NamedTuple
 
+from respond.adapters.ordinary_file import real_path
 from respond.audit.chain import GENESIS
 from respond.errors import JournalUnusableError
 
@@ -59,7 +60,7 @@ def run_key(run: str) -> str:
 
 def place_of(path: Path) -> str:
     """Which journal id lies at a path; the name has the path's digest."""
-    return _place(os.fsencode(path.parent.resolve() / path.name))
+    return _place(os.fsencode(real_path(path.parent) / path.name))
 
 
 def place_of_base(place: str) -> str:

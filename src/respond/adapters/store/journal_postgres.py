@@ -80,7 +80,7 @@ class PostgresJournal(ChainJournal):
     def _marking(self) -> Iterator[None]:
         """The mark is this machine's own: its processes are waited for, and not all machines."""
         with self._reading():
-            with own_turn(self._marks, self._clock) if self._marks else nullcontext():
+            with self._turn_of_mark():
                 yield
             try:
                 # While the mark moved, another engine may have taken the run.
@@ -91,10 +91,11 @@ class PostgresJournal(ChainJournal):
 
     def reopen(self) -> bool:
         """As ``ChainJournal.reopen``; which server took over is kept for who starts later."""
-        is_again = super().reopen()
-        if is_again:
-            self._keep_timeline()
-        return is_again
+        with self._lock:
+            is_again = super().reopen()
+            if is_again:
+                self._keep_timeline()
+            return is_again
 
     def _keep_timeline(self) -> None:
         store = cast("PostgresStore", self._store)
@@ -102,8 +103,14 @@ class PostgresJournal(ChainJournal):
             store.check_timeline(self.id, self._keys)
             store.keep_timeline(self.id, self._keys)
         except (JournalUnusableError, NotReadyError) as error:
-            self._die(error.what)
+            self._die(error.sentence)
+            self._do = error.do
             raise
+
+    @contextmanager
+    def _turn_of_mark(self) -> Iterator[None]:
+        with own_turn(self._marks, self._clock) if self._marks else nullcontext():
+            yield
 
     @classmethod
     def open(

@@ -7,6 +7,7 @@ import sqlite3
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from respond.adapters.ordinary_file import may_be_there
 from respond.adapters.store.journal_chain import (
     VERIFY_FIRST,
     ChainJournal,
@@ -71,7 +72,7 @@ class SqliteJournal(ChainJournal):
         """
         path = path.absolute()
         known = known_at(place_of(path), keys)
-        if known and not path.exists():
+        if known and not may_be_there(path):
             raise lost(str(path), known, keys, "is gone", SqliteStore.back)
         prepare_folder(path.parent)
         with _translated(path):

@@ -238,7 +238,7 @@ class Database:
             if timeline < self._timeline:
                 self._refuse(
                     "is on a server that another one took over from",
-                    f"its timeline is {timeline}, and it was {self._timeline} already: what were"
+                    f"its timeline is {timeline}, and it was {self._timeline} already: what is"
                     " written here would be missing there",
                     "stop that server, or make it a standby of the new one; with the new one all"
                     " goes on (docs/team-database.md, 'When a standby takes over')",

@@ -102,7 +102,7 @@ TABLES: Final[Mapping[str, Table]] = {
         "limit": Keyword(Count(1, 1_000), "Targets of one step beyond which it asks again, "
             "whatever its runbook says. A destructive step that names no number has one "
             "target.", "25"),
-        "require_reason": Keyword(Flag(), "Whether a run wants a reason.", "false"),
+        "require_reason": Keyword(Flag(), "Whether no run begins without a reason.", "false"),
         "expiry": Keyword(Span(86_400), "How long an approval request stays open.", '"30m"'),
         "chat": Keyword(OneOf(tuple(each.value for each in Chat)), "What buttons in chat may "
             "decide: nothing, what destroys nothing, or all.", '"never"'),
