@@ -35,6 +35,7 @@ from respond.errors import (
 from respond.ports import Intent
 from respond.systems.http.actions import ReadFields
 from respond.testing.crashing import HANDS, RUNBOOKS
+from respond.testing.example_run import TODAY
 from respond.testing.runbook_kit import Stage
 from respond.testing.settable_clock import SettableClock
 from respond.testing.toy_system import (
@@ -50,6 +51,7 @@ from respond.testing.toy_system import (
     runbook_of,
 )
 from respond.views.undo_text import put_back
+from respond.views.verdict import verdict_of
 from respond.wiring.session import systems_of
 
 SET = "  - {id: one, action: box.set, with: {name: a, value: new}}"
@@ -546,6 +548,28 @@ def test_a_run_hears_before_each_write_that_it_is_cancelled(top: str) -> None:
     assert stage.advance() is ExitCode.REFUSED
     assert stage.boxes.writes == ["PUT /box/a", *(["PUT /box/c"] if top else [])]
     assert stage.how("one") == "done"
+
+
+@pytest.mark.parametrize("fails", [False, True], ids=["all well", "after a failure"])
+def test_a_no_that_comes_while_the_last_look_goes_on_ends_the_run(*, fails: bool) -> None:
+    """No write comes any more that would hear it; terminal and report say the same all the same."""
+    look = "always:\n  - {id: last, action: box.read, with: {name: z}}\n"
+    stage = stage_of(SET, top=look)
+
+    def answers(call: Call) -> None:
+        if call.method == "PUT" and fails:
+            raise refused()
+        if call.path[-1] == "z":
+            stage.boxes.broken = lambda _: None
+            says_no(stage)
+
+    stage.says.before = lambda _: setattr(stage.boxes, "broken", answers)
+    assert stage.advance() is ExitCode.REFUSED
+    assert stage.state is not None
+    told = fold(stage.kept.records(stage.run))
+    assert told is not None
+    assert verdict_of(stage.state, TODAY) == verdict_of(told, TODAY)
+    assert verdict_of(told, TODAY).because[0] == "cancelled"
 
 
 def test_at_the_same_time_each_hears_that_it_is_cancelled() -> None:

@@ -50,6 +50,7 @@ __all__ = [
 _COMMAND: Final = re.compile(r"(?:^|[;:`])\s*respond [a-z][a-z0-9-]*(?:[\s`]|$)")
 
 
+_ITEM: Final = re.compile(r"\[[^]]*\]")
 _DONE: Final = frozenset({As.DONE, As.UNCHANGED, As.YOUR_WORD})
 _CONTAINS: Final = frozenset({Phase.CONTAIN.value, Phase.ERADICATE.value})
 
@@ -454,6 +455,7 @@ def _not_started(state: RunState) -> Iterator[Item]:
         maybe = ", if it was needed at all" if over and step.state is StepPlan.LATE else ""
         # Items of a set have one title: what would have been written tells them apart.
         which = "; ".join(write.says for write in step.writes) if "[" in step.address else ""
+        which = ": ".join(filter(None, (step.within, step.says))) if _is_unseen(step) else which
         yield Item(
             Known.LEFT_TO_DO,
             step.address,
@@ -465,13 +467,38 @@ def _not_started(state: RunState) -> Iterator[Item]:
         )
 
 
+def _is_unseen(step: PlannedStep) -> bool:
+    return step.state is StepPlan.UNSEEN
+
+
+def _which(step: PlannedStep) -> str:
+    """Its title, and of what could not be looked at of which call it is: nothing else tells."""
+    title = step.title or step.address
+    return f"{title} ({step.within})" if _is_unseen(step) and step.within else title
+
+
 def _came_to(state: RunState, step: PlannedStep) -> bool:
     within = (f"{step.address}[", f"{step.address}/")
+    # A set that was planned late stands in the plan without its items.
+    is_late = step.state is StepPlan.LATE
     return any(
-        address == step.address or address.startswith(within)
+        address == step.address
+        or address.startswith(within)
+        or (is_late and _ITEM.sub("", address) == step.address)
         for address, found in state.steps.items()
         if found.conclusion is not None or found.open()
     )
+
+
+def _was_not_needed(state: RunState, step: PlannedStep) -> bool:
+    """Whether the run, which ended well, found out that a step that was planned late is not due.
+
+    Another branch was taken, its set was empty, its condition did not hold. Where a failure was
+    made good, that may be why it was not done.
+    """
+    ends = (found.conclusion for found in state.steps.values())
+    is_plain = state.ended_well and not any(end is not None and end.recovered for end in ends)
+    return is_plain and step.state is StepPlan.LATE
 
 
 def _findings(state: RunState) -> Iterator[Item]:
@@ -541,11 +568,12 @@ def _without_evidence(state: RunState) -> Iterator[Item]:
 
 def _containment(state: RunState, items: Iterable[Item], back: Mapping[str, str]) -> Containment:
     steps = {
-        step.address: step.title or step.address
+        step.address: _which(step)
         for step in (state.plan.steps if state.plan is not None else ())
         if step.phase is Phase.CONTAIN and step.state is not StepPlan.SKIPPED and step.action
         # A ``for_each`` that was planned late stands in the run as its items.
-        if step.address in state.steps or not _came_to(state, step)
+        if step.address in state.steps
+        or not (_came_to(state, step) or _was_not_needed(state, step))
     }
     steps |= {
         address: found.title or address

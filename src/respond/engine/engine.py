@@ -151,6 +151,7 @@ class Engine(LiveRun):
                 walk.finish(self.runbook.on_failure, here, failed=failed)
         with contextlib.suppress(EndedError):
             walk.finish(self.runbook.always, here, failed=failed)
+        heed_any_no(self)  # Who said no while the last of it went on is heard before the end.
         if walk.uncontained:
             # An ended run cannot go on, and what it was to stop goes on.
             what = ", ".join(walk.uncontained)

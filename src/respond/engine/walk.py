@@ -49,6 +49,7 @@ __all__ = [
     "Place",
     "Walk",
     "absent_input",
+    "actions_in",
     "item_address",
     "item_names",
     "item_words",
@@ -241,7 +242,7 @@ class Walk(ABC):
         """Steps that may run at the same time; in order unless a subclass knows better."""
         self.steps(step.steps, here)
 
-    def not_started(self, step: Step, address: str, why: str) -> None:  # noqa: B027
+    def not_started(self, step: Step, address: str, here: Here, why: str) -> None:  # noqa: B027
         """A step that is left out because an earlier one failed."""
 
     def called_ended(self, step: BlockStep, address: str, here: Here, say: str) -> None:  # noqa: B027
@@ -264,7 +265,7 @@ class Walk(ABC):
         """What the items of a set come to, in their order; at the same time, if a subclass may."""
         for address, here in places:
             if self._halted and not self._may_contain(step, here):
-                self.not_started(step, address, self._halted)
+                self.not_started(step, address, here, self._halted)
                 continue
             yield address, here, self.action(step, address, here)
 
@@ -274,7 +275,7 @@ class Walk(ABC):
         """Take these steps in order."""
         for step in steps:
             if self._halted and not self._may_contain(step, here):
-                self.not_started(step, here.prefix + step.words.id, self._halted)
+                self.not_started(step, here.prefix + step.words.id, here, self._halted)
                 continue
             self._step(step, here)
 
@@ -474,7 +475,7 @@ class Walk(ABC):
 
     def _item_of_block(self, step: BlockStep, name: str, here: Here) -> None:
         if self._halted and not self._may_contain(step, here):
-            self.not_started(step, name, self._halted)
+            self.not_started(step, name, here, self._halted)
             return
         apart = here.apart if step.words.on_failure.how == "stop" else (f"{name}/",)
         inside = replace(here, prefix=f"{name}/", among=(*step.steps, *step.always), apart=apart)
@@ -517,6 +518,30 @@ def _apart(step: BlockStep | ParallelStep, here: Here) -> Here:
         return here
     below = all_steps(step.steps, called=False)
     return replace(here, apart=tuple(here.prefix + each.words.id for each in below))
+
+
+def actions_in(step: Step, address: str, here: Here) -> Iterator[tuple[ActionStep, str, Here]]:
+    """What a step calls, itself or in what it holds, without handlers; and where each stands."""
+    here = replace(here, phase=step.words.phase or here.phase)
+    held: tuple[Step, ...] = ()
+    match step:
+        case ActionStep():
+            yield step, address, here
+        case BlockStep(runbook=Runbook() as runbook):
+            held, within = runbook.steps, ": ".join(filter(None, (here.within, runbook.name)))
+            here = replace(here, values={}, prefix=f"{address}/", within=within)
+        case BlockStep():
+            # An item of a set has addresses of its own.
+            here = replace(here, prefix=f"{address}/") if address.endswith("]") else here
+            held = step.steps
+        case ParallelStep():
+            held = step.steps
+        case ChooseStep():
+            held = tuple(inner for branch in step.branches.values() for inner in branch)
+        case _:
+            pass
+    for inner in held:
+        yield from actions_in(inner, here.prefix + inner.words.id, here)
 
 
 def absent_input(declared: Input) -> Value:

@@ -41,7 +41,7 @@ from respond.engine.step.state import LiveStep
 from respond.engine.step.step import StepRun
 from respond.engine.stopping import FailedOpenError, WaitsError
 from respond.engine.together import SetTogether, Touched
-from respond.engine.walk import Absent, Came, Here, Place, Walk, timed
+from respond.engine.walk import Absent, Came, Here, Place, Walk, actions_in, timed
 from respond.engine.walk_plan import wait_says, waits_for
 from respond.errors import ParkedError, StepFailedError, UnknownOutcomeError
 
@@ -374,8 +374,15 @@ class EngineWalk(Walk):
         failure = failure_of(step, here, error)
         self._conclude(step, address, here, As.FAILED, error.what, error=failure)
 
-    def not_started(self, step: Step, address: str, why: str) -> None:
+    def not_started(self, step: Step, address: str, here: Here, why: str) -> None:
         self.live.tools.progress.say(f"not started: {step.words.title or address} ({why} failed)")
+        plan, says = self.live.state.plan, f"not started, since {why} failed"
+        for inner, where, place in actions_in(step, address, here):
+            # What the plan names is known to be left; of a set that came late it names no item.
+            if place.recovered or (plan is not None and plan.step(where) is not None):
+                continue
+            told = f"{says} ({place.within})" if place.within else says
+            self._conclude(inner, where, place, As.LEFT_OPEN, told)
 
     def _conclude(
         self,

@@ -16,6 +16,7 @@ from respond.core.asked import Today
 from respond.core.fold import RunState, RunStatus
 from respond.core.outcome import Item, Known, Outcome, outcome_of
 from respond.core.runbook import Phase
+from respond.errors import ExitCode
 from respond.views.layout import said, word
 from respond.views.style import Tone
 from respond.views.waiting import waiting
@@ -188,7 +189,7 @@ def _because(state: RunState, outcome: Outcome, came_to: CameTo, today: Today) -
     if not is_over:
         waits = waiting(state, today)
         yield ": ".join(filter(None, (waits.line, waits.why)))
-    elif state.cancelled or outcome.nothing_started:
+    elif _was_ended(state) or outcome.nothing_started:
         yield said(state.ended.say) or "a person ended it"
     if is_open and state.started:
         yield from map(said, outcome.containment.open)
@@ -212,6 +213,12 @@ def _contains(state: RunState, item: Item) -> bool:
     return item.phase == Phase.CONTAIN.value or (
         planned is not None and planned.phase is Phase.CONTAIN
     )
+
+
+def _was_ended(state: RunState) -> bool:
+    """Whether a person's no ended it, and did not come when it had come to its end by itself."""
+    is_heard = state.ended.exit in (ExitCode.REFUSED, ExitCode.UNKNOWN)
+    return state.cancelled and is_heard and bool(state.ended.say)
 
 
 def _undone(outcome: Outcome) -> list[Item]:
