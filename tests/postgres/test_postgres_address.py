@@ -9,7 +9,7 @@ import pytest
 from psycopg import pq
 
 from respond.adapters.store.postgres import Database
-from respond.adapters.store.postgres_address import place_at, said_of, way_to
+from respond.adapters.store.postgres_address import begin_with, place_at, said_of, way_to
 from respond.errors import JournalUnusableError
 from respond.testing.postgres_cluster import ENGINE_ROLE, PostgresCluster
 
@@ -151,3 +151,20 @@ def test_the_environment_does_not_lead_a_connection(
     with pytest.raises(JournalUnusableError, match="PGSERVICE is set") as refused:
         database.connect()
     assert refused.value.do == "unset PGSERVICE"
+
+
+def test_the_host_that_was_good_last_is_asked_first() -> None:
+    """With its own port and number; a host that the address does not name changes nothing."""
+    url = "postgresql://r@one:1,two:2,one:3/respond?hostaddr=192.0.2.1,192.0.2.2,192.0.2.3"
+    way = begin_with(way_to(url), "two", 2)
+    assert (way["host"], way["port"]) == ("two,one,one", "2,3,1")
+    assert way["hostaddr"] == "192.0.2.2,192.0.2.3,192.0.2.1"
+    assert begin_with(way_to(url), "one", 3)["port"] == "3,1,2"
+    one = way_to("postgresql://r@one,two:5432/respond?hostaddr=192.0.2.1,192.0.2.2")
+    assert begin_with(one, "three", 5432) == one
+    shared = begin_with(way_to("host=one,two port=6 dbname=respond"), "two", 6)
+    assert (shared["host"], shared["port"]) == ("two,one", "6,6")
+    numbers = way_to("postgresql://r@/respond?hostaddr=192.0.2.1,192.0.2.2")
+    assert begin_with(numbers, "192.0.2.2", 5432)["hostaddr"] == "192.0.2.2,192.0.2.1"
+    alone = way_to("postgresql://r@/respond")
+    assert begin_with(alone, "", 5432) == alone

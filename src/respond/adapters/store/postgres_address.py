@@ -16,9 +16,11 @@ from psycopg import ProgrammingError, conninfo, pq
 
 from respond.errors import JournalUnusableError
 
-__all__ = ["parts_of", "place_at", "said_of", "way_to"]
+__all__ = ["begin_with", "parts_of", "place_at", "said_of", "way_to"]
 
 _SERVICE: Final = "PGSERVICE"
+_LISTS: Final = ("host", "hostaddr", "port")
+_PORT: Final = "5432"
 _WITHOUT: Final = {
     "sslcertmode": "allow",
     "min_protocol_version": "3.0",
@@ -52,6 +54,20 @@ def way_to(url: str) -> dict[str, Any]:
     return _as_if_unset() | way
 
 
+def begin_with(way: dict[str, Any], host: str, port: int) -> dict[str, Any]:
+    """The same way, its hosts asked in turn from this one on; as it was where it names no such."""
+    lists = {name: str(way[name]).split(",") for name in _LISTS if way.get(name)}
+    count = max((len(each) for each in lists.values()), default=1)
+    lists = {name: each if len(each) == count else each * count for name, each in lists.items()}
+    silent = [""] * count
+    names = [a or b for a, b in zip(*(lists.get(each, silent) for each in _LISTS[:2]), strict=True)]
+    entries = list(zip(names, lists.get("port", [_PORT] * count), strict=True))
+    if (host, str(port)) not in entries:
+        return way
+    at = entries.index((host, str(port)))
+    return way | {name: ",".join((*each[at:], *each[:at])) for name, each in lists.items()}
+
+
 def said_of(url: str) -> str:
     """What messages call it: its database, and every host that the address names.
 
@@ -72,7 +88,7 @@ def place_at(url: str) -> str:
     """
     given = parts_of(url)
     at = f"@{given['hostaddr']}" if given.get("hostaddr") else ""
-    return f"{given.get('host', '')}{at}:{given.get('port', '5432')}/{given.get('dbname', '')}"
+    return f"{given.get('host', '')}{at}:{given.get('port', _PORT)}/{given.get('dbname', '')}"
 
 
 def parts_of(url: str) -> dict[str, str]:
