@@ -62,12 +62,16 @@ def test_whoever_looks_at_a_page_learns_what_the_workers_lack(tmp_path: Path) ->
     left = Left("lost-2fa", "the credential 'okta' is not set", "respond connect okta", ("A", "B"))
     lies.append(Backlog(waiting=3, oldest_s=61, aside=2, workers=1, left=(left,)))
     late, aside = outages.all()
+    lies.append(Backlog(waiting=3, oldest_s=0, aside=0, workers=1, refusing=("process 7 on desk",)))
+    (refused,) = outages.all()
+    assert "a worker refuses the journal and does nothing: process 7 on desk" in refused.what
+    assert "team-database.md" in refused.do
     assert late.what == "runs are carried on late: the oldest job waits for 61 s"
     assert aside.what == (
         "A, B of lost-2fa: left until a worker can carry it on: the credential 'okta' is not set"
     )
     assert aside.do == "on a machine with a worker: respond connect okta"
-    assert not any(each.stops for each in (late, aside))
+    assert not any(each.stops for each in (late, aside, refused))
 
 
 @pytest.mark.promise("P18", "P28")

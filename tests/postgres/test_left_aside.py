@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import psycopg
 import pytest
 from starlette.requests import Request
 from tests.cli.test_two_houses import DOOR, House, house, plain_loopback
@@ -28,7 +31,7 @@ from respond.engine.proposing import GivenInputs, propose
 from respond.engine.setting import Site
 from respond.errors import NotReadyError
 from respond.testing.contract_inbox import delivery, event, keep
-from respond.testing.postgres_cluster import PostgresCluster
+from respond.testing.postgres_cluster import ENGINE_ROLE, PostgresCluster
 from respond.testing.senders import secret_for
 from respond.wiring.places import Places
 from respond.wiring.server import build
@@ -195,6 +198,66 @@ def test_a_run_whose_credential_is_not_here_is_left_to_a_worker_that_has_it(
         assert "'gh' is not set" in line["what"]
     assert said(log, "worker.lacks-no-more")
     assert two.run("status", "OD-BBBB", "--json").json["left"] is None
+
+
+# --- a journal that is not what it was ------------------------------------------------------------
+
+
+@contextmanager
+def without_the_last(admin: psycopg.Connection[Any], count: int) -> Iterator[None]:
+    """Such a database as takes over without the last records: nobody's session outlives it."""
+    admin.execute("SET session_replication_role = replica")
+    admin.execute("CREATE TABLE lost AS TABLE respond.journal")
+    admin.execute(
+        "DELETE FROM respond.journal WHERE seq >= (SELECT max(seq) FROM lost) - %s", (count - 1,)
+    )
+    end = "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE usename = %s"
+    admin.execute(end, (ENGINE_ROLE,))
+    yield
+    admin.execute("INSERT INTO respond.journal TABLE lost ON CONFLICT DO NOTHING")
+
+
+@pytest.mark.long
+@pytest.mark.promise("P18", "P23")
+def test_a_worker_that_refuses_the_journal_takes_no_job_and_is_named(
+    postgres: PostgresCluster,
+    base: str,
+    team: tuple[Laptop, Laptop],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """It has read records that are gone. It is none of the team's workers then, pages and `doctor`
+    name it, and its log says why; with all records there again it goes on by itself.
+    """
+    one, two = team
+    queue = TeamQueue(one.store.database)
+    with working(one) as crew, postgres.admin(base) as admin:
+        proposed(one, "OD-AAAA")
+        soon(lambda: queue.backlog().left)
+        assert queue.backlog().refusing == ()
+        with without_the_last(admin, 1):
+            (who,) = soon(lambda: queue.backlog().refusing)
+            assert who == f"process {os.getpid()} on {socket.gethostname()[:36]}"
+            soon(lambda: not queue.backlog().workers)
+            log = capsys.readouterr().err
+            queue.put(TeamJob(Task.TAKE_IN))
+            assert crew.health.ready(Request({"type": "http"})).status_code == 503
+            house = build(places(two), url="http://127.0.0.1:1")
+            told = [each.what for each in house.outages.all()]
+            house.close()
+            log += capsys.readouterr().err
+            assert (
+                f"a worker refuses the journal and does nothing: {who} has seen more of it" in told
+            )
+            found = one.run("doctor", "one-door", "--json").json["findings"]
+            assert {"store/refused", "store/no-worker"} <= {each["id"] for each in found}
+            assert "take-in" in queue.names()
+        soon(lambda: queue.backlog().workers)
+        soon(lambda: "take-in" not in queue.names())
+        soon(lambda: not queue.backlog().refusing)
+        assert crew.health.ready(Request({"type": "http"})).status_code == 200
+    queue.close()
+    assert any("older than it was" in line["what"] for line in said(log, "round.failed"))
+    assert not said(log, "job.failed")
 
 
 # --- what only time, and only one server, knows ---------------------------------------------------

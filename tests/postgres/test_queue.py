@@ -360,6 +360,27 @@ def test_a_worker_that_is_told_to_stop_ends_what_it_does(
     assert queue.take_over(lambda _: None) == []
 
 
+def test_while_a_worker_may_take_no_job_it_leaves_them(
+    database: Database, queue: TeamQueue
+) -> None:
+    """Another one does them; it goes on with what comes when it may again. One that leaves the team
+    has no line there any more, and comes back when it is run again.
+    """
+    with hand(database) as worker, hand(database) as other:
+        soon(lambda: queue.backlog().workers == len((worker, other)))
+        worker.worker.may_take = lambda: False
+        for number in range(4):
+            queue.put(TeamJob(Task.ADVANCE, f"CK-{number}"))
+        other.until(4)
+        assert worker.done == []
+        other.worker.leave()
+        soon(lambda: queue.backlog().workers == len((worker,)))
+        queue.put(TeamJob(Task.TAKE_IN))
+        assert queue.names() == {"take-in"}
+        worker.worker.may_take = lambda: True
+        worker.until(1)
+
+
 def test_a_worker_says_that_the_database_is_gone(database: Database, queue: TeamQueue) -> None:
     """And its lease is over before: what it goes on with changes nothing any more."""
     del queue

@@ -126,6 +126,10 @@ class Outages:
         elif waits.oldest_s > _LATE_S:
             what = f"runs are carried on late: the oldest job waits for {waits.oldest_s:.0f} s"
             yield Outage(what, "start another: respond worker; look into their logs", stops=False)
+        for who in waits.refusing:
+            what = f"a worker refuses the journal and does nothing: {who} has seen more of it"
+            do = "its log says what is missing; docs/team-database.md says what can be done"
+            yield Outage(what, do, stops=False)
         for left in waits.left:
             what = (
                 f"{', '.join(left.runs)} of {left.runbook}:"

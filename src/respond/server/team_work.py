@@ -115,7 +115,10 @@ class TeamWork:
     def _advance(self, given: Mapping[str, Any]) -> None:
         run = given["about"]
         state, today = self.board.state(run), self.entry.today()
-        if state is None or not is_ours(state):
+        if state is None:
+            self.log.warning("run.unknown", run=run, why="a job is about it; the journal has none")
+            return
+        if not is_ours(state):
             return
         last = Try(given["mark"], given["times"]) if "mark" in given else None
         now = None

@@ -23,7 +23,9 @@ if TYPE_CHECKING:
     from structlog.typing import FilteringBoundLogger
 
     from respond.adapters.queue.job_worker import JobWorker
+    from respond.adapters.queue.refusal import Refusal
     from respond.adapters.queue.team_queue import TeamQueue
+    from respond.adapters.store.journal_chain import ChainJournal
     from respond.ports import Secrets
     from respond.server.carrying import Carrier
     from respond.server.conducting import Conductor
@@ -56,6 +58,7 @@ class Crew:
     Attributes:
         lacks: Runbooks that this machine cannot carry on, and which credential is not here.
         lacking: What a runbook needs and is not on this machine, as of now.
+        refusal: Seen by all who look at the queue while this process refuses the journal.
         watching: Answers whoever asks how this process is; None where nobody can.
     """
 
@@ -63,6 +66,8 @@ class Crew:
     mode: str
     log: FilteringBoundLogger
     lacks: dict[str, NotReadyError]
+    journal: ChainJournal
+    refusal: Refusal
     conductor: Conductor
     carrier: Carrier
     work: TeamWork
@@ -76,7 +81,7 @@ class Crew:
     closers: list[Callable[[], None]] = field(default_factory=list)
     _threads: list[threading.Thread] = field(default_factory=list, init=False)
     _looks: int = field(default=0, init=False)
-    _silent: str = field(default="", init=False)
+    _told: dict[str, str] = field(default_factory=dict, init=False)
     _is_apart: bool = field(default=False, init=False)
 
     @property
@@ -122,12 +127,17 @@ class Crew:
             close()
 
     def _take_jobs(self) -> None:
-        self._said("worker.failed", self.jobs.run, pause_s=_AGAIN_S)
+        self._said("worker.failed", self._take_them, pause_s=_AGAIN_S)
+
+    def _take_them(self) -> None:
+        self.journal.head()  # Who has no journal is no worker: its jobs would all come to nothing.
+        self.jobs.run()
 
     def _watch(self) -> None:
         self._said("watch.failed", self._look, pause_s=_WATCH_S)
 
     def _look(self) -> None:
+        self._see_that_the_journal_holds()
         if self._looks % _BEGIN_EVERY == 0:
             self.work.begin()
             self._see_that_clocks_agree()
@@ -140,6 +150,14 @@ class Crew:
             self.log.warning(
                 "jobs.taken-over", jobs=taken, why="who did them died, or lost the database"
             )
+
+    def _see_that_the_journal_holds(self) -> None:
+        """Who refuses it leaves the work to others, and is named on their pages."""
+        if self.journal.is_refused:
+            self.jobs.leave()
+            self.refusal.show()
+        else:
+            self.refusal.end()
 
     def _see_that_clocks_agree(self) -> None:
         """A clock that goes wrong later is said once: what goes on is not broken off for it."""
@@ -162,11 +180,11 @@ class Crew:
         """A database that is not there is tried again, and said once."""
         try:
             do()
-            self._silent = ""
+            self._told.pop(event, None)
         except RespondError as error:
-            if error.sentence != self._silent:
+            if error.sentence != self._told.get(event):
                 self.log.warning(event, what=error.what, why=error.why, do=error.do)
-            self._silent = error.sentence
+            self._told[event] = error.sentence
         self.supervisor.stopping.wait(pause_s)
 
 
@@ -205,6 +223,7 @@ def build_crew(places: Places, *, at: str = "", at_once: int = 0, verbosity: int
     _see_clock(queue)
     from respond.adapters.queue.job_worker import JobWorker
     from respond.adapters.queue.lease import Lease
+    from respond.adapters.queue.refusal import Refusal
     from respond.adapters.queue.team_jobs import EVERYBODY
     from respond.adapters.store.postgres import process_name
     from respond.adapters.store.run_lock_postgres import DatabaseRunLocks
@@ -240,7 +259,7 @@ def build_crew(places: Places, *, at: str = "", at_once: int = 0, verbosity: int
         reconcile_s=project.server.reconcile_s,
     )
     work.carrier.leaves = team.leave
-    locks = DatabaseRunLocks(queue.database)
+    locks, refusal = DatabaseRunLocks(queue.database), Refusal(queue.database)
     metrics = Metrics()
     journal.wrote = metrics.wrote
     figures = TeamFigures(metrics.registry)
@@ -271,6 +290,8 @@ def build_crew(places: Places, *, at: str = "", at_once: int = 0, verbosity: int
         mode=parts.mode,
         log=parts.log,
         lacks=lacks,
+        journal=journal,
+        refusal=refusal,
         conductor=conductor,
         carrier=work.carrier,
         work=team,
@@ -281,6 +302,7 @@ def build_crew(places: Places, *, at: str = "", at_once: int = 0, verbosity: int
             locks.hold,
             takes,
             at_once or project.server.workers,
+            lambda: not journal.is_shut,
         ),
         queue=queue,
         end_holder=locks.end_holder,
@@ -289,6 +311,7 @@ def build_crew(places: Places, *, at: str = "", at_once: int = 0, verbosity: int
         lacking=lambda runbook: _lacking(parts, parts.fresh_secrets(), runbook),
         closers=[
             journal.close,
+            refusal.end,
             *([rehearsal.close] if rehearsal is not None else []),
             inbox.close,
             *parts.closers,

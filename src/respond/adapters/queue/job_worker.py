@@ -73,10 +73,10 @@ class _Signs:
         lease: Lease,
         hold: Callable[[str], AbstractContextManager[object]],
         stop: Callable[[], None],
-        is_stopped: Callable[[], bool],
+        may_take: Callable[[], bool],
     ) -> None:
         self._stop = stop
-        self._is_stopped = is_stopped
+        self._may_take = may_take
         self._manager = manager
         self._lease = lease
         self._hold = hold
@@ -112,14 +112,15 @@ class _Signs:
             self._stop()
 
     async def fetch_job(self, queues: Iterable[str] | None, worker_id: int) -> Job | None:
-        """Take a job; none once it was told to stop, but for one that is on its way already.
+        """Take a job; none once it was told to stop, or while it may take none, but for one that
+        is on its way already.
 
         Raises:
             TakenForDeadError: Others have taken this worker for dead.
         """
         from procrastinate.exceptions import ConnectorException  # noqa: PLC0415 - see above
 
-        if self._is_stopped():
+        if not self._may_take():
             return None
         try:
             return await self._manager.fetch_job(queues, worker_id)
@@ -166,6 +167,7 @@ class JobWorker:
         hold: Holds a name in the database until it is let go of or this process dies.
         queues: Whose jobs are taken; one that is added while it runs is looked at each second.
         at_once: How many at the same time.
+        may_take: Whether a job could be done now; while not, none is taken.
     """
 
     database: Database
@@ -174,6 +176,7 @@ class JobWorker:
     hold: Callable[[str], AbstractContextManager[object]]
     queues: list[str]
     at_once: int
+    may_take: Callable[[], bool] = lambda: True
     _worker: Worker | None = field(default=None, init=False)
     _stopped: bool = field(default=False, init=False)
 
@@ -198,13 +201,15 @@ class JobWorker:
             raise explain(known, self.database.name) from error
 
     def stop(self) -> None:
-        """Take no other job. It may be called from any thread."""
+        """Take no other job, and never ``run`` again. It may be called from any thread."""
         self._stopped = True
-        self._stop_worker()
+        self.leave()
 
-    def _stop_worker(self) -> None:
-        if self._worker is not None:
-            self._worker.stop()  # type: ignore[no-untyped-call]  # not typed there
+    def leave(self) -> None:
+        """Be none of the team's workers any more, until ``run`` is called again; the same."""
+        worker = self._worker
+        if worker is not None:
+            worker.stop()  # type: ignore[no-untyped-call]  # not typed there
 
     async def _run(self) -> None:
         from procrastinate import App, PsycopgConnector  # noqa: PLC0415 - see above
@@ -221,7 +226,11 @@ class JobWorker:
         )
         app = App(connector=connector)
         signs = _Signs(
-            app.job_manager, self.lease, self.hold, self._stop_worker, lambda: self._stopped
+            app.job_manager,
+            self.lease,
+            self.hold,
+            self.leave,
+            lambda: not self._stopped and self.may_take(),
         )
         app.job_manager = cast("JobManager", signs)
         for task, do in self.do.items():

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from msgspec import Struct
 
 from respond.adapters.clock import SystemClock
+from respond.adapters.queue.refusal import refusing
 from respond.adapters.queue.taking_over import take_over
 from respond.adapters.queue.team_jobs import ASIDE, EVERYBODY, TeamJob, put, see_deliveries
 from respond.adapters.store.postgres import ASK_TIME
@@ -62,6 +63,7 @@ class Backlog(Struct, frozen=True):
         workers: How many give signs of life, or did until a moment ago.
         ahead_s: How far this machine's clock is ahead of the database's.
         left: Of what is aside, the runs and what they wait for.
+        refusing: Processes that would be workers and refuse the journal: number and machine.
     """
 
     waiting: int
@@ -70,6 +72,7 @@ class Backlog(Struct, frozen=True):
     workers: int
     ahead_s: float = 0.0
     left: tuple[Left, ...] = ()
+    refusing: tuple[str, ...] = ()
 
 
 class TeamQueue:
@@ -117,6 +120,7 @@ class TeamQueue:
             workers=workers,
             ahead_s=self.ahead_s(),
             left=tuple(Left(what, lacks, do, tuple(runs)) for what, lacks, do, runs in left),
+            refusing=refusing(self._pool),
         )
 
     def ahead_s(self) -> float:

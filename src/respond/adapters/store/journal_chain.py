@@ -235,6 +235,7 @@ class ChainJournal:
         self._lock = threading.RLock()
         self._dead = ""
         self._do = ""
+        self._refused = False
         self._closed = False
         self._id = ""
         self._end = ChainEnd()
@@ -313,11 +314,23 @@ class ChainJournal:
                 if isinstance(error, RespondError):
                     # What is wrong now says more than what was wrong first.
                     self._dead, self._do = error.sentence, error.do
+                    self._refused = isinstance(error, JournalBrokenError)
                 raise
             self._dead = self._do = ""
+            self._refused = False
             self._held.clear()
             self._run_keys.clear()
             return True
+
+    @property
+    def is_shut(self) -> bool:
+        """A fault closed it, and it was not opened anew since."""
+        return bool(self._dead)
+
+    @property
+    def is_refused(self) -> bool:
+        """It was to be opened anew, and what lies there is not what it was."""
+        return self._refused
 
     def __enter__(self) -> Self:
         return self

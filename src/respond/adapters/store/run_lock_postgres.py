@@ -18,21 +18,22 @@ from respond.errors import RunTakenError
 if TYPE_CHECKING:
     from respond.adapters.store.postgres import Database, DatabaseConnection
 
-__all__ = ["DatabaseRunLocks"]
+__all__ = ["HOLDER", "DatabaseRunLocks", "called"]
 
-_HOLDER: Final = (
+HOLDER: Final = (
     " FROM pg_locks l JOIN pg_stat_activity a USING (pid) WHERE l.locktype = 'advisory'"
     " AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())"
     " AND (l.classid::bigint << 32) | l.objid::bigint = %s AND l.objsubid = 1 AND l.granted"
 )
+"""Sessions that have the lock of a number."""
 _WHO: Final = (
-    "SELECT a.application_name, to_char(a.backend_start AT TIME ZONE 'UTC', 'HH24:MI')" + _HOLDER
+    "SELECT a.application_name, to_char(a.backend_start AT TIME ZONE 'UTC', 'HH24:MI')" + HOLDER
 )
-_IS_HOLDERS: Final = " AND s.application_name IN (SELECT a.application_name" + _HOLDER + ")"
+_ISHOLDERS: Final = " AND s.application_name IN (SELECT a.application_name" + HOLDER + ")"
 _END: Final = (
     "SELECT s.pid, pg_terminate_backend(s.pid) FROM pg_stat_activity s"  # noqa: S608 (our own words)
     " WHERE s.usename = current_user AND s.pid <> pg_backend_pid()"
-    " AND s.datname = current_database()" + _IS_HOLDERS
+    " AND s.datname = current_database()" + _ISHOLDERS
 )
 _GOES_MS: Final = 2_000
 """How long a session that was told to end is waited for."""
@@ -95,7 +96,13 @@ class DatabaseRunLocks:
 
 def _holder(db: DatabaseConnection, key: int) -> str:
     row = db.execute(_WHO, (key,)).fetchone()
-    words = row[0].split() if row else []
-    if row is None or len(words) < len(("respond", "host", "pid")):
+    who = called(row[0]) if row is not None else ""
+    return f": {who}, since {row[1]} UTC" if row is not None and who else ""
+
+
+def called(session: str) -> str:
+    """Number and machine of the process that gave its session that name; empty if none of ours."""
+    words = session.split()
+    if len(words) < len(("respond", "host", "pid")):
         return ""
-    return f": process {words[2]} on {words[1]}, since {row[1]} UTC"
+    return f"process {words[2]} on {words[1]}"

@@ -99,6 +99,14 @@ def _waiting_in(at: Doctor, store: DatabaseStore) -> Findings:
             f"{waits.workers} give signs of life; they are too few, or none comes to an end",
             "start another: respond worker; and look into their logs",
         )
+    for who in waits.refusing:
+        yield FoundTrouble(
+            "store/refused",
+            f"a worker refuses the journal and does nothing: {who}",
+            "it has seen more of it than the database holds, or other records",
+            "its log says what is missing; docs/team-database.md says what can be done",
+            runbooks=at.every,
+        )
     for left in waits.left:
         yield FoundTrouble(
             f"store/left/{left.runbook}",
