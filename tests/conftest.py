@@ -26,6 +26,7 @@ LONG = frozenset(
         "test_adding_a_system.py", "test_aws_moto.py", "test_company_server.py",
         "test_completion.py", "test_doctor.py", "test_doctor_server.py",
         "test_end_to_end.py", "test_every_write.py", "test_living.py", "test_odd_files.py",
+        "test_odd_places.py",
         "test_on_a_terminal.py", "test_output.py", "test_receiving.py", "test_runs.py",
         "test_scim_servers.py", "test_setup.py", "test_signon.py", "test_supervising.py",
         "test_terminal.py", "test_together.py", "test_two_houses.py", "test_undo.py",

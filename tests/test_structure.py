@@ -317,6 +317,20 @@ def test_files_are_opened_in_one_place() -> None:
     assert found == own
 
 
+def test_what_stands_at_a_path_is_asked_in_one_place() -> None:
+    """These of pathlib end in a traceback where a folder is closed or a name is too long."""
+    raising = {"exists", "is_file", "is_dir", "is_symlink", "is_fifo", "is_mount", "resolve"}
+    for path in FILES:
+        if room(path) == "testing" or not any(f".{n}(" in path.read_text("utf-8") for n in raising):
+            continue
+        found = {
+            node.func.attr
+            for node in ast.walk(tree(path))
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and not node.args
+        }
+        assert not found & raising, f"{path} calls {found & raising}: see adapters/ordinary_file.py"
+
+
 def test_the_environment_is_read_where_things_are_put_together() -> None:
     """Configuration is handed in; nothing deep inside looks it up."""
     allowed = {"wiring", "cli"}

@@ -22,7 +22,13 @@ from respond.audit.checkpoint import Signer
 from respond.audit.record_schema import ADDED, SCHEMA
 from respond.audit.verify import AnchorPolicy, Verification
 from respond.core.events import Kind
-from respond.errors import JournalBrokenError, JournalUnusableError, RunTakenError, StepFailedError
+from respond.errors import (
+    JournalBrokenError,
+    JournalUnusableError,
+    NotReadyError,
+    RunTakenError,
+    StepFailedError,
+)
 from respond.ports import Journal, KeyStore
 from respond.testing.contract_journal import DANA, RUN, JournalContract, event
 from respond.testing.journals import (
@@ -410,6 +416,23 @@ def test_a_changed_end_is_found_at_the_next_open(path: Path, keys: MemoryKeys, c
     raw(path, *triggers, change, *again)
     with pytest.raises(JournalBrokenError):
         opened(path, keys)
+
+
+@pytest.mark.promise("P23")
+def test_a_beginning_that_hides_under_another_run_is_found(path: Path, keys: MemoryKeys) -> None:
+    """Also in a part that was signed, and is not read as the journal is opened."""
+    with opened(path, keys) as journal:
+        journal.append(event(Kind.PROPOSED))
+        journal.append(event(Kind.NOTICE))
+        run = event(Kind.NOTICE).run
+        journal.checkpoint("end of run")
+    again = [SCHEMA[sql.split()[-1]] for sql in DROP_TRIGGERS]
+    raw(path, *DROP_TRIGGERS, "UPDATE journal SET run = 'OTHER' WHERE kind = 'proposed'", *again)
+    with (
+        opened(path, keys) as journal,
+        pytest.raises(JournalBrokenError, match="columns do not say"),
+    ):
+        list(journal.records(run))
 
 
 @pytest.mark.promise("P23")
@@ -822,6 +845,35 @@ def test_a_fresh_journal_sets_the_broken_file_aside(path: Path, keys: MemoryKeys
     with SqliteJournal.fresh(path, keys=keys, clock=SettableClock(), actor=DANA) as journal:
         name = list(journal.records())[1].event.data["set_aside"]
     assert (path.parent / name).read_bytes() == broken
+
+
+class FullKeys(MemoryKeys):
+    """Keys on a disk that takes so many more."""
+
+    room = 99
+
+    def set(self, name: str, value: bytes) -> None:
+        if self.room <= 0:
+            raise NotReadyError("the key file cannot be written", why="No space left on device")
+        self.room -= 1
+        super().set(name, value)
+
+
+@pytest.mark.promise("P25")
+@pytest.mark.parametrize("room", range(4))
+def test_a_fresh_journal_that_cannot_be_begun_leaves_the_old_one(path: Path, room: int) -> None:
+    """Whichever key finds no room: what stood there stands there again, and can be gone on with."""
+    keys = FullKeys()
+    with opened(path, keys) as journal:
+        journal.append(event(Kind.PROPOSED))
+        size = journal.head().size
+    keys.room = room
+    with pytest.raises((NotReadyError, JournalUnusableError)):
+        SqliteJournal.fresh(path, keys=keys, clock=SettableClock(), actor=DANA)
+    assert [each.name for each in path.parent.iterdir() if "set-aside" in each.name] == []
+    keys.room = 99
+    with opened(path, keys, create=False) as journal:
+        assert journal.head().size == size
 
 
 def test_a_fresh_journal_on_another_disk(tmp_path: Path, path: Path, keys: MemoryKeys) -> None:

@@ -12,7 +12,9 @@ import pexpect
 import pytest
 
 from respond.cli.audit import _Checking
-from respond.core.events import Kind
+from respond.cli.binding import bound_to
+from respond.core.events import Actor, Event, Kind, Strength
+from respond.errors import UsageError
 from respond.testing.cli_kit import Machine
 from respond.views.live import Lines
 
@@ -365,3 +367,45 @@ def test_on_a_terminal_records_are_a_table(home: Machine, monkeypatch: pytest.Mo
     assert head.split() == ["record", "at", "kind", "run", "what"]
     assert [row.split()[0] for row in rows] == ["1", "2", "3", "4", "5"]
     assert [len(line) for line in (head, *rows) if len(line) > 60] == []
+
+
+@pytest.mark.parametrize("words", [["status"], ["report"], ["resume"], ["cancel"], ["show"]])
+def test_a_record_that_hides_under_another_run_ends_in_7_wherever_its_run_is_read(
+    home: Machine, words: list[str]
+) -> None:
+    """The columns are what is searched by: they must say what the body says."""
+    home.write_run("CK-0001")
+    damage(home.journal, "UPDATE journal SET run = 'CK-0002' WHERE kind = 'proposed'")
+    ran = home.run(*words, "CK-0001")
+    assert ran.code == 7
+    assert "columns do not say what its body says" in " ".join(ran.err.split())
+
+
+def test_runs_ends_in_7_where_a_record_in_the_middle_hides(home: Machine) -> None:
+    """Also where what is missing is no beginning, once the rest does not fit together."""
+    with home.open_journal() as journal:
+        for kind, step, data in (
+            (Kind.PROPOSED, "", {"runbook": "lost-laptop", "inputs": {}}),
+            (Kind.PROPOSED, "", {"runbook": "lost-laptop", "inputs": {}}),
+        ):
+            journal.append(Event(kind, "CK-0001", step, Actor("dana", Strength.CLAIMED), data))
+    ran = home.run("runs")
+    assert ran.code == 8
+    assert "do not follow one another" in " ".join(ran.err.split())
+    damage(home.journal, "UPDATE journal SET step = 'x' WHERE seq = 0")
+    assert home.run("runs").code == 7
+
+
+def test_an_address_that_no_host_can_have_is_refused_in_words() -> None:
+    """Such as one of five thousand letters."""
+    with pytest.raises(UsageError, match="port 0 cannot be used"):
+        bound_to("a" * 5000, 0)
+
+
+def test_show_of_a_run_that_is_not_there_says_so(home: Machine) -> None:
+    """Nothing, and 0, would say that it did nothing."""
+    home.write_run("CK-0001")
+    ran = home.run("audit", "show", "--run", "ZZ-9999")
+    assert (ran.code, ran.out) == (2, "")
+    assert "there is no run 'ZZ-9999'" in ran.err
+    assert home.run("audit", "show", "--run", "CK-0001", "--kind", "intent").code == 0

@@ -17,6 +17,7 @@ from respond.cli.new_runbook import TEMPLATES, Beginning, template_text
 from respond.errors import UsageError
 from respond.formats.runbook.runbook_file import load
 from respond.systems import load as load_actions
+from respond.testing.cli_kit import Machine
 
 
 @pytest.fixture
@@ -157,3 +158,12 @@ def test_a_person_is_asked_a_few_things_and_may_go_back_to_a_fault(project: Path
     edited.expect(pexpect.EOF)
     edited.close()
     assert edited.exitstatus == 0
+
+
+@pytest.mark.parametrize("word", ["reason", "step_by_step", "help"])
+def test_what_a_runbook_is_about_is_no_option_of_every_runbook(home: Machine, word: str) -> None:
+    """Such an input could never be given; no file is left behind."""
+    ran = home.run("new", "lost-badge", "--asks", word)
+    assert ran.code == 2
+    assert "is an option of every runbook" in " ".join(ran.err.split())
+    assert not (home.project / "runbooks" / "lost-badge.yaml").exists()

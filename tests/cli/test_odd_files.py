@@ -17,7 +17,7 @@ from respond.core.showable import hidden_character
 from respond.errors import ExitCode, NotReadyError
 from respond.testing.cli_kit import Machine
 from respond.wiring.places import Places
-from respond.wiring.session import load_project, load_runbook
+from respond.wiring.session import load_project, load_runbook, os_user
 
 ODD: dict[str, Callable[[Path], None]] = {
     "pipe": os.mkfifo,
@@ -373,3 +373,67 @@ def test_a_link_is_shown_with_its_target_and_digested_with_it(home: Machine) -> 
     first = load_runbook(Places.here(), "mine").digest
     real.write_text(real.read_text() + "# more\n")
     assert load_runbook(Places.here(), "mine").digest != first
+
+
+NO_TEXT = os.fsdecode(b"x\xff")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        *(f"{word} X" for word in ("show", "status", "resume", "cancel")),
+        *(f"{word} X" for word in ("undo", "report", "done", "prove")),
+        *(f"{word} CK-0001 --reason X" for word in ("cancel", "approve", "deny")),
+        "done CK-0001 item --reason X",
+        "done CK-0001 X",
+        "undo CK-0001 --step X",
+        "audit show --run X",
+        "audit review CK-0001 --words X",
+        "compromised-key --reason X",
+        "compromised-key --incident X",
+        "compromised-key --suspect X",
+        "compromised-key --leaked-where X",
+        "lost-2fa --email file:X",
+        "rehearse lost-2fa --set email=X",
+        "rehearse lost-2fa --reason X",
+        "serve --listen X",
+        "connect X",
+        "new ok --title X",
+    ],
+)
+def test_an_argument_that_is_no_text_is_refused_before_anything_is_done(
+    home: Machine, line: str
+) -> None:
+    """Nothing of it could be recorded: exit 2, the argument's name, what to do."""
+    home.write_run("CK-0001")
+    before = home.journal.read_bytes()
+    ran = home.run(*(word.replace("X", NO_TEXT) for word in line.split()))
+    assert ran.code == ExitCode.USAGE
+    assert "is no text in UTF-8" in ran.err or "No such option" in ran.err
+    assert home.journal.read_bytes() == before
+
+
+def test_a_path_may_have_any_bytes(home: Machine) -> None:
+    """Also behind ``file:``; and a user's name of such bytes is recorded in text."""
+    (home.project / f"{NO_TEXT}.yaml").write_text("runbook: x\ntitle: X\nsteps: []\n")
+    assert "cannot be read" not in home.run("check", f"{NO_TEXT}.yaml").err
+    home.write_run("CK-0001")
+    assert home.run("report", "CK-0001", "--html", NO_TEXT).code == ExitCode.DONE
+    assert (home.project / NO_TEXT).stat().st_size
+    missing = home.run("audit", "prove", f"file:{NO_TEXT}-gone").err
+    assert "No such file" in missing
+
+
+def test_a_login_of_any_bytes_is_recorded_in_text(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The environment gives it, and nobody can refuse it there."""
+    monkeypatch.setenv("LOGNAME", NO_TEXT)
+    assert os_user().id == "x\\udcff"
+
+
+def test_a_file_beside_the_project_is_not_taken_for_a_link_out_of_it(home: Machine) -> None:
+    """However its path is written."""
+    (home.project.parent / "x.yaml").write_text(
+        "runbook: x\ntitle: X\nsteps: [{id: a, assert: 'true', message: b}]\n"
+    )
+    for path in ("../x.yaml", f"../{home.project.name}/../x.yaml"):
+        assert "a link leads out" not in home.run("check", path).err

@@ -93,13 +93,30 @@ def answer_all(terminal: OnTerminal) -> int:
     return terminal.end()
 
 
+def test_the_reason_that_policy_wants_is_asked_for_first(start: Start, tmp_path: Path) -> None:
+    """Nothing is no reason; the sentence that is typed is the run's."""
+    config = tmp_path / "project" / "respond.toml"
+    config.write_text(NOWHERE + "[policy]\nrequire_reason = true\n", encoding="utf-8")
+    terminal = start("door")
+    assert terminal.until("reason: ")
+    terminal.type("")
+    assert terminal.until("reason: ")
+    terminal.type("the alarm rang")
+    assert terminal.until("door: ")
+    terminal.interrupt()
+    assert terminal.end() == 4, terminal.screen.text
+    text = " ".join(terminal.screen.text.split())
+    assert "no: This has to be given." in text
+    assert "Why is this done?" in text
+
+
 @pytest.mark.share(2)
 @pytest.mark.parametrize(
     ("words", "columns", "row"),
     [
         ("door --door x -v", 80, r"\[warning"),
-        ("door --door x --dry-run", 80, "error: HTTP could not be reached"),
-        ("door --door x --dry-run", 50, "error: HTTP could not be reached"),
+        ("door --door x --dry-run", 80, r"error: HTTP \(there\) could not be reached"),
+        ("door --door x --dry-run", 50, r"error: HTTP \(there\) could not be"),
     ],
 )
 def test_what_went_wrong_begins_on_a_line_of_its_own(

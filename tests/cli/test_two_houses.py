@@ -56,16 +56,24 @@ class House:
 
     Attributes:
         heard: Called with each request that changes something, before it does.
+        looks: How often it was looked at.
+        answers: What every look is answered with instead of what is so: status and text.
     """
 
     def __init__(self) -> None:
         self.locked: dict[str, bool] = {"north": False, "south": False}
         self.heard: Callable[[str], None] = lambda _: None
+        self.looks = 0
+        self.answers: tuple[int, str] | None = None
         house = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
-                self._say({"locked": house.locked[self.path.rpartition("/")[2]]})
+                house.looks += 1
+                if house.answers is not None:
+                    self._send(*house.answers)
+                else:
+                    self._say({"locked": house.locked[self.path.rpartition("/")[2]]})
 
             def do_PUT(self) -> None:
                 body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
@@ -74,8 +82,11 @@ class House:
                 self._say({})
 
             def _say(self, value: Any) -> None:
-                text = json.dumps(value).encode()
-                self.send_response_only(200)
+                self._send(200, json.dumps(value))
+
+            def _send(self, status: int, said: str) -> None:
+                text = said.encode()
+                self.send_response_only(status)
                 self.send_header("Content-Type", "application/json")
                 self.send_header("Content-Length", str(len(text)))
                 self.end_headers()
@@ -112,6 +123,8 @@ def plain_loopback(monkeypatch: pytest.MonkeyPatch) -> None:
 
     def endpoint_of(config: Any, project: Any) -> Endpoint:
         made = real(config, project)
+        if config.system != "http":
+            return made
         (url,) = (url.replace("https:", "http:") for url in made.base_urls.values())
         return replace(made, base_urls={"": url, "http": url}, loopback_ok=True)
 
@@ -257,6 +270,7 @@ def test_undo_needs_no_runbook(
 
 # --- which targets ------------------------------------------------------------------------------
 
+WANTS_REASON = "[policy]\nrequire_reason = true\n"
 EACH = (
     RUNBOOK.partition("steps:")[0].replace("two-doors", "doors")
     + "inputs:\n  doors: {type: list, ask: Which?}\n  floor: {type: integer, required: false}\n"
@@ -315,3 +329,161 @@ def test_no_target_is_lost_or_made_up(
     assert ran.code == (0 if doors else 2)
     assert doors or "does not fit" in ran.err or "2 times" in ran.err
     assert sorted(door for door, locked in house.locked.items() if locked) == doors
+
+
+# --- which connection ---------------------------------------------------------------------------
+
+OTHER = """\
+[connections.hut]
+system = "http"
+account = "hut"
+inside = true
+base_urls = {{ http = "{url}" }}
+[connections.slack]
+system = "slack"
+"""
+
+
+def both(home: Machine, house: House, other: House) -> None:
+    """Two houses in one project, and a runbook that says of neither which."""
+    write_runbook(home, house)
+    home.configure(TOML.format(url=house.url, account="castle") + OTHER.format(url=other.url))
+    home.keys.set("credential/hut", b"the-key-of-the-hut")
+
+
+@pytest.mark.promise("P10")
+@pytest.mark.parametrize("options", [[], ["--dry-run"], ["--by-hand"]])
+def test_a_connection_that_is_not_there_writes_nowhere_else(
+    home: Machine, house: House, options: list[str]
+) -> None:
+    """Exit 2 with the names that there are, also where there is one; nothing is recorded."""
+    write_runbook(home, house)
+    ran = home.run("two-doors", "--connection", "staging", "--yes", *options)
+    assert ran.code == 2
+    assert "there is no connection 'staging'" in ran.err
+    assert "doors (http)" in ran.err
+    assert "respond connect staging" in ran.err
+    assert house.locked == {"north": False, "south": False}
+    assert not (home.state / "journal.db").exists()
+
+
+@pytest.mark.promise("P10")
+def test_the_connection_that_is_chosen_is_the_one_that_is_used(home: Machine, house: House) -> None:
+    """One of several is used for its system; without a name, or with one of another system, it is
+    asked for before anything is recorded.
+    """
+    with House() as other:
+        both(home, house, other)
+        ran = home.run("two-doors", "--yes")
+        assert ran.code == 2
+        assert "--connection NAME" in ran.err
+        ran = home.run("two-doors", "--yes", "--connection", "slack")
+        assert ran.code == 2
+        assert "no step of two-doors goes by the connection 'slack'" in ran.err
+        assert "doors, hut" in " ".join(ran.err.split())
+        assert not home.events(Kind.PROPOSED)
+        assert home.run("two-doors", "--yes", "--connection", "hut").code == 3
+        assert other.locked == {"north": True, "south": False}
+        # What it was begun with is gone: nothing goes to the one that is left.
+        home.configure(TOML.format(url=house.url, account="castle"))
+        refused = home.run("resume", "--yes")
+        assert refused.code == 2
+        assert "there is no connection 'hut'" in " ".join(refused.err.split())
+        assert "'hut'" in home.run("status", "--json").json["missing"]
+    assert house.locked == {"north": False, "south": False}
+
+
+def test_who_gave_a_connection_is_not_asked_for_one(home: Machine, house: House) -> None:
+    """Where two systems have several, a step says which; one name cannot."""
+    with House() as other:
+        both(home, house, other)
+        path = home.project / "runbooks" / "two-doors.yaml"
+        tells = "  - {id: tell, action: slack.find_person, with: {email: a@example.com}}\n"
+        path.write_text(path.read_text(encoding="utf-8") + tells, encoding="utf-8")
+        text = (home.project / "respond.toml").read_text(encoding="utf-8")
+        home.configure(text + '[connections.chat]\nsystem = "slack"\n')
+        ran = home.run("two-doors", "--yes", "--connection", "hut")
+    assert ran.code == 2
+    assert "slack has several connections: slack, chat" in ran.err
+    assert "say which one" not in ran.err
+    assert "connection: NAME" in ran.err
+
+
+def test_a_step_that_names_a_connection_that_is_not_there_says_the_remedy(
+    home: Machine, house: House
+) -> None:
+    """Before anything is recorded: what it is, which there are, what to type."""
+    write_runbook(home, house)
+    path = home.project / "runbooks" / "two-doors.yaml"
+    text = path.read_text(encoding="utf-8").replace(
+        "    with:\n", "    connection: gate\n    with:\n"
+    )
+    path.write_text(text, encoding="utf-8")
+    ran = home.run("two-doors", "--yes")
+    assert ran.code == 2
+    assert "there is no connection 'gate'" in ran.err
+    assert "respond connect gate" in ran.err
+    assert not home.events(Kind.PROPOSED)
+    said = home.run("check", "two-doors")
+    assert said.code == 0
+    assert said.err.count("respond.toml has no connection 'gate' of http") == 2
+    assert "of http it has: doors; `respond connect gate`" in " ".join(said.err.split())
+    refused = home.run("two-doors", "--yes", "--connection", "doors")
+    assert "no step of two-doors goes by the connection 'doors'" in refused.err
+    home.configure('[journal]\nkeys = "file"\n')
+    none = " ".join(home.run("two-doors", "--yes").err.split())
+    assert "why: respond.toml has none do: add [connections.gate] with system = 'http'" in none
+    rehearsed = home.run("rehearse", "two-doors", "--auto")
+    assert "the simulated company has no connection 'gate' of http" in rehearsed.err + rehearsed.out
+    assert "stand_ins: gate:" in " ".join((rehearsed.err + rehearsed.out).split())
+
+
+# --- a reason -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("options", [[], ["--by-hand"], ["--reason", "  "]])
+def test_no_run_begins_without_the_reason_that_policy_wants(
+    home: Machine, house: House, options: list[str]
+) -> None:
+    """Where nobody can be asked: exit 2 before anything is looked at or recorded."""
+    write_runbook(home, house)
+    home.configure((home.project / "respond.toml").read_text() + WANTS_REASON)
+    ran = home.run("two-doors", "--yes", *options)
+    assert ran.code == 2
+    assert "two-doors needs --reason" in ran.err
+    assert "require_reason" in ran.err
+    assert not home.events(Kind.PROPOSED)
+    assert house.looks == 0
+
+
+def test_the_reason_stands_in_every_view(home: Machine, house: House) -> None:
+    """Journal, report and JSON; a dry run and a rehearsal need none."""
+    write_runbook(home, house, wait="")
+    home.configure((home.project / "respond.toml").read_text() + WANTS_REASON)
+    assert home.run("two-doors", "--dry-run").code == 0
+    ran = home.run("two-doors", "--yes", "--reason", "the master key is gone", "--json")
+    assert (ran.code, ran.json["reason"]) == (0, "the master key is gone")
+    (proposed,) = home.events(Kind.PROPOSED)
+    assert proposed["reason"] == "the master key is gone"
+    for form in ([], ["--markdown", "-"]):
+        assert "the master key is gone" in home.run("report", ran.json["run"], *form).out
+
+
+# --- what cannot be looked at -------------------------------------------------------------------
+
+
+def test_a_look_that_fails_names_the_connection_and_what_to_type(
+    home: Machine, house: House
+) -> None:
+    """Of several services of one's own it says which; nobody asks whether a look happened."""
+    write_runbook(home, house)
+    look = "  - {id: now, action: http.read, with: {observe: {path: [doors, north]}}}\n"
+    path = home.project / "runbooks" / "two-doors.yaml"
+    path.write_text(path.read_text(encoding="utf-8").replace("steps:\n", f"steps:\n{look}"))
+    house.answers = 200, "<p>hello"
+    ran = home.run("two-doors", "--yes")
+    assert ran.code == 1
+    told = " ".join((ran.err + ran.out).split())
+    assert "HTTP (doors) answered 200 to GET /doors/north with a page that is not JSON" in told
+    assert "go on with: check the address of connection 'doors'; or go through it" in told
+    assert "whether it happened" not in told

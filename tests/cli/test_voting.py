@@ -580,6 +580,7 @@ def test_nobody_goes_alone_from_a_pipe(office: Office, words: tuple[str, ...]) -
         "compromised-key", "--key", "x", "--since", "today", "--break-glass", *words
     )
     assert (ran.code, "nobody goes alone here" in ran.err) == (4, True)
+    assert "do:  type the same at a terminal; without --break-glass" in ran.err
     assert not before.exists()
 
 

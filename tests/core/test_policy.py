@@ -44,7 +44,6 @@ ASKED = st.builds(
     confirm=st.booleans(),
     approval=st.none() | APPROVALS,
     limit=st.none() | st.integers(1, 1_000),
-    reason=st.booleans(),
 )
 
 
@@ -71,15 +70,13 @@ def test_no_runbook_and_no_flag_goes_under_the_policy(
 
 @pytest.mark.promise("P12")
 def test_a_runbook_that_asks_for_less_gets_what_policy_says() -> None:
-    """Fewer people, more targets, more time, another role, no reason: none of it counts."""
-    policy = Policy(
-        two_people=TwoPeople.EVERY_WRITE, approvals=3, limit=2, require_reason=True, expiry_s=60
-    )
+    """Fewer people, more targets, more time, another role: none of it counts."""
+    policy = Policy(two_people=TwoPeople.EVERY_WRITE, approvals=3, limit=2, expiry_s=60)
     less = Asked(approval=Approval(by="legal", count=1, within_s=3_600), limit=500)
 
     care = effective(policy, Effect.WRITES, less)
 
-    assert (care.approvals, care.limit, care.reason, care.within_s) == (3, 2, True, 60)
+    assert (care.approvals, care.limit, care.within_s) == (3, 2, 60)
     assert care.roles == {"approver", "legal"}
 
 
@@ -89,7 +86,6 @@ def test_what_is_asked_for_is_given(policy: Policy, effect: Effect, asked: Asked
     """Care that a runbook asks for is not lost either; reads alone never ask."""
     care = effective(policy, effect, asked)
 
-    assert care.reason >= asked.reason
     assert asked.limit is None or care.limit <= asked.limit
     if effect is not Effect.READS:
         assert care.confirm >= asked.confirm
@@ -148,7 +144,6 @@ def test_the_defaults_let_one_person_contain() -> None:
 
     assert care.confirm
     assert care.approvals == 0
-    assert not care.reason
 
 
 def test_a_step_asks_for_what_it_says() -> None:
@@ -162,7 +157,7 @@ def test_a_step_asks_for_what_it_says() -> None:
     )
 
     assert asked_by(step) == Asked(approval=Approval("legal", 2, 600), limit=3)
-    assert asked_by(step, every_write=True, reason=True).confirm
+    assert asked_by(step, every_write=True).confirm
 
 
 def test_the_plan_carries_the_whole_policy() -> None:

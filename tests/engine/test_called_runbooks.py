@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from respond.company.crash_points import Killed, KilledJournal, Moments
+from respond.core.outcome import outcome_of
 from respond.core.plan import StepPlan
 from respond.core.questions import Answer, AskInput, Decision, Question, other_orders
 from respond.core.records import replace
@@ -16,9 +17,11 @@ from respond.core.script import Call
 from respond.engine.undo import undo_run
 from respond.errors import ExitCode
 from respond.formats.runbook.runbook_file import load
+from respond.testing.example_run import TODAY
 from respond.testing.toy_system import ACTIONS, BoxStage, Says, refused
 from respond.views.plan_rows import plan_rows
 from respond.views.plan_text import plan_screen
+from respond.views.verdict import CameTo, verdict_of
 
 THREE = {"a": "old", "b": "old", "c": "old", "z": "old"}
 ONE = {
@@ -448,3 +451,250 @@ def test_on_a_persons_word_a_set_that_nobody_knows_is_said_to_be_one() -> None:
     assert stage.advance() is ExitCode.DONE
     asked = [each for each in stage.says.asked if type(each).__name__ == "AskPerson"]
     assert asked[0].instructions.startswith("All that follows for each, one by one:")
+
+
+# --- a block that stands for itself --------------------------------------------------------------
+
+
+ASIDE = """
+  - {id: put, phase: contain, action: box.set, with: {name: a, value: new}}
+  - id: aside
+    on_failure: continue
+    KIND:
+      - {id: now, action: box.read, with: {name: b}}
+      - {id: there, assert: now.there, message: there is no box b}
+      - {id: more, action: box.set, with: {name: b, value: "${{ now.value }}er"}}
+  - {id: after, action: box.set, with: {name: z, value: last}}
+"""
+
+
+def hides(name: str) -> Any:
+    """A service that cannot say what one box holds."""
+
+    def broken(call: Call) -> None:
+        if call.path[-1] == name:
+            raise refused(by_hand=False)
+
+    return broken
+
+
+@pytest.mark.parametrize("kind", ["block", "parallel"])
+def test_a_block_that_cannot_be_looked_at_leaves_the_rest_planned_and_done(kind: str) -> None:
+    """As a call that goes on does: what is in it is unseen, and containment is not held up."""
+    steps = ASIDE.replace("KIND", kind)
+    if kind == "parallel":  # No step of it may read another one.
+        steps = steps.replace(
+            "      - {id: there, assert: now.there, message: there is no box b}\n", ""
+        )
+        steps = steps.replace("${{ now.value }}er", "newer")
+    stage = stage_of(steps)
+    stage.boxes.broken = hides("b")
+    plan = stage.plan()
+    states = {step.address: step.state for step in plan.steps}
+    unseen = StepPlan.UNSEEN
+    does = StepPlan.WRITES
+    assert states == {"put": does, "now": unseen, "more": unseen, "after": does}
+    assert any("more: not planned, since now cannot be" in line for line in plan.unseen)
+    assert stage.advance() is ExitCode.FAILED
+    assert stage.boxes.writes == ["PUT /box/a", "PUT /box/z"]
+
+
+def test_an_assertion_in_such_a_block_stops_the_block_alone() -> None:
+    """What does not hold before anything was changed keeps nothing else from being done."""
+    stage = stage_of(ASIDE.replace("KIND", "block"), values={"a": "old", "z": "old"})
+    assert any("there is no box b" in line for line in stage.plan().unseen)
+    assert stage.advance() is ExitCode.FAILED
+    assert stage.boxes.writes == ["PUT /box/a", "PUT /box/z"]
+
+
+@pytest.mark.promise("P10")
+def test_an_assertion_that_fails_later_asks_about_the_writes_of_its_block_alone() -> None:
+    """What stands behind the block is not lost, so nobody is asked about that."""
+    stage = stage_of(ASIDE.replace("KIND", "block"))
+
+    def meanwhile(question: Any) -> None:
+        if type(question).__name__ == "AskStart":
+            del stage.boxes.values["b"]
+
+    stage.says.before = meanwhile
+    assert stage.advance() is ExitCode.FAILED
+    (drift,) = [each for each in stage.says.asked if type(each).__name__ == "AskDrift"]
+    assert drift.planned == ("set b to older",)
+    assert stage.boxes.writes == ["PUT /box/a", "PUT /box/z"]
+
+
+@pytest.mark.promise("P10")
+def test_what_was_unseen_in_such_a_block_is_asked_about_before_it_is_written() -> None:
+    """It can be looked at again once the run comes there: its write was in no plan."""
+    stage = stage_of(ASIDE.replace("KIND", "block"))
+    stage.boxes.broken = hides("b")
+
+    def meanwhile(question: Any) -> None:
+        if type(question).__name__ == "AskStart":
+            stage.boxes.broken = lambda _: None
+
+    stage.says.before = meanwhile
+    stage.says.answers = {"AskConfirm": Decision.SKIP}
+    assert stage.advance() is ExitCode.FAILED
+    (asked,) = [each for each in stage.says.asked if type(each).__name__ == "AskConfirm"]
+    assert asked.lines == ("set b to older  [Boxes]  tool, undo: yes",)
+    assert "PUT /box/b" not in stage.boxes.writes
+
+
+def test_a_block_without_continue_stops_the_run_at_its_plan() -> None:
+    """What it cannot do without is looked at before anything is written."""
+    steps = ASIDE.replace("KIND", "block").replace("    on_failure: continue\n", "")
+    stage = stage_of(steps)
+    stage.boxes.broken = hides("b")
+    assert stage.advance() is ExitCode.FAILED
+    assert stage.boxes.writes == []
+
+
+# --- what was kept from being planned, or from being reached --------------------------------------
+
+SHUT = {
+    "shut": """
+inputs:
+  box: {type: text, ask: Which box?}
+steps:
+  - {id: now, action: box.read, with: {name: "${{ inputs.box }}"}}
+  - {id: right, assert: "now.value == 'old'", message: "${{ inputs.box }} is not ours"}
+  - id: closed
+    title: Close it
+    phase: contain
+    action: box.set
+    with: {name: "${{ inputs.box }}", value: new}
+"""
+}
+SHUT_EACH = """
+  - id: each
+    for_each: "['a', 'b']"
+    as: one
+    on_failure: continue
+    runbook: shut
+    with: {box: "${{ one }}"}
+"""
+MADE_LATE = """
+  - {id: made, action: box.make, with: {like: x}}
+  - {id: look, action: box.read, with: {name: "${{ made.id }}"}}
+"""
+INSIDE = """
+  - id: each
+    for_each: "[made.id]"
+    as: one
+    on_failure: continue
+    block:
+      - {id: now, action: box.read, with: {name: "${{ one }}"}}
+      - {id: right, assert: "now.value == 'WANTED'", message: not ours}
+      - {id: closed, phase: contain, action: box.set, with: {name: "${{ one }}", value: shut}}
+"""
+CLOSES = "{id: closed, phase: contain, action: box.set, with: {name: a, value: new}}"
+
+
+def came_to(stage: BoxStage) -> CameTo:
+    assert stage.state is not None
+    return verdict_of(stage.state, TODAY).came_to
+
+
+def left(stage: BoxStage) -> dict[str, str]:
+    """What is left to do, by the id of its step, but for what can be put back."""
+    assert stage.state is not None
+    items = outcome_of(stage.state).left_to_do
+    return {i.step.rpartition("/")[2]: i.how for i in items if i.how != "put-back"}
+
+
+@pytest.mark.promise("P6", "P9")
+def test_what_an_assertion_kept_from_being_planned_is_left_to_do() -> None:
+    """It stands in the plan as unseen, is left with whose it is, and nothing is contained."""
+    stage = stage_of(SHUT_EACH, SHUT, values={"a": "old", "b": "theirs"})
+    assert stage.advance() is ExitCode.FAILED
+    assert stage.boxes.values == {"a": "new", "b": "theirs"}
+    assert left(stage) == {"right": "failed", "closed": "not-started"}
+    assert came_to(stage) is CameTo.NOT_CONTAINED
+    assert stage.state is not None
+    assert stage.state.plan is not None
+    state, outcome = stage.state, outcome_of(stage.state)
+    assert outcome.containment.open == ("Close it (shut, b): not done",)
+    assert outcome.containment.close == (f"respond done {state.id} {outcome.left_to_do[1].name}",)
+    (unseen,) = (s for s in stage.state.plan.steps if s.id == "closed" and s.within == "shut, b")
+    assert unseen.state is StepPlan.UNSEEN
+
+
+@pytest.mark.promise("P6", "P9")
+def test_before_its_turn_comes_it_is_not_contained_either() -> None:
+    """Whoever stops behind the first of them hears of the second."""
+    stage = stage_of(SHUT_EACH, SHUT, values={"a": "old", "b": "theirs"})
+    engine = stage.engine()
+    stage.boxes.lost = lambda _: setattr(engine.tools.stop, "wanted", True)
+    assert engine.advance() is ExitCode.PARKED
+    stage.state = engine.state
+    assert came_to(stage) is CameTo.NOT_CONTAINED
+
+
+@pytest.mark.promise("P6", "P9")
+@pytest.mark.parametrize(
+    ("wanted", "code", "comes_to", "is_left"),
+    [
+        ("new", ExitCode.DONE, CameTo.CONTAINED, {}),
+        ("old", ExitCode.FAILED, CameTo.NOT_CONTAINED, {"right": "failed", "closed": "left-open"}),
+    ],
+)
+def test_of_a_set_that_came_late_each_item_is_contained_or_left(
+    wanted: str, code: ExitCode, comes_to: CameTo, is_left: dict[str, str]
+) -> None:
+    """No plan names its items: what a failure kept from being reached is recorded by the run."""
+    stage = stage_of(MADE_LATE + INSIDE.replace("WANTED", wanted))
+    assert stage.advance() is code
+    assert came_to(stage) is comes_to
+    assert left(stage) == is_left
+
+
+def test_the_targets_behind_one_that_fails_are_left_too() -> None:
+    """Also where no plan could name them."""
+    each = "{id: each, for_each: \"[made.id, 'q']\", as: one, phase: contain,"
+    stage = stage_of(
+        f"{MADE_LATE}  - {each} action: box.set, with: {{name: '${{{{ one }}}}', value: x}}}}"
+    )
+
+    def fails(call: Call) -> None:
+        if call.method == "PUT":
+            raise refused(by_hand=False)
+
+    stage.boxes.broken = fails
+    stage.advance()
+    assert sorted(left(stage).values()) == ["failed", "left-open"]
+
+
+@pytest.mark.parametrize(
+    "decides",
+    [
+        f"{{id: some, when: \"look.value == 'no'\", block: [{CLOSES}]}}",
+        f"{{id: which, choose: look.value, no: [{CLOSES}], new: []}}",
+        f"{{id: each, for_each: \"look.value == 'no' ? ['a'] : []\", as: one, block: [{CLOSES}]}}",
+    ],
+    ids=["when", "choose", "an empty set"],
+)
+def test_what_a_run_finds_needless_lacks_nothing(decides: str) -> None:
+    """It was planned as late, and not due: nothing stays to be contained for it."""
+    stage = stage_of(f"{MADE_LATE}  - {decides}\n")
+    assert stage.advance() is ExitCode.DONE
+    assert came_to(stage) is CameTo.DONE
+    assert left(stage) == {}
+
+
+@pytest.mark.promise("P6")
+def test_what_a_failure_that_was_made_good_kept_from_being_reached_is_not_contained() -> None:
+    """A run that a handler lets end well claims nothing of what stood behind the failure."""
+    steps = f"""
+  - id: both
+    on_failure:
+      steps: [{{id: instead, action: box.set, with: {{name: c, value: other}}}}]
+      recovered: true
+    block:
+      - {{id: fails, assert: "look.value == 'no'", message: not so}}
+      - {{id: some, when: "look.value == 'new'", block: [{CLOSES}]}}
+"""
+    stage = stage_of(MADE_LATE + steps)
+    assert stage.advance() is ExitCode.DONE
+    assert stage.boxes.values["a"] == "old"
+    assert came_to(stage) is CameTo.NOT_CONTAINED

@@ -15,9 +15,11 @@ from respond.adapters.store.run_lock import RunLocks
 from respond.company.crash_points import Killed, KilledJournal, KilledPen, Moments
 from respond.core.events import Event, Kind, Record
 from respond.core.fold import RunStatus, fold
+from respond.core.outcome import Known, outcome_of
 from respond.core.policy import Confirm, Policy, TwoPeople
-from respond.core.questions import AskConfirm, AskDrift, AskStart, Decision
+from respond.core.questions import AskConfirm, AskDrift, AskStart, Decision, Question
 from respond.core.recorded import Confirmed, data_of
+from respond.core.records import replace
 from respond.core.script import Call, Connection, Effect, Me, Person, Reply, Script, action
 from respond.core.way_back import undoable
 from respond.engine.stopping import Stop
@@ -33,6 +35,7 @@ from respond.errors import (
 from respond.ports import Intent
 from respond.systems.http.actions import ReadFields
 from respond.testing.crashing import HANDS, RUNBOOKS
+from respond.testing.example_run import TODAY
 from respond.testing.runbook_kit import Stage
 from respond.testing.settable_clock import SettableClock
 from respond.testing.toy_system import (
@@ -40,12 +43,15 @@ from respond.testing.toy_system import (
     DANA,
     Box,
     BoxStage,
+    Names,
+    RemoveBox,
     SetBox,
     no_answer,
     refused,
     runbook_of,
 )
 from respond.views.undo_text import put_back
+from respond.views.verdict import verdict_of
 from respond.wiring.session import systems_of
 
 SET = "  - {id: one, action: box.set, with: {name: a, value: new}}"
@@ -180,6 +186,90 @@ def test_by_hand_at_the_question_is_done_by_a_person() -> None:
     assert stage.advance() is ExitCode.DONE
     assert stage.boxes.writes == []
     assert stage.boxes.hands == ["box.set"]
+
+
+@action("box.push", effect=Effect.WRITES, output=Box, source="test")
+@dataclass(frozen=True)
+class Push(SetBox):
+    """Set a box; it knows no way by hand."""
+
+    def run(self, me: Me) -> Script[Box]:
+        return (yield from super().run(replace(me, by_hand=False)))
+
+
+@action("box.drop", effect=Effect.DESTROYS, output=Names, source="test")
+@dataclass(frozen=True)
+class Drop(RemoveBox):
+    """Remove a box; it knows no way by hand."""
+
+    def run(self, me: Me) -> Script[Names]:
+        return (yield from super().run(replace(me, by_hand=False)))
+
+
+def with_no_way_by_hand(step: str, **more: Any) -> tuple[BoxStage, list[Person[Any]]]:
+    """A step whose action has no steps for a person, who does it all the same."""
+    steps = f"  - {{id: one, phase: contain, {step}}}"
+    actions = {**ACTIONS, "box.push": Push, "box.drop": Drop}
+    stage = BoxStage(runbook_of(steps, actions=actions), THREE, **more)
+    tasks: list[Person[Any]] = []
+
+    def asked_for(question: Question | Person[Any]) -> None:
+        if isinstance(question, Person):
+            tasks.append(question)
+            stage.boxes.put("a", None if "drop" in step else "new")
+
+    stage.says.before = asked_for
+    return stage, tasks
+
+
+@pytest.mark.promise("P2")
+def test_whoever_takes_over_by_hand_is_not_raced_by_the_tool() -> None:
+    """The tool was refused; the same request does not go out again, and what they did is seen."""
+    stage, tasks = with_no_way_by_hand("action: box.push, with: {name: a, value: new}")
+    sent: list[str] = []
+
+    def no(call: Call) -> None:
+        if call.method != "GET":
+            sent.append(call.says)
+            raise refused("500")
+
+    stage.boxes.broken = no
+    stage.says.answers = {"AskByHand": Decision.BY_HAND}
+    assert stage.advance() is ExitCode.DONE
+    assert sent == ["PUT /box/a"]
+    (task,) = tasks
+    assert task.steps == ("set a to new (Boxes)", "What the tool would send: PUT /box/a")
+    assert task.avoid == ("a-2",)
+    assert stage.state is not None
+    assert [item.step for item in outcome_of(stage.state).of(Known.PROVED)] == ["one"]
+    assert stage.state.step("one").writes[-1].by == "person"
+
+
+@pytest.mark.promise("P2")
+def test_with_by_hand_the_tool_sends_nothing_whatever_the_action() -> None:
+    """The plan says so before, and what the person did is seen."""
+    stage, tasks = with_no_way_by_hand(
+        "action: box.push, with: {name: a, value: new}", by_hand=True
+    )
+    assert stage.advance() is ExitCode.DONE
+    assert stage.state is not None
+    assert stage.state.plan is not None
+    (planned,) = stage.state.plan.steps
+    assert [write.hands for write in planned.writes] == ["person"]
+    assert stage.boxes.writes == []
+    assert [task.steps[0] for task in tasks] == ["set a to new (Boxes)"]
+
+
+@pytest.mark.promise("P15")
+def test_by_hand_at_the_question_needs_no_action_that_knows_how() -> None:
+    """A person does what destroys, after they typed what it is; the tool sends nothing."""
+    stage, tasks = with_no_way_by_hand("action: box.drop, with: {name: a}")
+    stage.says.answers = {"AskConfirm": [Decision.BY_HAND, Decision.YES]}
+    assert stage.advance() is ExitCode.DONE
+    assert stage.boxes.writes == []
+    assert [question.by_hand for question in asked(stage, AskConfirm)] == [True, False]
+    assert [task.steps[0] for task in tasks] == ["remove a (Boxes)"]
+    assert stage.how("one") == "done"
 
 
 def test_step_by_step_asks_at_every_write() -> None:
@@ -458,6 +548,28 @@ def test_a_run_hears_before_each_write_that_it_is_cancelled(top: str) -> None:
     assert stage.advance() is ExitCode.REFUSED
     assert stage.boxes.writes == ["PUT /box/a", *(["PUT /box/c"] if top else [])]
     assert stage.how("one") == "done"
+
+
+@pytest.mark.parametrize("fails", [False, True], ids=["all well", "after a failure"])
+def test_a_no_that_comes_while_the_last_look_goes_on_ends_the_run(*, fails: bool) -> None:
+    """No write comes any more that would hear it; terminal and report say the same all the same."""
+    look = "always:\n  - {id: last, action: box.read, with: {name: z}}\n"
+    stage = stage_of(SET, top=look)
+
+    def answers(call: Call) -> None:
+        if call.method == "PUT" and fails:
+            raise refused()
+        if call.path[-1] == "z":
+            stage.boxes.broken = lambda _: None
+            says_no(stage)
+
+    stage.says.before = lambda _: setattr(stage.boxes, "broken", answers)
+    assert stage.advance() is ExitCode.REFUSED
+    assert stage.state is not None
+    told = fold(stage.kept.records(stage.run))
+    assert told is not None
+    assert verdict_of(stage.state, TODAY) == verdict_of(told, TODAY)
+    assert verdict_of(told, TODAY).because[0] == "cancelled"
 
 
 def test_at_the_same_time_each_hears_that_it_is_cancelled() -> None:

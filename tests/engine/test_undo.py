@@ -11,15 +11,23 @@ from respond.company.crash_points import Killed, KilledJournal, KilledPen, Momen
 from respond.company.rehearsal import Rehearsal
 from respond.core.outcome import outcome_of
 from respond.core.questions import Answer, AskConfirm, Decision, Question
-from respond.core.script import Connection
+from respond.core.records import replace
+from respond.core.script import Becomes, Connection, Done, Effect, Subject, Write
 from respond.core.way_back import cannot_be_undone, undoable
-from respond.engine.undo import changed_meanwhile, undo_run
-from respond.errors import ExitCode, UsageError
+from respond.engine.drivers import Look
+from respond.engine.undo import UndoAgreement, changed_meanwhile, undo_run
+from respond.errors import ExitCode, StepFailedError, UsageError
 from respond.ports import Clock
 from respond.testing.crashing import RUNBOOKS, changed_in
-from respond.testing.example_run import TODAY
+from respond.testing.example_run import HEAD, TODAY
 from respond.testing.runbook_kit import Stage
 from respond.testing.toy_system import ACTIONS, BoxStage, runbook_of
+from respond.views.json_view import state_json
+from respond.views.report import report
+from respond.views.report_text import as_text, short
+from respond.views.run_list import run_status, runs_table
+from respond.views.summary import NOTHING_KNOWN, summary
+from respond.views.verdict import CameTo, verdict_of
 from respond.views.waiting import waiting
 
 pytestmark = pytest.mark.promise("P7")
@@ -38,10 +46,10 @@ def ran(steps: str = TWO, **more: Any) -> BoxStage:
     return stage
 
 
-def undo(stage: BoxStage, **ports: Any) -> ExitCode:
+def undo(stage: BoxStage, *, only: str = "", **ports: Any) -> ExitCode:
     engine = stage.engine(**ports)
     try:
-        return undo_run(engine, ACTIONS)
+        return undo_run(engine, ACTIONS, only=only)
     finally:
         stage.state = engine.state
 
@@ -86,6 +94,34 @@ def test_what_somebody_changed_since_is_left_to_a_person() -> None:
     end = stage.state.step("undo:one").conclusion
     assert end is not None
     assert "theirs" in end.why
+
+
+def test_what_an_undo_would_write_anew_is_compared_in_a_record_too() -> None:
+    """Where it writes a record whole, what others put in beside the run's change would be lost."""
+    stage = ran()
+    assert stage.state is not None
+    way = next(way for way in undoable(stage.state) if way.name == "one")
+    had: Any = {"roles": {"x": "admin", "y": "none"}}
+    left: Any = {"roles": {"x": "none", "y": "none"}}
+    way = replace(way, write=replace(way.write, write=replace(way.write.write, after=left)))
+    way = replace(way, write=replace(way.write, write=replace(way.write.write, before=had)))
+    subject: Subject[Any] = Subject(way.write.write.subject, 0)
+
+    def check(now: Any, then: Any) -> None:
+        hands: Any = None
+        becomes = (Becomes(subject, lambda _: None),)
+        write: Write[Any] = Write("", "", "", "", Effect.WRITES, hands, now, then, becomes, None)
+        at: Any = None
+        UndoAgreement(at, way=way).check(Look(Done(None), (write,), ()))
+
+    theirs = {"roles": {"x": "none", "y": "owner"}}
+    check(left, had)
+    check(theirs, {"roles": {"x": "admin", "y": "owner"}})
+    more: Any = {"roles": {**left["roles"], "z": "owner"}}
+    gone: Any = {"roles": {}}
+    for now in (theirs, more, gone):
+        with pytest.raises(StepFailedError, match="not what the run left: now roles"):
+            check(now, had)
 
 
 def test_a_failed_undo_can_be_asked_for_again() -> None:
@@ -258,6 +294,76 @@ def test_there_and_back_is_no_change_by_others() -> None:
     stage.says.answers = {"AskConfirm": [Decision.LATER, Decision.YES]}
     stage.advance()
     assert changed_meanwhile(stage.engine()) == ()
+
+
+# --- what every view says of it ------------------------------------------------------------------
+
+SHUT = """\
+  - {id: shut, title: Shut it, phase: contain, action: box.set, with: {name: a, value: new}}
+  - {id: note, title: Write it down, action: box.set, with: {name: c, value: new}}
+"""
+
+
+def views(stage: BoxStage) -> dict[str, str]:
+    """What each view says of the run now."""
+    assert stage.state is not None
+    state, records = stage.state, list(stage.kept.records(stage.run))
+    made = report(state, records, HEAD, TODAY)
+    return {
+        "verdict": verdict_of(state, TODAY).line,
+        "runs": runs_table([(state, TODAY)], width=200),
+        "status": run_status(state, HEAD, TODAY),
+        "report": as_text(made),
+        "short": short(made),
+        "last screen": summary(state, HEAD, exit_code=ExitCode.DONE, today=TODAY),
+    }
+
+
+@pytest.mark.promise("P6")
+def test_what_was_put_back_is_contained_no_more_in_any_view() -> None:
+    """One fact, and no view says that it is contained, proved or that nothing is left."""
+    stage = ran(SHUT)
+    assert all("any more" not in text.lower() for text in views(stage).values())
+    undo(stage)
+    for name, text in views(stage).items():
+        assert "not contained any more" in text.lower(), name
+        assert "CONTAINED and proved" not in text, name
+        assert NOTHING_KNOWN not in text, name
+        assert "nothing known" not in text, name
+    assert stage.state is not None
+    told = state_json(stage.state, TODAY)
+    assert told["verdict"]["came_to"] == "put-back"
+    assert told["outcome"]["containment"]["put_back"] == ["Shut it"]
+    known = {item["step"]: (item["known"], item["how"]) for item in told["outcome"]["items"]}
+    assert known["shut"] == known["note"] == ("looked", "undone")
+    assert known["undo:shut"] == ("proved", "done")
+    assert waiting(stage.state, TODAY).tone == "care"
+
+
+@pytest.mark.promise("P6")
+def test_who_puts_back_something_else_stays_contained() -> None:
+    """That step alone is said to be put back."""
+    stage = ran(SHUT)
+    undo(stage, only="note")
+    assert stage.state is not None
+    assert verdict_of(stage.state, TODAY).came_to is CameTo.CONTAINED
+    assert "Write it down: done; put back at" in views(stage)["status"]
+
+
+def test_a_run_that_contained_nothing_and_was_put_back_is_not_done_any_more() -> None:
+    """It says so, with what."""
+    stage = ran("  - {id: one, title: Set it, action: box.set, with: {name: a, value: new}}\n")
+    undo(stage)
+    assert views(stage)["verdict"] == "PUT BACK: Set it: put back since the run"
+
+
+def test_what_went_there_and_back_within_the_run_is_not_put_back_by_its_undo() -> None:
+    """An undo that had nothing to do takes no proof away."""
+    back = "  - {id: back, action: box.set, with: {name: a, value: old}}\n"
+    stage = ran(SHUT.splitlines(keepends=True)[0] + back)
+    before = views(stage)["verdict"]
+    undo(stage)
+    assert views(stage)["verdict"] == before
 
 
 # --- what stands open until somebody did it, or said no ------------------------------------------

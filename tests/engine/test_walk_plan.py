@@ -161,6 +161,10 @@ def test_a_read_that_fails_ends_the_plan_where_the_run_needs_it() -> None:
     stage.boxes.broken = broken
     with pytest.raises(StepFailedError):
         stage.plan()
+    stage.advance()
+    assert stage.state is not None
+    by_hand = "or go through it on your word: respond boxes --by-hand"
+    assert stage.state.parked.do == f"respond resume {stage.state.id}; {by_hand}"
 
 
 def test_a_write_that_cannot_be_looked_at_stands_in_the_plan_as_unseen() -> None:

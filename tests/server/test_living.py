@@ -69,6 +69,16 @@ def test_a_leaked_key_in_an_alert_stays_in_no_file(tmp_path: Path) -> None:
         assert [each for each in files if canary in each.read_bytes()] == []
 
 
+def test_an_event_is_the_reason_of_the_run_that_it_proposes(tmp_path: Path) -> None:
+    """Where policy wants one, in the words of the event; nobody is asked for it."""
+    with site(tmp_path, policy="require_reason = true") as served:
+        served.send("pagerduty")
+        proposed = served.waiting().proposed
+        assert proposed.event is not None
+        assert proposed.event.title
+        assert proposed.reason == f"{proposed.event.source}: {proposed.event.title}"
+
+
 @pytest.mark.promise("P13")
 def test_those_who_can_agree_are_told_and_nobody_else(tmp_path: Path) -> None:
     """Once each, with run, plan and anchor; not whoever has no part in it."""

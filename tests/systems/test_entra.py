@@ -660,6 +660,16 @@ def test_a_rule_that_sends_outside_is_suspect_and_stays_as_evidence(office: Any)
         office.look(made("disable_inbox_rule", user=office.story.entra_mallory, rule="none"))
 
 
+@pytest.mark.promise("P9")
+def test_a_rule_that_sends_outside_behind_many_others_is_suspect(office: Any) -> None:
+    """All its addresses count; a line names the first and says how many more there are."""
+    (rule,) = user(office, "mallory@example.com").rules
+    rule.forward = [*(f"member-{n}@example.com" for n in range(12)), "drop@evil.example"]
+    done = office.do(made("list_inbox_rules", user=office.story.entra_mallory))
+    assert done.output.suspect == (office.story.entra_rule,)
+    assert "and 3 more, OUTSIDE" in done.findings[0]
+
+
 # --- secrets of applications --------------------------------------------------------------------
 
 

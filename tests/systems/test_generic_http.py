@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -85,6 +86,24 @@ def test_a_field_that_is_no_plain_value_is_refused(value: Any) -> None:
     """A journal is no place for documents."""
     with pytest.raises(MalformedReplyError):
         parse_door({"enabled": value})
+
+
+@pytest.mark.promise("P6", "P9")
+def test_a_list_is_taken_whole() -> None:
+    """Its first items are not it: they prove nothing, and every item is there to be gone over."""
+    badges = [f"b-{number}" for number in range(500)]
+    seen = parse_door({"enabled": badges, "note": [badges]})
+
+    assert seen.fields == {"enabled": badges, "note": [badges]}
+    assert not Change(DOOR, {"enabled": badges[:50]}, LOCK.apply).holds(seen)
+    assert Change(DOOR, {"enabled": badges}, LOCK.apply).holds(seen)
+
+
+@pytest.mark.promise("P6")
+def test_a_list_that_does_not_fit_is_refused_with_words() -> None:
+    """Nothing of it is cut, and what to do instead is said."""
+    with pytest.raises(MalformedReplyError, match=r"65,536 fit: nothing of it is cut; pick less"):
+        parse_door({"enabled": [f"badge-{number}" for number in range(10_000)]})
 
 
 def test_numbers_with_a_point_become_text() -> None:
@@ -174,7 +193,7 @@ def test_a_look_changes_nothing(office: Any) -> None:
 
     (write,) = seen.writes
     assert write.before["fields"] == {"enabled": True, "note": "front door"}
-    assert write.after["fields"] == {"enabled": False}
+    assert write.after["fields"] == {"enabled": False, "note": "front door"}
     assert later.outcome.output.fields["enabled"] is False  # type: ignore[union-attr]
     assert door(office).enabled
 
@@ -192,6 +211,71 @@ def test_a_change_can_be_put_back(office: Any) -> None:
     assert door(office).enabled
     assert len(office.effects("item.changed")) == 2
     assert back.undo == LOCK.apply
+
+
+BESIDE = """\
+runbook: beside
+title: A change of one field, with another one picked beside it
+steps:
+  - id: lock
+    title: Lock the door
+    phase: contain
+    action: http.change
+    with:
+      observe: {path: [items, "${{ 'door-7' }}"], pick: [enabled, note]}
+      becomes: {enabled: false}
+      apply: {method: PUT, path: [items, door-7], body: {enabled: false}}
+      undo: {method: PUT, path: [items, door-7], body: {enabled: true}}
+"""
+
+
+@pytest.fixture
+def locked(tmp_path: Path) -> Iterator[Stage]:
+    """A run that locked the door and has ended well."""
+    (tmp_path / "runbooks").mkdir()
+    (tmp_path / "runbooks" / "beside.yaml").write_text(BESIDE)
+    with Stage(tmp_path / "state", "beside", project=tmp_path) as stage:
+        assert stage.advance() is ExitCode.DONE
+        yield stage
+
+
+def theirs(stage: Stage) -> Any:
+    return stage.server.company.widgets.state.items["door-7"]
+
+
+@pytest.mark.promise("P7")
+@pytest.mark.parametrize("note", ["front door", "painted meanwhile"])
+def test_what_was_picked_beside_a_change_stands_in_no_undos_way(locked: Stage, note: str) -> None:
+    """The run did not change it and the undo does not: others may, and it stays theirs."""
+    theirs(locked).note = note
+
+    assert locked.undo() is ExitCode.DONE
+    assert (theirs(locked).enabled, theirs(locked).note) == (True, note)
+
+
+@pytest.mark.promise("P7")
+def test_what_others_changed_of_it_is_left_to_a_person_in_words(locked: Stage) -> None:
+    """Only what differs is named, as a plan would, and nothing is written."""
+    theirs(locked).enabled = "maybe"
+
+    assert locked.undo() is ExitCode.UNDO_FAILED
+    assert theirs(locked).enabled == "maybe"
+    assert locked.state is not None
+    end = locked.state.step("undo:lock").conclusion
+    assert end is not None
+    assert end.says == "what is there now is not what the run left: now fields enabled maybe"
+    assert end.error.why == "the run left fields enabled no, and somebody changed it since"
+
+
+@pytest.mark.promise("P7")
+def test_of_what_a_change_makes_the_undo_looks_at_what_was_set(office: Any) -> None:
+    """What the system itself fills in is no change by somebody else."""
+    make = Request("POST", ("items",), {"id": "door-9", "enabled": True})
+    where = Observe(("items", "door-9"), ("enabled", "note"))
+    action = Change(where, {"enabled": True}, make, Request("DELETE", ("items", "door-9")))
+    (write,) = office.look(action).writes
+
+    assert write.undo.arguments["observe"]["pick"] == ["enabled"]
 
 
 def test_without_an_undo_request_there_is_no_way_back(office: Any) -> None:

@@ -76,6 +76,7 @@ def test_spans_are_told_in_two_units(seconds: float, text: str) -> None:
         (None, {"sent": True}, ("-", "sent")),
         ({"a": 1, "b": 2}, {"a": 1, "b": 3}, ("b 2", "b 3")),
         ({"done": False}, {"done": True}, ("not done", "done")),
+        ({"on": {"a": 1, "b": 2}}, {"on": {"a": 1, "b": 3}}, ("on b 2", "on b 3")),
     ],
 )
 def test_before_and_after_in_a_word(before: object, after: object, cells: tuple[str, str]) -> None:

@@ -192,6 +192,15 @@ def test_a_run_that_a_person_ended_says_who_left_what() -> None:
     assert not any("respond prove" in each for each in verdict.do)
 
 
+def test_a_no_that_came_when_all_was_over_ended_nothing() -> None:
+    """The run had come to its end by itself, and whoever carried it on could not hear of it."""
+    run = ExampleRun().propose().look().start().contain()
+    run.observe("new", how="failed", why="403")
+    run.add(Kind.CONFIRMED, by=DANA, decision="cancel", reason="")
+    run.add(Kind.ENDED, exit=ExitCode.FAILED, say="", next="")
+    assert "a person ended it" not in of(run).because
+
+
 def test_terminal_report_and_json_have_one_verdict() -> None:
     """They take it from here, so they cannot disagree."""
     run = contained_by("done", proved=False)

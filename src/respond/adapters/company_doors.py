@@ -166,6 +166,8 @@ class Doors(Struct, frozen=True):
         Raises:
             UsageError: The simulated person does not know the task, or not what it is about.
         """
+        if not person.task:
+            return None  # Nobody in the company knows how.
         try:
             answer = self.post("person", {"task": person.task, "about": dict(person.about)})
         except urllib.error.HTTPError as error:

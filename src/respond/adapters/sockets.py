@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
+from respond.adapters.ordinary_file import is_file
 from respond.adapters.way import WayThere
 from respond.errors import NotReadyError
 
@@ -39,7 +40,7 @@ def tls_context(way: WayThere) -> ssl.SSLContext:
         # SSL_CERT_FILE and SSL_CERT_DIR of the environment.
         own = ssl.get_default_verify_paths()
         return ssl.create_default_context(
-            cafile=own.openssl_cafile if Path(own.openssl_cafile).is_file() else None,
+            cafile=own.openssl_cafile if is_file(Path(own.openssl_cafile)) else None,
             capath=own.openssl_capath,
         )
     except (OSError, ssl.SSLError) as error:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from contextlib import closing, contextmanager
+from stat import S_ISREG
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -41,7 +43,13 @@ def open_rows(path: Path) -> Iterator[Iterator[StoredRow]]:
     Raises:
         SourceError: It is neither, or cannot be read; also while the rows are read.
     """
-    if not path.is_file():
+    try:
+        is_file = S_ISREG(os.stat(path).st_mode)  # noqa: PTH116 - Path.is_file hides why it cannot tell
+    except (FileNotFoundError, NotADirectoryError):
+        is_file = False
+    except OSError as error:
+        raise SourceError(f"{path} cannot be read: {error.strerror}") from error
+    if not is_file:
         raise SourceError(f"there is no file {path}")
     # SQLite is asked first, and the bytes are not looked at by ourselves: closing a handle of our
     # own would drop the locks that a journal which is open in this process holds on the file.
@@ -117,11 +125,18 @@ def _connect(path: Path) -> sqlite3.Connection | None:
             db.close()
             if getattr(error, "sqlite_errorname", "") == "SQLITE_NOTADB":
                 return None
-            if (wal.exists() and wal.stat().st_size) or options != "mode=ro":
+            if options != "mode=ro" or _size(wal):
                 raise SourceError(f"{path} cannot be read: {error}") from error
         else:
             return db
     return None
+
+
+def _size(path: Path) -> int:
+    try:
+        return os.stat(path).st_size  # noqa: PTH116 - as above
+    except OSError:
+        return 0
 
 
 def _table_rows(db: sqlite3.Connection) -> Iterator[StoredRow]:

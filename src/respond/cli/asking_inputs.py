@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from respond.core.runbook_head import Input, InputKind
 from respond.errors import UsageError
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from respond.engine.proposing import GivenInputs
     from respond.wiring.session import Session
 
-__all__ = ["ask_for", "ask_what_is_missing"]
+__all__ = ["ask_for", "ask_reason", "ask_what_is_missing"]
 
 
 def ask_for(
@@ -42,6 +42,28 @@ def ask_for(
         wanted = name in before or _is_wanted(runbook, declared, given)
         if wanted and not given.has(name):
             _ask_one(runbook, declared, given, session, before.get(name))
+
+
+def ask_reason(runbook: Runbook, session: Session, given: str) -> str:
+    """Why the run is begun; asked for where policy wants it and somebody sits at a terminal.
+
+    Raises:
+        RefusedByPersonError: The person went away; nothing was started.
+    """
+    from respond.core.questions import AskInput, Decision
+    from respond.engine.proposing import wants_reason
+    from respond.errors import RefusedByPersonError
+
+    if given.strip() or not (wants_reason(session.site) and session.prompt.is_there):
+        return given
+    asked = AskInput("reason", _WHY, example="ana's laptop was stolen, her key is on it")
+    answer = session.prompt.ask(asked)
+    if answer.decision is not Decision.YES:
+        raise RefusedByPersonError("nothing was started", do=f"respond {runbook.name}")
+    return answer.typed
+
+
+_WHY: Final = "Why is this done? Policy wants it in a sentence, for the log."
 
 
 def ask_what_is_missing(runbook: Runbook, session: Session) -> None:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 import typer
 from msgspec import Struct
 
-from respond.adapters.ordinary_file import read_ordinary, write_whole
+from respond.adapters.ordinary_file import is_folder, may_be_there, read_ordinary, write_whole
 from respond.checks.rights import PINNED
 from respond.cli.examples import examples
 from respond.cli.new_file import written
@@ -76,7 +76,7 @@ def _rehearsal_with(places: Places, run: str) -> Store | None:
     from respond.cli.opening import kept_in
     from respond.wiring.rehearsed_journal import SERVED
 
-    if (places.rehearsals / run).is_dir():
+    if is_folder(places.rehearsals / run):
         return kept_in(places, places.rehearsals / run)
     theirs = kept_in(places, places.rehearsals / SERVED)
     try:
@@ -240,7 +240,7 @@ def _public_key(given: str, where: _Where, known: KnownOfJournal) -> _Key:
         text = _key_text(given)
         return _Key(_parse_key(text, "--key"), "--key", pinned=True)
     pinned = where.project / PINNED if where.project is not None else None
-    if pinned is not None and pinned.is_file() and not where.rehearsal:
+    if pinned is not None and may_be_there(pinned) and not where.rehearsal:
         return _Key(_parse_key(_read(pinned), str(pinned)), str(pinned), pinned=True)
     if known.key is not None:
         return _Key(known.key, known.says)
@@ -400,16 +400,24 @@ def show(
     _check_kinds(kind)
     where = _Where.find(ctx.obj, run)
     table = JournalTable(columns() if is_terminal_out() else 0)
-    told = (
-        (row, body, "" if as_json or not _wanted(body, run) else table.says(body))
-        for row, body in _bodies(where.store.rows)
-    )
+    is_known = not run
+
+    def every() -> Iterator[tuple[StoredRow, Body | None, str]]:
+        nonlocal is_known
+        for row, body in _bodies(where.store.rows):
+            is_of_run = _wanted(body, run)
+            is_known = is_known or is_of_run
+            yield row, body, "" if as_json or not is_of_run else table.says(body)
+
+    told = every()
     found = (each for each in told if _wanted(each[1], run, step, kind))
     try:
         for row, body, says in deque(found, maxlen=last) if last else found:
             print_out(_event_json(row, body) if as_json else table.lines(row, body, says))
     except SourceError as error:
         return _unreadable(where, error)
+    if not is_known:
+        raise UsageError(f"there is no run {run!r}", why=ctx.obj.unfound, do="respond runs --all")
     if not where.rehearsal:
         say("shown as stored, not checked: respond audit verify")
     return int(ExitCode.DONE)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 from typing import Final
 
+from respond.core.showable import showable
 from respond.errors import UsageError
 
 __all__ = ["PORT_MAX", "bound_to"]
@@ -26,10 +27,10 @@ def bound_to(address: str, port: int) -> socket.socket:
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         bound.bind(place)
         bound.listen(_BACKLOG)  # Who comes before the server is up waits a moment, and is served.
-    except OSError as error:
+    except (OSError, UnicodeError) as error:  # The second: a name that no host can have.
         raise UsageError(
-            f"{address} port {port} cannot be used",
-            why=error.strerror or str(error),
+            f"{showable(address, limit=80)} port {port} cannot be used",
+            why=getattr(error, "strerror", None) or str(error),
             do="take another: --port N, --listen ADDRESS",
         ) from error
     return bound

@@ -7,6 +7,7 @@ names are read. What is offered saves typing and decides nothing.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
@@ -74,20 +75,22 @@ def _folders(cursor: Cursor) -> Offer:
 
 def _secret(cursor: Cursor) -> Offer:
     """A file that holds it, or standard input. Never the value: it would stand in the history."""
+    from respond.adapters.ordinary_file import is_folder, names_in
+
     begin = "file:"
     if not cursor.typed.startswith(begin):
         yield begin, "a file that holds it"
         yield "-", "from standard input"
         return
     typed = cursor.typed.removeprefix(begin)
-    folder, name = Path(typed).expanduser(), ""
+    folder, name = Path(os.path.expanduser(typed)), ""  # noqa: PTH111 - raises for nobody
     if typed and not typed.endswith("/"):
         folder, name = folder.parent, folder.name
     before = typed.removesuffix(name)
-    for number, path in enumerate(sorted(folder.iterdir()) if folder.is_dir() else ()):
+    for number, path in enumerate(folder / each for each in names_in(folder)):
         is_meant = name.startswith(".") or not path.name.startswith(".")
         if is_meant and path.name.startswith(name) and number < _FILES_MAX:
-            yield f"{begin}{before}{path.name}{'/' if path.is_dir() else ''}", ""
+            yield f"{begin}{before}{path.name}{'/' if is_folder(path) else ''}", ""
 
 
 # --- runbooks -------------------------------------------------------------------------------------
@@ -239,11 +242,13 @@ def _journal(cursor: Cursor) -> Path:
 
 def _journals(cursor: Cursor) -> Iterator[tuple[Path, int]]:
     """Each journal, and how many of its runs are offered."""
+    from respond.adapters.ordinary_file import is_file, names_in
+
     if not _has_database(cursor):  # To ask one takes too long.
         yield _journal(cursor), _RUNS_MAX
     folder = cursor.places.rehearsals
-    found = [each / "journal.db" for each in folder.iterdir()] if folder.is_dir() else []
-    dated = [(path.stat().st_mtime, path) for path in found if path.is_file()]
+    found = [folder / name / "journal.db" for name in names_in(folder)]
+    dated = [(path.stat().st_mtime, path) for path in found if is_file(path)]
     for _, path in sorted(dated, reverse=True)[:_REHEARSALS_MAX]:
         yield path, _RUNS_MAX
 

@@ -11,7 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from respond.adapters.ordinary_file import OPEN_DO, read_ordinary, who_else_decides
+from respond.adapters.ordinary_file import (
+    OPEN_DO,
+    is_link,
+    may_be_there,
+    read_ordinary,
+    who_else_decides,
+)
 from respond.cli.examples import examples
 from respond.cli.output import answer, print_out, say
 from respond.core.showable import showable
@@ -78,7 +84,7 @@ def list_(
 def _origin(found: FoundRunbook) -> str:
     if found.shipped:
         return "shipped"
-    link = f", a link to {os.path.realpath(found.path)}" if found.path.is_symlink() else ""
+    link = f", a link to {os.path.realpath(found.path)}" if is_link(found.path) else ""
     return f"the project's own{', hides the shipped one' if found.shadows else ''}{link}"
 
 
@@ -136,7 +142,7 @@ def check(
     paths: list[Path] = []
     for name in names or list(known):
         path = known[name].path if name in known else Path(name)
-        if name not in known and not path.exists():
+        if name not in known and not may_be_there(path):
             raise places.no_runbook(name, known, what="runbook and no file")
         paths.append(path)
     checks = [*map(checker(places), paths)]
@@ -164,7 +170,8 @@ def checker(places: Places) -> Callable[[Path], Checked]:
     from respond.systems import load as load_actions
     from respond.wiring.session import load_project
 
-    actions, persons = load_actions(), load_project(places).records
+    actions, project = load_actions(), load_project(places)
+    there = {name: each.system for name, each in project.connections.items()}
     found = places.runbooks()
 
     def find(name: str) -> tuple[str, bytes] | None:
@@ -179,8 +186,9 @@ def checker(places: Places) -> Callable[[Path], Checked]:
                 actions=actions,
                 today=SystemClock().today(),
                 find=find,
-                persons=persons,
+                persons=project.records,
                 commands=COMMANDS,
+                connections=there if places.project is not None else None,
             )
             return replace(made, warnings=(*made.warnings, *_open_to_others(path, places)))
         except UsageError as error:  # A file that cannot be read does not hide the others.
@@ -193,7 +201,9 @@ def _open_to_others(path: Path, places: Places) -> list[FormatFault]:
     """Warnings about who else could change a file of the project."""
     from respond.formats.faults import FormatFault
 
-    if places.project is None or not path.absolute().is_relative_to(places.project):
+    # As it is written, without '..': a link in it that leads out is what is looked for.
+    written = Path(os.path.abspath(path))  # noqa: PTH100 - Path.absolute keeps '..'
+    if places.project is None or not written.is_relative_to(places.project):
         return []
     found = who_else_decides(path, places.project)
     return [FormatFault(str(path), 0, 0, each, hint=OPEN_DO) for each in found]

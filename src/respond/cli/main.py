@@ -300,10 +300,15 @@ def run(argv: Sequence[str] | None = None) -> int:
         return int(ExitCode.PARKED)
     except OSError as error:
         # Whoever read our output is gone, or its disk is full; what the journal has stands.
-        if not output.is_of_output(error):
+        if output.is_of_output(error):
+            output.lost()
+            return _not_written(error)
+        from respond.cli.machine_trouble import said_of
+
+        said = said_of(error)
+        if said is None:
             raise
-        output.lost()
-        return _not_written(error)
+        return int(_known_error(said, as_json="--json" in words) or ExitCode.FAILED)
     except Exception as error:
         code_ = _known_error(error, as_json="--json" in words)
         if code_ is None:
@@ -327,6 +332,8 @@ def _run(words: list[str]) -> int:
     if _wants_help(words):
         _print_help(command, words, places)
         return int(ExitCode.DONE)
+    if places.ignored:
+        output.say(f"warning: {places.ignored}")
     command, name, words = _straight_to(command, words, places)
     result = command.main(args=words, prog_name=name, standalone_mode=False, obj=places)
     if result == _INTERRUPTED:

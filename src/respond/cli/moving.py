@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
+from respond.adapters.ordinary_file import may_be_there
 from respond.audit.verify import Verification
 from respond.errors import JournalBrokenError, JournalUnusableError, UsageError
 from respond.ports import Head
@@ -166,7 +167,7 @@ def _copy_inbox(old: FileStore, new: DatabaseStore, db: DatabaseConnection, cloc
     from respond.adapters.store.inbox_moving import move_inbox
 
     path = old.path.with_name("inbox.db")
-    if not path.exists():
+    if not may_be_there(path):
         return 0
     with new.inbox(clock=clock, redactor=Redactor()) as inbox:
         count = move_inbox(path, inbox, db)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,12 +18,22 @@ def see_that_it_is_free(path: Path, *, do: str = "give another name") -> None:
     """See that nothing is there, not even a link that leads nowhere.
 
     Raises:
-        UsageError: Something is.
+        UsageError: Something is, or nobody can tell.
     """
-    if path.exists() or path.is_symlink():
+    with written(path):
+        is_free = not _is_there(path)
+    if not is_free:
         raise UsageError(
             f"{showable(str(path))} is there already", why="nothing is written over", do=do
         )
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        os.lstat(path)
+    except FileNotFoundError:
+        return False
+    return True
 
 
 @contextmanager

@@ -15,6 +15,7 @@ from msgspec import Struct
 
 from respond.core.showable import hidden_character
 from respond.errors import UsageError
+from respond.formats.runbook.input_entries import OPTION_NAMES
 
 __all__ = ["TEMPLATES", "Beginning", "fault_of", "template_text"]
 
@@ -121,6 +122,8 @@ def fault_of(what: str, answer: str) -> str:
     text = " ".join(answer.split())
     if what in _OPTIONS:
         bare = answer.replace("-", "_") if what == "connection" else answer
+        if what == "about" and answer in OPTION_NAMES:
+            return f"another word: --{answer.replace('_', '-')} is an option of every runbook"
         return "" if _WORD.fullmatch(bare) else "a word of small letters, such as badge"
     if what == "source":
         return "" if answer in TEMPLATES else " or ".join(TEMPLATES)

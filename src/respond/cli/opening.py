@@ -5,13 +5,14 @@ Real runs are in one journal; each rehearsal has its own beside it. A command fi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from msgspec import Struct
 
+from respond.adapters.ordinary_file import is_file, may_be_there, names_in
 from respond.cli.output import say, screen_width
 from respond.errors import JournalBrokenError, JournalUnusableError, NotReadyError, UsageError
 from respond.wiring.places import Places
@@ -144,7 +145,7 @@ def rehearsal_of(places: Places, run: str) -> Path | None:
     if not RUN_ID.fullmatch(run):
         return None
     own, served = places.rehearsals / run, places.rehearsals / SERVED
-    if own.is_dir() or own == served:
+    if may_be_there(own) or own == served:
         return own
     if not kept_in(places, served).is_there():
         return None
@@ -175,15 +176,36 @@ def read_run(places: Places, run: str) -> KeptRun:
     Raises:
         UsageError: There is no such run.
     """
-    from respond.core.fold import fold
-
     with open_journal(places, run) as journal:
         if journal is not None:
             records = tuple(journal.records(run))
-            state = fold(records)
+            state = _folded(journal, run, records)
             if state is not None:
                 return KeptRun(state, records, journal.head(), _days(places)(journal))
     raise UsageError(f"there is no run {run!r}", why=places.unfound, do="respond runs --all")
+
+
+def _folded(journal: ChainJournal, run: str, records: Iterable[Record]) -> RunState | None:
+    """What the records of a run come to.
+
+    Raises:
+        JournalBrokenError: A record was changed.
+        JournalUnusableError: None was, and this version cannot tell what they come to.
+    """
+    from collections import deque
+
+    from respond.core.fold import IllegalEventError, fold
+
+    try:
+        return fold(records)
+    except IllegalEventError as error:
+        # Perhaps one hides under another name: then one of the whole journal does not fit.
+        deque(journal.records(), maxlen=0)
+        raise JournalUnusableError(
+            f"the records of run {run} do not follow one another",
+            why=str(error),
+            do="use the version of respond that wrote them; respond audit verify looks at them all",
+        ) from error
 
 
 def _days(places: Places) -> _Days:
@@ -216,7 +238,7 @@ def states_of(
     Returns:
         The runs of that page, and whether there are older ones.
     """
-    from respond.core.fold import RunStatus, fold
+    from respond.core.fold import RunStatus
 
     today_in, begin, end = _days(places), (page - 1) * size, page * size
 
@@ -224,7 +246,7 @@ def states_of(
         now, names = today_in(journal), journal.runs(newest=end + 1)[::-1][skip:]
         if page == 1:
             names += [run for run in journal.unfinished() if run not in names]
-        states = (fold(journal.records(run)) for run in names)
+        states = (_folded(journal, run, journal.records(run)) for run in names)
         return [(state, now) for state in states if state is not None]
 
     found = [each for some in _rehearsed(places, of) for each in some] if rehearsals else []
@@ -299,8 +321,12 @@ def _rehearsed(
     """The same of every rehearsal whose journal can be read; of another, words say why not."""
     from respond.core.fold import IllegalEventError
 
-    found = places.rehearsals.iterdir() if places.rehearsals.is_dir() else ()
-    folders = {each for each in found if each.is_dir() and RUN_ID.fullmatch(each.name)}
+    try:
+        found = [places.rehearsals / name for name in names_in(places.rehearsals)]
+    except OSError as error:
+        told(f"rehearsals are not listed: {places.rehearsals}: {error.strerror}")
+        return
+    folders = {each for each in found if RUN_ID.fullmatch(each.name) and not is_file(each)}
     for folder in sorted(folders | {places.rehearsals / SERVED}):
         try:
             with open_journal(places, folder.name) as journal:

@@ -6,26 +6,62 @@ everything else keep Typer's own. Typer is pinned below 0.30, and a test sees to
 and no rehearsal imports pydantic, so that a change there is noticed.
 
 Of an option that is given twice its parser keeps the last value and says nothing.
+
+Python takes bytes of the command line that are no UTF-8 for half characters, which nothing can
+record or send. A path may have them; every other argument is refused here.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 import typer
 from typer._coercion import RuntimeParam
 
 from respond.errors import UsageError
 
-__all__ = ["plainly"]
+__all__ = ["plainly", "see_that_it_is_text"]
+
+_PATHS: Final = frozenset(
+    {"approval", "evidence", "export", "file", "folder", "html", "key", "markdown", "names"}
+    | {"ocsf", "openapi", "out", "pdf", "request", "write_request"}
+)
+"""Parameters that are paths, whole."""
+_SOURCES: Final = ("source", "value", "input_")
+"""How those begin that may be ``file:PATH``."""
+
+
+def see_that_it_is_text(value: Any, name: str) -> None:
+    """See that a text, or each of several, can be written in UTF-8.
+
+    Raises:
+        UsageError: It cannot.
+    """
+    for text in (value,) if isinstance(value, str) else value or ():
+        try:
+            text.encode()
+        except UnicodeEncodeError as error:
+            raise UsageError(
+                f"{name} is no text in UTF-8",
+                why=f"its character {error.start + 1} is half of one",
+                do="type it in a terminal that is set to UTF-8, or take that character out",
+            ) from None
+
+
+def _may_be_path(name: str, value: Any) -> bool:
+    is_source = name.startswith(_SOURCES) and str(value).startswith("file:")
+    return name in _PATHS or is_source
 
 
 class _Text(RuntimeParam):
     """A text, several, or a flag: the parser made them, and there is nothing to convert."""
 
     def _coerce_value(self, value: Any, param: Any, ctx: Any) -> Any:
+        if not isinstance(value, bool) and not _may_be_path(param.name, value):
+            flag = max(param.opts, key=len)
+            see_that_it_is_text(value, flag if flag.startswith("-") else flag.upper())
         return list(value) if isinstance(value, tuple) else value
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -56,7 +57,7 @@ def rehearse(
     set_: list[str] = typer.Option(
         [], "--set", help="NAME=VALUE of an input; story.NAME takes it from the company's story"
     ),
-    by_hand: bool = typer.Option(False, "--by-hand", help="A person's hands throughout"),
+    by_hand: bool = typer.Option(False, "--by-hand", help="A person does all, the tool watches"),
     step_by_step: bool = typer.Option(False, "--step-by-step", help="Ask at every write"),
     break_glass: bool = typer.Option(
         False, "--break-glass", help="Go alone where a second person would have to agree"
@@ -183,7 +184,7 @@ def _new_run(places: Places, runbook: str) -> str:
     from respond.engine.proposing import new_run_id
     from respond.wiring.session import chance
 
-    return new_run_id(runbook, lambda name: (places.rehearsals / name).exists(), chance())
+    return new_run_id(runbook, lambda name: os.path.lexists(places.rehearsals / name), chance())
 
 
 @dataclass(slots=True)

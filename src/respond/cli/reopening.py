@@ -26,12 +26,15 @@ __all__ = ["ahead_s", "hand_for", "left_by_workers", "missing_for", "session_for
 def missing_for(places: Places, kept: KeptRun) -> str:
     """What carrying the run on needs and cannot be read, and why; empty when it is all there."""
     from respond.formats.faults import FormatFault, FormatFaults
-    from respond.wiring.session import load_project, load_runbook
+    from respond.wiring.session import check_chosen, load_project, load_runbook
 
+    proposed = kept.state.proposed
     try:
         if not kept.is_rehearsal:
-            load_project(places)
-        load_runbook(places, kept.state.proposed.runbook)
+            project = load_project(places)
+            if proposed.connection:
+                check_chosen(proposed.connection, project)
+        load_runbook(places, proposed.runbook)
     except (FormatFault, FormatFaults) as error:
         first = error.faults[0] if isinstance(error, FormatFaults) else error
         return f"{first.name}:{first.line}: {first.what}"

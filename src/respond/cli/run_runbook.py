@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from respond.cli.examples import examples
+from respond.cli.plain_options import see_that_it_is_text
 from respond.cli.secret_input import is_terminal, read_secret
 from respond.core.runbook_head import Input, InputKind
 from respond.errors import ExitCode, UsageError
@@ -68,7 +69,7 @@ def _flag(name: str) -> str:
 _OPTIONS: dict[str, tuple[Any, str, str]] = {
     "dry_run": (False, "--dry-run", "Look, show the plan, change nothing"),
     "step": ("", "--step", "With --dry-run: look at this step only"),
-    "by_hand": (False, "--by-hand", "A person's hands throughout"),
+    "by_hand": (False, "--by-hand", "A person does all, the tool watches"),
     "yes": (False, "--yes", "Yes to all that destroys nothing"),
     "step_by_step": (False, "--step-by-step", "Ask at every write"),
     "connection": ("", "--connection", "Which account, if there are more"),
@@ -162,7 +163,9 @@ def emergency(hand: Stagehand, *, break_glass: bool, reason: str) -> str:
     raise RefusedByPersonError(
         "nobody goes alone here",
         why="it wants a reason" if at_terminal else "only a person at a terminal can",
-        do="--break-glass --reason 'why nobody else can be asked'",
+        do="--break-glass --reason 'why nobody else can be asked'"
+        if at_terminal
+        else "type the same at a terminal; without --break-glass the run waits until others agree",
     )
 
 
@@ -178,7 +181,7 @@ def say_unreviewed(session: Session) -> None:
 def _run(places: Places, name: str, given: dict[str, Any]) -> ExitCode:
     """One call of a runbook's command."""
     from respond.adapters.store.sealing import describe_secret
-    from respond.cli.asking_inputs import ask_for
+    from respond.cli.asking_inputs import ask_for, ask_reason
     from respond.cli.foreground import carry_on
     from respond.cli.screens import Stagehand, show_plan
     from respond.engine.proposing import propose
@@ -213,6 +216,8 @@ def _run(places: Places, name: str, given: dict[str, Any]) -> ExitCode:
     )
     with closing(session):
         say_unreviewed(session)
+        # First: without one nothing is looked at, and what there is to pick from is looked at.
+        reason = ask_reason(runbook, session, given["reason"])
         ask_for(runbook, inputs, session)
         propose(
             runbook,
@@ -223,7 +228,7 @@ def _run(places: Places, name: str, given: dict[str, Any]) -> ExitCode:
             clock=session.clock,
             describe=describe_secret,
             incident=given["incident"],
-            reason=given["reason"],
+            reason=reason,
             suspects=given["suspect"],
         )
         if given["dry_run"]:
@@ -261,6 +266,8 @@ def from_options(runbook: Runbook, options: dict[str, Any]) -> GivenInputs:
     now_s = SystemClock().now_ms() // 1000
     for declared in runbook.inputs:
         said = options.get(f"input_{declared.name}")
+        if declared.kind is not InputKind.SECRET:
+            see_that_it_is_text(said, f"--{_flag(declared.name)}")
         if declared.kind is InputKind.LIST:
             texts = [text for text in said or () if text]
             parts: list[Any] = [parse_input(declared, text, now_s=now_s) for text in texts]

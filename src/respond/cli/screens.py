@@ -199,7 +199,7 @@ class _Helped:
         def click() -> str:
             if not clicked:
                 clicked.append(self._click(task) or "")
-                if task.task != "none":  # Then there is no console, and the word was theirs.
+                if task.task not in ("", "none"):  # Those no console has.
                     self._lines.line(
                         "REHEARSAL: a simulated person does it in the simulated console"
                     )

@@ -39,9 +39,11 @@ def init(
 ) -> int:
     """Begin a project: respond.toml and a folder for runbooks, both to be kept in git.
 
-    Writes no secret and overwrites nothing. The journal and the keys never lie in this folder.
+    Writes no secret and overwrites nothing. The journal and the keys lie elsewhere, in
+    ~/.local/state/respond or below XDG_STATE_HOME.
     """
     from respond.adapters.clock import SystemClock
+    from respond.adapters.ordinary_file import real_path
     from respond.cli.new_file import see_that_it_is_free, write_new
     from respond.cli.starter import CONFIG, RUNBOOK, RUNBOOK_NAME
 
@@ -58,7 +60,7 @@ def init(
         write_new(path, text, folder=True)
     for path in files:
         print_out(str(path))
-    go = "" if place.resolve() == Path.cwd() else f"  cd {shlex.quote(folder)}\n"
+    go = "" if real_path(place) == Path.cwd() else f"  cd {shlex.quote(folder)}\n"
     say(_NEXT.format(go=go, name=RUNBOOK_NAME))
     return int(ExitCode.DONE)
 

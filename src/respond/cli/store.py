@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote, urlsplit
@@ -42,7 +43,9 @@ _DRY: Final = "Say what would be done, and do nothing"
 def init(
     ctx: typer.Context,
     admin: str = typer.Option(
-        "", help="Address to come in as who may make roles and schemas [default: as libpq does]"
+        "",
+        help="Address to come in as who may make roles and schemas [default: that of"
+        " [store], as this machine's user]",
     ),
     dry_run: bool = typer.Option(False, "--dry-run", help=_DRY),
     as_json: bool = typer.Option(False, "--json", help="The result as JSON"),
@@ -69,7 +72,8 @@ def init(
     from respond.adapters.store.postgres import Database, explain
     from respond.adapters.store.postgres_schema import init as make
 
-    database = Database(_admin_url(project, admin))
+    given = os.environ.get("PGPASSWORD", "")
+    database = Database(_admin_url(project, admin), lambda: given)
     try:
         with database.connect() as session, session.transaction(force_rollback=dry_run):
             done = make(session, role, password)
@@ -112,9 +116,11 @@ def _admin_url(project: Project, given: str) -> str:
     """Where the administrator comes in: the same database, as another user."""
     from psycopg import ProgrammingError, conninfo
 
-    ours = conninfo.conninfo_to_dict(project.store.url)
+    from respond.adapters.store.postgres_address import parts_of
+
+    ours = parts_of(project.store.url)
     if not given:
-        rest = {name: str(value) for name, value in ours.items() if name != "user"}
+        rest = {name: value for name, value in ours.items() if name != "user"}
         return conninfo.make_conninfo("", **rest)
     try:
         theirs = conninfo.conninfo_to_dict(given)
@@ -156,7 +162,7 @@ def move(
     keys = open_keys(project, ctx.obj, say)
     new = database_store(project, ctx.obj, keys, own_secrets(project, keys, say))
     path = Path(source).absolute() if source else ctx.obj.journal
-    old = FileStore(path, keys, ctx.obj.state / "locks")
+    old = FileStore(path, keys, path.parent / "locks")
     made = moved_into(old, new, say)
     facts = {
         "journal": made.journal,

@@ -16,6 +16,7 @@ from typing import Any
 
 from respond.adapters.command import Runs
 from respond.adapters.company_doors import Doors
+from respond.adapters.ordinary_file import is_file
 from respond.core.events import Actor, Strength
 from respond.core.review_policy import ReviewPolicy
 from respond.core.runbook import InputKind, Runbook
@@ -308,7 +309,7 @@ def remember(folder: Path, facts: Mapping[str, Any]) -> None:
 def recall(folder: Path) -> dict[str, Any]:
     """What ``remember`` wrote; empty when there is nothing."""
     path = folder / "rehearsal.json"
-    if not path.is_file():
+    if not is_file(path):
         return {}
     facts: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     return facts

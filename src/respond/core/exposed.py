@@ -29,6 +29,7 @@ class Exposed(Struct, frozen=True):
         first, last: First and last sign of them in the systems.
         closed: When the last of what contains was proved; empty while something may go on.
         open: What is not proved to be contained.
+        reopened: When containment was put back after the run, or empty.
         discovered: When this tool, or the sender of the alert that began the run, heard of it.
     """
 
@@ -45,6 +46,7 @@ class Exposed(Struct, frozen=True):
     discovered: str
     unknown: tuple[str, ...]
     unseen: tuple[str, ...]
+    reopened: str = ""
 
 
 def exposed_of(state: RunState, contained: Containment) -> Exposed | None:
@@ -69,6 +71,7 @@ def exposed_of(state: RunState, contained: Containment) -> Exposed | None:
         first=min((each.since for each in told if each.since), default=""),
         last=max((each.until for each in told if each.until), default=""),
         closed=contained.proved_at,
+        reopened=contained.put_back_at,
         open=contained.open,
         discovered=_discovered(state),
         unknown=_once(line for each in told for line in each.unknown),

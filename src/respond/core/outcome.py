@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from enum import Enum
 from typing import Final
@@ -33,7 +33,7 @@ from respond.core.recorded import FollowedUp, FollowUp
 from respond.core.records import replace
 from respond.core.runbook import Phase
 from respond.core.script import Effect, Proof
-from respond.core.way_back import undoable
+from respond.core.way_back import put_back, undoable
 from respond.errors import ExitCode
 
 __all__ = [
@@ -50,6 +50,7 @@ __all__ = [
 _COMMAND: Final = re.compile(r"(?:^|[;:`])\s*respond [a-z][a-z0-9-]*(?:[\s`]|$)")
 
 
+_ITEM: Final = re.compile(r"\[[^]]*\]")
 _DONE: Final = frozenset({As.DONE, As.UNCHANGED, As.YOUR_WORD})
 _CONTAINS: Final = frozenset({Phase.CONTAIN.value, Phase.ERADICATE.value})
 
@@ -71,7 +72,8 @@ class Item(Struct, frozen=True):
         how: How the step came out, as a word of the journal, or ``blind`` (done, and nobody can
             look), ``not-started``, ``unknown``, ``finding``, ``put-back`` (changed by
             containment), ``ended`` (why the run did); ``closed`` (afterwards, by somebody's word
-            or a proof), ``alive`` (looked at afterwards, and what was to end goes on).
+            or a proof), ``alive`` (looked at afterwards, and what was to end goes on), ``undone``
+            (what it changed was put back after the run).
         id: What it is known by for ever; empty where it cannot be left open.
         name: So much of it as people type to close it; empty while the run is not over.
         followed_up: What was said of it after the end of the run.
@@ -128,6 +130,9 @@ class Containment(Struct, frozen=True):
             over.
         since: The input ``since``: the moment from which harm was possible, or empty.
         began: When the run was proposed.
+        put_back: Titles of those whose change was put back after the end of the run: whatever was
+            proved before, it is not contained any more.
+        put_back_at: When the last of these was.
     """
 
     planned: bool
@@ -138,6 +143,13 @@ class Containment(Struct, frozen=True):
     proved_by: str = ""
     close: tuple[str, ...] = ()
     is_done: bool = False
+    put_back: tuple[str, ...] = ()
+    put_back_at: str = ""
+
+    @property
+    def holds(self) -> bool:
+        """It is proved, and nothing of it was put back since."""
+        return bool(self.proved_at) and not self.put_back
 
     @property
     def seconds_from_start(self) -> int | None:
@@ -165,6 +177,7 @@ class Outcome(Struct, frozen=True):
             well.
         nothing_started: The run ended before its first step, and not because all was well.
         is_closed: Whatever it left to do, somebody has closed it since.
+        put_back: Titles of all steps whose change was put back after the end of the run.
     """
 
     items: tuple[Item, ...]
@@ -172,6 +185,7 @@ class Outcome(Struct, frozen=True):
     broken: tuple[str, ...]
     nothing_started: bool = False
     is_closed: bool = False
+    put_back: tuple[str, ...] = ()
 
     def of(self, known: Known) -> tuple[Item, ...]:
         return tuple(item for item in self.items if item.known is known)
@@ -183,8 +197,9 @@ class Outcome(Struct, frozen=True):
 
     @property
     def nothing_left(self) -> bool:
-        """No work, and nothing either that was done and is still to be proved."""
-        return not self.left_to_do and not any(item.do for item in self.of(Known.NOT_SEEN))
+        """No work, nothing that was done and is still to be proved, no containment put back."""
+        unproved = any(item.do for item in self.of(Known.NOT_SEEN))
+        return not (self.left_to_do or unproved or self.containment.put_back)
 
     @property
     def look_at(self) -> tuple[Item, ...]:
@@ -194,9 +209,10 @@ class Outcome(Struct, frozen=True):
 
 def outcome_of(state: RunState) -> Outcome:
     """The facts of a run, ended or not."""
+    back = put_back(state)
     items = [
         *_never_began(state),
-        *(item for step in state.steps.values() for item in _items(step)),
+        *(_since(item, back) for step in state.steps.values() for item in _items(step)),
         *_untold(state),
         *_not_started(state),
         *_findings(state),
@@ -209,11 +225,26 @@ def outcome_of(state: RunState) -> Outcome:
         items = _followed_up(state, items)
     broken = tuple(dict.fromkeys(_broken(state)))
     made = Outcome(
-        tuple(items), _containment(state, items), broken, nothing_started=_nothing_started(state)
+        tuple(items),
+        _containment(state, items, back),
+        broken,
+        nothing_started=_nothing_started(state),
+        put_back=tuple(dict.fromkeys(_titled(state.step(address)) for address in back)),
     )
     # Whoever closed the last of it says that it is whole.
     is_closed = bool(state.followed_up) and not made.left_to_do
     return replace(made, broken=(), is_closed=True) if is_closed else made
+
+
+def _titled(step: StepState) -> str:
+    return step.title or step.address
+
+
+def _since(item: Item, back: Mapping[str, str]) -> Item:
+    """The same; of what was put back nothing is claimed but that: it is so no more."""
+    if item.step not in back:
+        return item
+    return replace(item, known=Known.LOOKED, how="undone", at=back[item.step], do="")
 
 
 def _followed_up(state: RunState, items: list[Item]) -> list[Item]:
@@ -424,6 +455,7 @@ def _not_started(state: RunState) -> Iterator[Item]:
         maybe = ", if it was needed at all" if over and step.state is StepPlan.LATE else ""
         # Items of a set have one title: what would have been written tells them apart.
         which = "; ".join(write.says for write in step.writes) if "[" in step.address else ""
+        which = ": ".join(filter(None, (step.within, step.says))) if _is_unseen(step) else which
         yield Item(
             Known.LEFT_TO_DO,
             step.address,
@@ -435,13 +467,38 @@ def _not_started(state: RunState) -> Iterator[Item]:
         )
 
 
+def _is_unseen(step: PlannedStep) -> bool:
+    return step.state is StepPlan.UNSEEN
+
+
+def _which(step: PlannedStep) -> str:
+    """Its title, and of what could not be looked at of which call it is: nothing else tells."""
+    title = step.title or step.address
+    return f"{title} ({step.within})" if _is_unseen(step) and step.within else title
+
+
 def _came_to(state: RunState, step: PlannedStep) -> bool:
     within = (f"{step.address}[", f"{step.address}/")
+    # A set that was planned late stands in the plan without its items.
+    is_late = step.state is StepPlan.LATE
     return any(
-        address == step.address or address.startswith(within)
+        address == step.address
+        or address.startswith(within)
+        or (is_late and _ITEM.sub("", address) == step.address)
         for address, found in state.steps.items()
         if found.conclusion is not None or found.open()
     )
+
+
+def _was_not_needed(state: RunState, step: PlannedStep) -> bool:
+    """Whether the run, which ended well, found out that a step that was planned late is not due.
+
+    Another branch was taken, its set was empty, its condition did not hold. Where a failure was
+    made good, that may be why it was not done.
+    """
+    ends = (found.conclusion for found in state.steps.values())
+    is_plain = state.ended_well and not any(end is not None and end.recovered for end in ends)
+    return is_plain and step.state is StepPlan.LATE
 
 
 def _findings(state: RunState) -> Iterator[Item]:
@@ -478,7 +535,12 @@ def _finding(line: str, address: str = "", title: str = "Evidence", *of: str) ->
 def _mended(state: RunState) -> Iterator[str]:
     """Findings about what the run itself has taken away since: the step that did it tells of it."""
     taken: dict[str, str] = {}
-    ends = [(step, step.conclusion) for step in state.steps.values() if step.conclusion is not None]
+    back = put_back(state)
+    ends = [
+        (step, step.conclusion)
+        for step in state.steps.values()
+        if step.conclusion is not None and step.address not in back
+    ]
     for step, end in ends:
         # Seen to be so: what is somebody's word alone, or not seen, leaves the finding open.
         gone = (w for w in step.done().values() if w.write.effect is Effect.DESTROYS)
@@ -504,13 +566,14 @@ def _without_evidence(state: RunState) -> Iterator[Item]:
 # --- containment ----------------------------------------------------------------------------------
 
 
-def _containment(state: RunState, items: Iterable[Item]) -> Containment:
+def _containment(state: RunState, items: Iterable[Item], back: Mapping[str, str]) -> Containment:
     steps = {
-        step.address: step.title or step.address
+        step.address: _which(step)
         for step in (state.plan.steps if state.plan is not None else ())
         if step.phase is Phase.CONTAIN and step.state is not StepPlan.SKIPPED and step.action
         # A ``for_each`` that was planned late stands in the run as its items.
-        if step.address in state.steps or not _came_to(state, step)
+        if step.address in state.steps
+        or not (_came_to(state, step) or _was_not_needed(state, step))
     }
     steps |= {
         address: found.title or address
@@ -518,6 +581,7 @@ def _containment(state: RunState, items: Iterable[Item]) -> Containment:
         if found.phase == Phase.CONTAIN.value
     }
     open_: list[tuple[str, str]] = []
+    undone: dict[str, str] = {}
     last, by = "", ""
     named = {item.id: item for item in items if item.name}
     is_done = True
@@ -527,11 +591,13 @@ def _containment(state: RunState, items: Iterable[Item]) -> Containment:
             continue
         known = _known(state.step(address)) if end is not None else None
         said = state.followed_up.get(item_id("step", address))
+        if address in back:
+            undone[title] = back[address]
         if end is not None and known in {Known.PROVED, Known.LOOKED}:
             last, by = max((last, by), (end.at, ""))
         elif said is not None and said.how is FollowUp.PROVED:
             last, by = max((last, by), (said.at, said.by.id))
-        else:
+        elif address not in back:
             item = named.get(item_id("step", address))
             why = f"{title}: {_why_open(state.step(address), said)}"
             open_.append((why, _proving(state, item) if item is not None else ""))
@@ -550,6 +616,8 @@ def _containment(state: RunState, items: Iterable[Item]) -> Containment:
         proved_by="" if open_ else by,
         close=tuple(close for _, close in open_) if state.status is RunStatus.ENDED else (),
         is_done=is_done and bool(steps),
+        put_back=tuple(undone),
+        put_back_at=max(undone.values(), default=""),
     )
 
 

@@ -87,7 +87,7 @@ class Policy(Struct, frozen=True):
         approvals: How many have to agree where somebody has to.
         approver: Role of those who may.
         limit: Targets of one step beyond which it asks again, whatever its runbook says.
-        require_reason: A run wants a reason.
+        require_reason: No run begins without a reason; ``engine.proposing`` sees to it.
         expiry_s: How long an approval request stays open, at most.
         alone: Whether one person may go alone in an emergency (P14).
     """
@@ -114,7 +114,6 @@ class Asked(Struct, frozen=True):
     confirm: bool = False
     approval: Approval | None = None
     limit: int | None = None
-    reason: bool = False
 
 
 class Care(Struct, frozen=True):
@@ -131,7 +130,6 @@ class Care(Struct, frozen=True):
     confirm: bool
     approvals: int
     limit: int
-    reason: bool
     roles: frozenset[str] = frozenset()
     within_s: int | None = None
 
@@ -142,23 +140,20 @@ class Care(Struct, frozen=True):
             and self.approvals >= floor.approvals
             and self.roles >= floor.roles
             and self.limit <= floor.limit
-            and self.reason >= floor.reason
             and (floor.within_s is None or (self.within_s or 0) <= floor.within_s)
         )
 
 
-def asked_by(step: ActionStep, *, every_write: bool = False, reason: bool = False) -> Asked:
+def asked_by(step: ActionStep, *, every_write: bool = False) -> Asked:
     """What a step of a runbook asks for, with the flags of the run.
 
     Args:
         every_write: ``--step-by-step``.
-        reason: The entry wants a reason, as the emergency entry does.
     """
     return Asked(
         confirm=every_write or step.confirm is not None,
         approval=step.approve,
         limit=step.for_each.limit if step.for_each is not None else None,
-        reason=reason,
     )
 
 
@@ -169,7 +164,6 @@ def floor(policy: Policy, effect: Effect) -> Care:
         confirm=effect is Effect.DESTROYS or policy.confirm.covers(effect),
         approvals=policy.approvals if agreed else 0,
         limit=policy.limit,
-        reason=policy.require_reason,
         roles=frozenset({policy.approver} if agreed else ()),
         within_s=policy.expiry_s if agreed else None,
     )
@@ -190,7 +184,6 @@ def effective(policy: Policy, effect: Effect, asked: Asked) -> Care:
         confirm=least.confirm or (asked.confirm and not reads),
         approvals=max(least.approvals, approval.count if approval else 0),
         limit=least.limit if limit is None else min(least.limit, limit),
-        reason=least.reason or asked.reason,
         roles=least.roles | ({approval.by} if approval else set()),
         within_s=min(policy.expiry_s, approval.within_s) if approval else least.within_s,
     )

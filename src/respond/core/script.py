@@ -365,7 +365,7 @@ class Person(Struct, Generic[R], frozen=True):
         look_for: How the person sees that it worked.
         avoid: Look-alikes not to touch.
         task: Machine name of the task, ``customerio.revoke_app_key``; rehearsals hand it to the
-            simulated person.
+            simulated person. Empty: that person does not know how.
         answer: What the step yields once it is done.
         keep: Handle of a secret that the person has to paste, if any.
     """

@@ -18,6 +18,7 @@ __all__ = [
     "SecretHandle",
     "ShapeError",
     "Value",
+    "holds_secret",
 ]
 
 Json: TypeAlias = "None | bool | int | str | list[Json] | dict[str, Json]"
@@ -108,3 +109,16 @@ class DigestOf:
 
 
 Value: TypeAlias = "None | bool | int | str | SecretHandle | Late | list[Value] | dict[str, Value]"
+
+
+def holds_secret(value: object) -> bool:
+    """Whether a secret stands in it by its handle, however deep."""
+    match value:
+        case SecretHandle():
+            return True
+        case dict():
+            return any(map(holds_secret, value.values()))
+        case list() | tuple():
+            return any(map(holds_secret, value))
+        case _:
+            return False

@@ -11,9 +11,18 @@ from typing import Any
 
 from msgspec import Struct
 
+from respond.core.events import Kind
 from respond.core.fold import RunState, StepState, WriteState, WriteStatus, is_undo
 
-__all__ = ["WayBack", "cannot_be_undone", "follows", "undoable", "writes_done"]
+__all__ = [
+    "WayBack",
+    "cannot_be_undone",
+    "follows",
+    "gone_back",
+    "put_back",
+    "undoable",
+    "writes_done",
+]
 
 
 class WayBack(Struct, frozen=True):
@@ -60,6 +69,26 @@ def undoable(state: RunState) -> list[WayBack]:
         if write.undo is not None
     ]
     return ways[::-1]
+
+
+def gone_back(state: RunState) -> list[WayBack]:
+    """Changes that were put back after the end of the run, newest first."""
+    ways = undoable(state) if state.undone else ()
+    is_done = Kind.UNDO_DONE.value
+    return [way for way in ways if state.undone.get(way.name) == is_done and not way.nothing]
+
+
+def put_back(state: RunState) -> dict[str, str]:
+    """Steps of which a change was put back after the end of the run: when, by address."""
+    done = {way.name: way.step for way in gone_back(state)}
+    found: dict[str, str] = {}
+    if not done:
+        return found
+    for address, step in state.steps.items():
+        name = address.partition(":")[2].partition("#")[0] if is_undo(address) else ""
+        if name in done and step.conclusion is not None:
+            found[done[name]] = max(step.conclusion.at, found.get(done[name], ""))
+    return found
 
 
 def cannot_be_undone(state: RunState) -> list[str]:

@@ -19,9 +19,12 @@ from typing import Any, Generic, TypeAlias, TypeVar
 from msgspec import Struct
 
 from respond.core.plan import write_key
-from respond.core.records import is_record
+from respond.core.records import is_record, replace
 from respond.core.script import (
+    NOT_HTTP,
     Again,
+    Api,
+    AuthOwn,
     Becomes,
     Call,
     Done,
@@ -29,6 +32,7 @@ from respond.core.script import (
     Gather,
     MalformedReplyError,
     NotYet,
+    Person,
     Proof,
     Read,
     RefusedError,
@@ -37,7 +41,7 @@ from respond.core.script import (
     Write,
 )
 from respond.core.shapes import decode
-from respond.core.values import Late, SecretHandle
+from respond.core.values import Late, SecretHandle, holds_secret
 from respond.errors import NoAnswerError, NotReadyError, RefusedBySystemError
 from respond.ports import Reader
 
@@ -89,10 +93,12 @@ class World:
     """How many parts of a script are looked at at the same time."""
     keep: Callable[[Evidence, Call, Reply], None] = lambda *_: None
     """Told of each answer to a look that is marked as evidence."""
+    by_hand: bool = False
+    """A person chose their own hands for what the tool would write."""
 
     def through(self, reader: Reader, keep: Callable[[Evidence, Call, Reply], None]) -> World:
         """The same world, asked by another reader."""
-        return World(reader, self._predictions, self.threads, keep)
+        return World(reader, self._predictions, self.threads, keep, self.by_hand)
 
     def read(self, read: Read[T]) -> T:
         """Fetch all pages, parse, and apply the predictions for that subject.
@@ -197,6 +203,29 @@ class World:
                 self._predictions.setdefault(becomes.subject.name, []).append(becomes)
 
 
+def _in_hands(write: Write[Any]) -> Write[Any]:
+    """The same by a person's hands: somebody chose these, and the action has no steps of its own.
+
+    What carries a secret stays with the tool, for nobody else has it; so does what is no HTTP.
+    """
+    if not isinstance(write.hands, Api):
+        return write
+    call, keep = write.hands.call, write.hands.keep
+    if call.surface in NOT_HTTP or call.auth != AuthOwn() or holds_secret(call.body):
+        return write
+    person: Person[Any] = Person(
+        steps=(f"{write.says} ({write.where})", f"What the tool would send: {call.says}"),
+        link="",
+        look_for="The tool looks for it.",
+        task="",
+        about={},
+        answer=None,  # Nobody saw the system's own.
+        avoid=write.stays,
+        keep=keep.handle if keep is not None else "",
+    )
+    return replace(write, hands=person)
+
+
 class Look(Struct, Generic[O], frozen=True):
     """What one pass over a script came to.
 
@@ -234,7 +263,7 @@ def _drive(
             if name in seen.wrote:
                 raise ScriptFaultError(f"{name} is written twice in one step")
             seen.wrote.update(becomes.subject.name for becomes in request.becomes)
-            answer = on_write(request)
+            answer = on_write(_in_hands(request) if world.by_hand else request)
     finally:
         script.close()
 

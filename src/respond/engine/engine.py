@@ -151,6 +151,7 @@ class Engine(LiveRun):
                 walk.finish(self.runbook.on_failure, here, failed=failed)
         with contextlib.suppress(EndedError):
             walk.finish(self.runbook.always, here, failed=failed)
+        heed_any_no(self)  # Who said no while the last of it went on is heard before the end.
         if walk.uncontained:
             # An ended run cannot go on, and what it was to stop goes on.
             what = ", ".join(walk.uncontained)
@@ -359,7 +360,7 @@ class Engine(LiveRun):
             return self._end(code, error.sentence, review=self._compared())
         if not self.site.by_hand:
             by_hand = f"or go through it on your word: respond {self.runbook.name} --by-hand"
-            error.do = f"{error.do}; {by_hand}" if error.do else by_hand
+            error.do = f"{error.do or f'respond resume {self.run}'}; {by_hand}"
             return self.park(error, code)
         answer = self.ask(
             AskByHand(

@@ -29,7 +29,7 @@ from respond.core.runbook import (
 )
 from respond.core.script import Call, Reply
 from respond.core.shapes import ShapeError
-from respond.core.values import Late, SecretHandle, Value
+from respond.core.values import Late, Value, holds_secret
 from respond.engine.drivers import World, look
 from respond.engine.ready import Ready
 from respond.engine.setting import Site
@@ -119,7 +119,7 @@ class Lookahead:
         try:
             ready = Ready(self.site, step, address, values)
             # Nobody is shown a secret on a guess.
-            if ready.late is not None or (guessed and _holds_secret(ready.arguments)):
+            if ready.late is not None or (guessed and holds_secret(ready.arguments)):
                 return
             script = ready.script(self.state, self.journal, self.now)
         except (RespondError, ShapeError):
@@ -198,15 +198,3 @@ def _known(step: ActionStep, values: _Values) -> bool:
 
 def _named(refs: Iterable[str], values: _Values) -> bool:
     return all(ref.partition(".")[0] in values for ref in refs)
-
-
-def _holds_secret(value: Any) -> bool:
-    match value:
-        case SecretHandle():
-            return True
-        case dict():
-            return any(map(_holds_secret, value.values()))
-        case list() | tuple():
-            return any(map(_holds_secret, value))
-        case _:
-            return False

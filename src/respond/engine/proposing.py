@@ -15,7 +15,15 @@ from respond.engine.setting import Site
 from respond.errors import UsageError
 from respond.ports import Clock, Journal
 
-__all__ = ["GivenInputs", "lacking", "missing", "new_run_id", "propose", "recorded"]
+__all__ = [
+    "GivenInputs",
+    "lacking",
+    "missing",
+    "new_run_id",
+    "propose",
+    "recorded",
+    "wants_reason",
+]
 
 _LETTERS = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"
 """No 0, O, 1, I: an id is read aloud."""
@@ -70,6 +78,11 @@ def _missing(runbook: Runbook, has: Callable[[str], bool]) -> list[str]:
     return names
 
 
+def wants_reason(site: Site) -> bool:
+    """Whether policy wants a reason of this run; of a rehearsal or a dry run it wants none."""
+    return site.policy.require_reason and site.mode == "real"
+
+
 def propose(
     runbook: Runbook,
     given: GivenInputs,
@@ -88,15 +101,23 @@ def propose(
     """Record that a run is wanted; nothing was looked at yet.
 
     Args:
+        reason: Why, in somebody's words; of a run that an event proposes, what the event is.
         describe: (handle name, value, digest) to ``SecretHandle``.
         suspects: Accounts under suspicion: told nothing, asked nothing, shown nothing.
         extra: More of what is recorded, e.g. the event that a run comes from.
         complete: Whether everything needed has to be given; else people are asked for the rest.
 
     Raises:
-        UsageError: An input is missing.
+        UsageError: An input is missing, or the reason that policy wants.
         JournalUnusableError: It could not be recorded; there is no run.
     """
+    reason = reason.strip()
+    if wants_reason(site) and not reason:
+        raise UsageError(
+            f"{runbook.name} needs --reason",
+            why="[policy] require_reason of respond.toml wants one of every run",
+            do=f"respond {runbook.name} ... --reason 'why, in a sentence'",
+        )
     needs = missing(runbook, given)
     if needs and complete:
         raise _lacks(runbook, needs)

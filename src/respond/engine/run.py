@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import secrets
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
@@ -42,7 +42,7 @@ from respond.engine.walk import absent_input
 from respond.errors import ExitCode, ParkedError, RespondError, RunTakenError
 from respond.ports import Clock, EvidenceStore, Intent, Journal, Pen, Progress, Prompt, Reader
 
-__all__ = ["INPUTS", "LiveRun", "Tools"]
+__all__ = ["INPUTS", "LiveRun", "Tools", "lies_in"]
 
 INPUTS = "inputs"
 """How expressions call what was given, and how a value that nobody gave yet says where it lacks."""
@@ -380,7 +380,7 @@ class LiveRun:
 
     def agreed_to_end(self, address: str) -> bool:
         """A person agreed to an end that took this step away, and that no plan foresaw."""
-        return address.startswith(self._agreed_ends())
+        return lies_in(address, self._agreed_ends())
 
     def not_reached(self) -> list[PlannedStep]:
         """Steps with planned writes that the run has not come to."""
@@ -393,13 +393,27 @@ class LiveRun:
             for step in plan.steps
             if step.writes
             and self.state.step(step.address).conclusion is None
-            and not step.address.startswith(ends)
+            and not lies_in(step.address, ends)
         ]
 
     def _agreed_ends(self) -> tuple[str, ...]:
-        """How addresses begin of what an end took away that a person agreed to."""
+        """What an end took away that a person agreed to, as ``lies_in`` takes it."""
         words = (each for step in self.state.steps.values() for each in step.confirmed)
         return tuple(w.removeprefix("end").lstrip() for w in words if w.split(" ")[0] == "end")
+
+
+def lies_in(address: str, places: Iterable[str]) -> bool:
+    """Whether a step is one of these, or below one of them.
+
+    Args:
+        places: Addresses of steps, or how addresses begin, ending in ``/``; an empty one is all.
+    """
+    return any(
+        not place
+        or address == place
+        or address.startswith(place if place.endswith("/") else (f"{place}/", f"{place}["))
+        for place in places
+    )
 
 
 def _input_value(declared: Input, given: Any) -> Value:

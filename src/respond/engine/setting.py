@@ -22,7 +22,7 @@ from respond.errors import NotReadyError, UsageError
 from respond.ports import Journal
 from respond.systems import DIRECTORY, directories, needs_connection, vendor
 
-__all__ = ["PATIENCE_S", "Site", "recorded_values", "values_of"]
+__all__ = ["PATIENCE_S", "Site", "no_such_connection", "recorded_values", "values_of"]
 
 
 PATIENCE_S: Final = 1.0
@@ -50,7 +50,29 @@ def recorded_values(cls: type[WrittenAction[Any]], recorded: Any) -> Value:
     return values_of(decode(cls.spec.output, recorded, where=cls.spec.name))
 
 
+def no_such_connection(name: str, there: Mapping[str, str], system: str = "") -> UsageError:
+    """What says that ``respond.toml`` has no connection of this name, and which it has.
+
+    Args:
+        there: The system of each connection, by its name.
+        system: What it would have to be one of, where that is known.
+    """
+    of = f" with system = {system!r}" if system else ""
+    return UsageError(
+        f"there is no connection {name!r}",
+        why=f"respond.toml has {_listed(there)}",
+        do=f"{'take one of these, or ' if there else ''}add [connections.{name}]{of} to "
+        f"respond.toml, then: respond connect {name}",
+    )
+
+
+def _listed(there: Mapping[str, str]) -> str:
+    return ", ".join(f"{name} ({system})" for name, system in there.items()) or "none"
+
+
 _TOGETHER: Final = 8
+_GENERIC: Final = "http"
+"""The system whose connections ``stand_ins`` can answer for in a rehearsal."""
 
 
 class Site(Struct, frozen=True):
@@ -70,6 +92,7 @@ class Site(Struct, frozen=True):
         directories: Connections that sign people in, in the order in which they are asked.
         review: What reviews hold the world against.
         patience_s: As ``PATIENCE_S``, where a plan waits otherwise.
+        simulated: The connections are those of the simulated company, and not the project's.
     """
 
     connections: Mapping[str, Connection]
@@ -90,6 +113,7 @@ class Site(Struct, frozen=True):
     directories: tuple[str, ...] = ()
     review: ReviewPolicy = ReviewPolicy()
     patience_s: float = PATIENCE_S
+    simulated: bool = False
 
     @property
     def people(self) -> People:
@@ -181,10 +205,7 @@ class Site(Struct, frozen=True):
         wanted = named or (self.chosen if self.chosen in fitting else "")
         if wanted:
             if wanted not in fitting:
-                raise UsageError(
-                    f"the connection {wanted!r} is not one of {system}",
-                    why=f"{system} has: {', '.join(fitting) or 'none'}",
-                )
+                raise self._does_not_fit(wanted, system, fitting)
             return fitting[wanted]
         if len(fitting) == 1:
             return next(iter(fitting.values()))
@@ -195,9 +216,38 @@ class Site(Struct, frozen=True):
                 do=f"add [connections.NAME] with system = {system!r} to respond.toml, "
                 "then: respond connect NAME",
             )
+        several = f"{system} has several connections: {', '.join(fitting)}"
+        if not self.chosen:
+            raise UsageError(several, do="say which one: --connection NAME")
+        other = self.connections.get(self.chosen)
         raise UsageError(
-            f"{system} has several connections: {', '.join(fitting)}",
-            do="say which one: --connection NAME",
+            several,
+            why=f"--connection takes one name, and {self.chosen!r} is one of "
+            f"{other.system if other is not None else 'no system'}",
+            do=f"write into the steps that call {system} which one they use: connection: NAME",
+        )
+
+    def _does_not_fit(
+        self, name: str, system: str, fitting: Mapping[str, Connection]
+    ) -> UsageError:
+        """Why the connection that a step names cannot be the one of its system."""
+        there, own = self.connections.get(name), ", ".join(fitting) or "none"
+        if self.simulated:
+            return UsageError(
+                f"the simulated company has no connection {name!r} of {system}",
+                why=f"of {system} it has: {own}; a rehearsal uses no connection of respond.toml",
+                do=f"say in the runbook what answers there: rehearsal: stand_ins: {name}: ..."
+                if system == _GENERIC
+                else "let an input name the connection, and let rehearsal: give it one of these",
+            )
+        if there is None:
+            systems = {n: c.system for n, c in self.connections.items()}
+            return no_such_connection(name, systems, system)
+        return UsageError(
+            f"the connection {name!r} is one of {there.system}, and a step wants one of {system}",
+            why=f"{system} has: {own}",
+            do=f"name one of these in the runbook, or add [connections.NAME] with "
+            f"system = {system!r} to respond.toml, then: respond connect NAME",
         )
 
     def _primary(self, runbook: Runbook, values: Mapping[str, Value]) -> Connection | Late:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from respond.core.events import Kind
 from respond.core.fold import As, RunState, RunStatus
@@ -165,11 +165,16 @@ class UndoAgreement(Agreement):
     def check(self, seen: Look[Any]) -> None:
         left = self.way.write.write
         for write in seen.writes:
-            if write.subject.name != left.subject or _agrees(encode(write.before), left.after):
+            if write.subject.name != left.subject:
                 continue
+            found = (encode(write.before), encode(write.after), left.before, left.after)
+            if not (others := tuple(_changed_since(*found))):
+                continue
+            now = ", ".join(f"{name} {_shown(one)}".strip() for name, one, _ in others)
+            was = ", ".join(f"{name} {_shown(one)}".strip() for name, _, one in others)
             raise StepFailedError(
-                f"what is there now is not what the run left: now {_shown(write.before)}",
-                why=f"the run left {_shown(left.after)}, and somebody changed it since",
+                f"what is there now is not what the run left: now {now}",
+                why=f"the run left {was}, and somebody changed it since",
                 do="a person has to decide what it should be, and put it there",
             )
 
@@ -178,18 +183,63 @@ class UndoAgreement(Agreement):
         return destroyed or any(w.effect is Effect.DESTROYS for w in writes)
 
 
-def _agrees(now: Any, left: Any) -> bool:
-    """Whether what is there is what was left, in all that both speak of."""
-    if isinstance(now, Mapping) and isinstance(left, Mapping):
-        return all(now[name] == left[name] for name in now.keys() & left.keys())
-    return bool(now == left)
+_ABSENT: Final = object()
+
+
+def _changed_since(now: Any, then: Any, before: Any, left: Any) -> Iterator[tuple[str, Any, Any]]:
+    """In what is there not what was left, of all that both speak of: a name, now, and left.
+
+    Args:
+        now: What the undo finds.
+        then: What the undo would make of it.
+        before: What the run found.
+    """
+    if not (isinstance(now, Mapping) and isinstance(left, Mapping)):
+        yield from (("", now, left),) if now != left else ()
+        return
+    for name in now.keys() & left.keys():
+        was, to = _of(before, name), _of(then, name)
+        for within, one, other in _inside(now[name], to, was, left[name]):
+            yield f"{name} {within}".strip(), one, other
+
+
+def _inside(now: Any, then: Any, before: Any, left: Any) -> Iterator[tuple[str, Any, Any]]:
+    """The same of a part. What neither the run changed nor the undo would is not compared.
+
+    In a record that is its fields: one that the run looked at beside what it changed is others' to
+    change, and one that the undo would write anew is not.
+    """
+    if all(isinstance(one, Mapping) for one in (now, then, before, left)):
+        for name in dict.fromkeys((*left, *now, *before, *then)):
+            found = [_of(one, name) for one in (now, then, before, left)]
+            is_touched = found[0] != found[1] or found[2] != found[3]
+            for within, one, other in _inside(*found) if is_touched else ():
+                yield f"{name} {within}".strip(), one, other
+    elif now != left:
+        yield "", now, left
+
+
+def _of(value: Any, name: str) -> Any:
+    return value.get(name, _ABSENT) if isinstance(value, Mapping) else _ABSENT
 
 
 def _shown(value: Any) -> str:
-    value = encode(value)
-    if isinstance(value, Mapping):
-        return ", ".join(f"{name} {part}" for name, part in value.items())
-    return str(value)
+    """In words, as plans have them; no language's own way of writing values."""
+    match encode(value) if value is not _ABSENT else value:
+        case None:
+            return "nothing"
+        case bool() as so:
+            return "yes" if so else "no"
+        case {"secret": name}:
+            return f"secret {name}"
+        case Mapping() as parts:
+            return ", ".join(f"{name} {_shown(one)}" for name, one in parts.items()) or "nothing"
+        case list() as items:
+            return ", ".join(map(_shown, items)) or "none"
+        case str() | int() as plain:
+            return str(plain)
+        case _:
+            return "absent"
 
 
 # --- what others changed ------------------------------------------------------------------------

@@ -49,6 +49,7 @@ __all__ = [
     "Place",
     "Walk",
     "absent_input",
+    "actions_in",
     "item_address",
     "item_names",
     "item_words",
@@ -89,7 +90,8 @@ class Here:
         among: The steps whose addresses are ``prefix`` and their id.
         called: Address of the called runbook, ending in ``/``; empty in the run's own steps.
         within: The same for people: ``rotate-key, backend-prod``.
-        apart: Address of what a failure here stops, ending in ``/``; empty when it stops the run.
+        apart: What a failure here stops: addresses of steps, or how they begin, ending in ``/``;
+            nothing when it stops the run.
         recovered: A handler around this place makes a failure good.
         call: The call that this place is inside of, and where that stands; None in the run's own
             steps.
@@ -102,7 +104,7 @@ class Here:
     among: tuple[Step, ...] = ()
     called: str = ""
     within: str = ""
-    apart: str = ""
+    apart: tuple[str, ...] = ()
     recovered: bool = False
     call: tuple[BlockStep, Here] | None = None
 
@@ -240,7 +242,7 @@ class Walk(ABC):
         """Steps that may run at the same time; in order unless a subclass knows better."""
         self.steps(step.steps, here)
 
-    def not_started(self, step: Step, address: str, why: str) -> None:  # noqa: B027
+    def not_started(self, step: Step, address: str, here: Here, why: str) -> None:  # noqa: B027
         """A step that is left out because an earlier one failed."""
 
     def called_ended(self, step: BlockStep, address: str, here: Here, say: str) -> None:  # noqa: B027
@@ -263,7 +265,7 @@ class Walk(ABC):
         """What the items of a set come to, in their order; at the same time, if a subclass may."""
         for address, here in places:
             if self._halted and not self._may_contain(step, here):
-                self.not_started(step, address, self._halted)
+                self.not_started(step, address, here, self._halted)
                 continue
             yield address, here, self.action(step, address, here)
 
@@ -273,7 +275,7 @@ class Walk(ABC):
         """Take these steps in order."""
         for step in steps:
             if self._halted and not self._may_contain(step, here):
-                self.not_started(step, here.prefix + step.words.id, self._halted)
+                self.not_started(step, here.prefix + step.words.id, here, self._halted)
                 continue
             self._step(step, here)
 
@@ -331,7 +333,7 @@ class Walk(ABC):
             case ChooseStep():
                 return self._choose(step, address, here)
             case ParallelStep():
-                self.together(step, here)
+                self._block(step, here, address)
                 return None
             case AssertStep():
                 return self.asserted(step, address, here)
@@ -359,14 +361,17 @@ class Walk(ABC):
         self.steps(branch, here)
         return None
 
-    def _block(self, step: BlockStep, here: Here, address: str) -> None:
-        """Steps in order, and what a failure of any of them means to the rest."""
+    def _block(self, step: BlockStep | ParallelStep, here: Here, address: str) -> None:
+        """Several steps, and what a failure of any of them means to the rest."""
         before = self._halted, self._contain_only
         here = replace(here, recovered=here.recovered or step.words.on_failure.recovered)
-        if step.runbook is not None:
+        if isinstance(step, BlockStep) and step.runbook is not None:
             self._called(step, step.runbook, here, address)
+        elif isinstance(step, ParallelStep):
+            self.together(step, _apart(step, here))
         else:
-            self._with_always(step.steps, step.always, here)
+            own = here if step.for_each is not None else _apart(step, here)
+            self._with_always(step.steps, step.always, own)
         failed, contain_only = self._halted, self._contain_only
         if not failed or (failed, contain_only) == before or step.words.on_failure.how == "stop":
             return
@@ -407,7 +412,7 @@ class Walk(ABC):
             called=prefix,
             call=(step, here),
             within=": ".join(filter(None, (here.within, own))),
-            apart=here.apart if step.words.on_failure.how == "stop" else prefix,
+            apart=here.apart if step.words.on_failure.how == "stop" else (prefix,),
         )
         try:
             self.steps(runbook.steps, inside)
@@ -470,9 +475,9 @@ class Walk(ABC):
 
     def _item_of_block(self, step: BlockStep, name: str, here: Here) -> None:
         if self._halted and not self._may_contain(step, here):
-            self.not_started(step, name, self._halted)
+            self.not_started(step, name, here, self._halted)
             return
-        apart = here.apart if step.words.on_failure.how == "stop" else f"{name}/"
+        apart = here.apart if step.words.on_failure.how == "stop" else (f"{name}/",)
         inside = replace(here, prefix=f"{name}/", among=(*step.steps, *step.always), apart=apart)
         try:
             self._block(step, inside, name)
@@ -505,6 +510,38 @@ class Walk(ABC):
         self._halted, self._contain_only = "", False
         values = {**here.values, "failed": dict(failed)} if failed else here.values
         self.steps(steps, replace(here, values=values, phase=None))
+
+
+def _apart(step: BlockStep | ParallelStep, here: Here) -> Here:
+    """The place inside of steps whose failure stops them alone, if it does."""
+    if step.words.on_failure.how == "stop":
+        return here
+    below = all_steps(step.steps, called=False)
+    return replace(here, apart=tuple(here.prefix + each.words.id for each in below))
+
+
+def actions_in(step: Step, address: str, here: Here) -> Iterator[tuple[ActionStep, str, Here]]:
+    """What a step calls, itself or in what it holds, without handlers; and where each stands."""
+    here = replace(here, phase=step.words.phase or here.phase)
+    held: tuple[Step, ...] = ()
+    match step:
+        case ActionStep():
+            yield step, address, here
+        case BlockStep(runbook=Runbook() as runbook):
+            held, within = runbook.steps, ": ".join(filter(None, (here.within, runbook.name)))
+            here = replace(here, values={}, prefix=f"{address}/", within=within)
+        case BlockStep():
+            # An item of a set has addresses of its own.
+            here = replace(here, prefix=f"{address}/") if address.endswith("]") else here
+            held = step.steps
+        case ParallelStep():
+            held = step.steps
+        case ChooseStep():
+            held = tuple(inner for branch in step.branches.values() for inner in branch)
+        case _:
+            pass
+    for inner in held:
+        yield from actions_in(inner, here.prefix + inner.words.id, here)
 
 
 def absent_input(declared: Input) -> Value:

@@ -132,7 +132,7 @@ class WordWalk(Walk):
         if self.live.state.step(address).conclusion is None:
             self._conclude(step, address, here, As.LEFT_OPEN)
 
-    def not_started(self, step: Step, address: str, why: str) -> None:
+    def not_started(self, step: Step, address: str, here: Here, why: str) -> None:
         self.live.tools.progress.say(f"not started: {step.words.title or address} ({why})")
 
     def over_limit(self, step: Step, address: str, count: int, limit: int) -> bool:

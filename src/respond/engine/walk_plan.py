@@ -35,7 +35,16 @@ from respond.engine.lookahead import Lookahead
 from respond.engine.ready import Ready
 from respond.engine.setting import Site, recorded_values, values_of
 from respond.engine.shared_answers import SharedAnswers
-from respond.engine.walk import Absent, EndedError, Here, Walk, late_output, timed, titled
+from respond.engine.walk import (
+    Absent,
+    EndedError,
+    Here,
+    Walk,
+    actions_in,
+    late_output,
+    timed,
+    titled,
+)
 from respond.errors import ExitCode, RefusedByPersonError, RespondError, StepFailedError
 from respond.ports import Journal, Progress
 from respond.systems import title_of, vendor
@@ -132,7 +141,7 @@ class Planner(Walk):
 
     def __post_init__(self) -> None:
         runbook, clock = self.runbook, self.answers.clock
-        self.world = World(self.answers, threads=self.answers.threads)
+        self.world = World(self.answers, threads=self.answers.threads, by_hand=self.site.by_hand)
         every = (*runbook.steps, *runbook.on_failure, *runbook.on_cancel, *runbook.always)
         reads = (ref for step in all_steps(every) for ref in refs_of(step))
         self._read = frozenset(ref.partition(".")[0] for ref in reads)
@@ -375,8 +384,12 @@ class Planner(Walk):
         if isinstance(step, ActionStep):
             here.values.setdefault(step.words.id, late_output(step.words.id, step))
 
-    def not_started(self, step: Step, address: str, why: str) -> None:
-        self.unseen.append(f"{step.words.title or address}: not planned, since {why} cannot be")
+    def not_started(self, step: Step, address: str, here: Here, why: str) -> None:
+        says = f"not planned, since {why} cannot be"
+        self.unseen.append(f"{step.words.title or address}: {says}")
+        # It stands in the plan all the same: what it was to contain is not contained.
+        for inner, where, place in actions_in(step, address, here):
+            self._note(inner, where, place, StepPlan.UNSEEN, says)
 
     def impossible(self, step: Step, address: str, here: Here, error: StepFailedError) -> None:
         """Nothing is planned then, unless it is one of several that stand each for itself."""
@@ -411,6 +424,8 @@ def _inside(step: Step, here: Here) -> Iterator[tuple[Step, Here]]:
             here, held = replace(here, values={}, prefix=prefix, within=within), runbook.steps
         case BlockStep() | ParallelStep():
             held = step.steps
+            if isinstance(step, BlockStep) and step.for_each is not None:
+                here = replace(here, prefix=f"{here.prefix}{step.words.id}/")
         case _:
             pass
     for inner in held:

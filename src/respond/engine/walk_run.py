@@ -33,7 +33,7 @@ from respond.core.values import Late, Value
 from respond.engine.inventory import SetTaken
 from respond.engine.late_inputs import learned, unknown
 from respond.engine.other_people import agreed_to, heed_any_no, step_needs
-from respond.engine.run import LiveRun
+from respond.engine.run import LiveRun, lies_in
 from respond.engine.setting import values_of
 from respond.engine.step.agree import Agreement
 from respond.engine.step.prove import cannot_run, conclude, failure_of
@@ -41,7 +41,7 @@ from respond.engine.step.state import LiveStep
 from respond.engine.step.step import StepRun
 from respond.engine.stopping import FailedOpenError, WaitsError
 from respond.engine.together import SetTogether, Touched
-from respond.engine.walk import Absent, Came, Here, Place, Walk, timed
+from respond.engine.walk import Absent, Came, Here, Place, Walk, actions_in, timed
 from respond.engine.walk_plan import wait_says, waits_for
 from respond.errors import ParkedError, StepFailedError, UnknownOutcomeError
 
@@ -314,9 +314,9 @@ class EngineWalk(Walk):
             ParkedError: Nobody agreed to it.
         """
         plan, live = self.live.state.plan, self.live
-        # What an end or a failure stops: all of it, or the called runbook or item that it is in.
-        stops = here.called if isinstance(step, EndStep) else here.apart
-        left = [each for each in live.not_reached() if each.address.startswith(stops)]
+        # What an end or a failure stops: all of it, or the called runbook, item or block it is in.
+        stops = (here.called,) if isinstance(step, EndStep) else here.apart or ("",)
+        left = [each for each in live.not_reached() if lies_in(each.address, stops)]
         lost = tuple(write for each in left for write in each.writes)
         if plan is None or plan.ends or not lost or live.state.step(address).confirmed:
             return
@@ -342,7 +342,7 @@ class EngineWalk(Walk):
             Confirmed,
             decision=Decision.YES,
             scope=ConfirmScope.END,
-            writes=[f"end {stops}".rstrip()],
+            writes=[f"end {each}".rstrip() for each in stops],
             says=[write.says for write in lost],
             typed=answer.typed,
         )
@@ -374,8 +374,15 @@ class EngineWalk(Walk):
         failure = failure_of(step, here, error)
         self._conclude(step, address, here, As.FAILED, error.what, error=failure)
 
-    def not_started(self, step: Step, address: str, why: str) -> None:
+    def not_started(self, step: Step, address: str, here: Here, why: str) -> None:
         self.live.tools.progress.say(f"not started: {step.words.title or address} ({why} failed)")
+        plan, says = self.live.state.plan, f"not started, since {why} failed"
+        for inner, where, place in actions_in(step, address, here):
+            # What the plan names is known to be left; of a set that came late it names no item.
+            if place.recovered or (plan is not None and plan.step(where) is not None):
+                continue
+            told = f"{says} ({place.within})" if place.within else says
+            self._conclude(inner, where, place, As.LEFT_OPEN, told)
 
     def _conclude(
         self,

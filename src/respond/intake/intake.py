@@ -197,10 +197,15 @@ class Intake:
             clock=self.clock,
             describe=self.describe,
             incident=one.event.url,
-            reason=f"it was held, and {by} let it go" if by else "",
+            reason=f"it was held, and {by} let it go" if by else self._reason(one),
             extra=data_of(Proposed, served=True, keys=one.keys, event=one.event, notes=one.notes),
             complete=False,
         )
+
+    def _reason(self, one: Wanted) -> str:
+        """The event is the reason. Where policy wants one, it is said as one, too."""
+        about = one.event.title or one.event.type or one.event.key
+        return f"{one.event.source}: {about}" if self.site.policy.require_reason else ""
 
     def _already(self, one: Wanted, states: Iterable[RunState]) -> tuple[Became, str] | None:
         """What the journal says that became of this event before the process died."""

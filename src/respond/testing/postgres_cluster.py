@@ -50,6 +50,13 @@ def _place() -> Path:
     return _MEMORY if has_room else Path("/tmp")  # noqa: S108 - the same
 
 
+def _new_folder() -> Path:
+    folder = Path(tempfile.mkdtemp(prefix="pg-", dir=_place()))
+    if os.geteuid() == 0:
+        shutil.chown(folder, "postgres", "postgres")
+    return folder
+
+
 @dataclass(slots=True)
 class PostgresCluster:
     """One server of its own. ``stop`` it, or use it as a context.
@@ -71,10 +78,8 @@ class PostgresCluster:
         Raises:
             LookupError: There is no PostgreSQL on this machine.
         """
-        cluster = cls(Path(tempfile.mkdtemp(prefix="pg-", dir=_place())), settings)
+        cluster = cls(_new_folder(), settings)
         try:
-            if os.geteuid() == 0:
-                shutil.chown(cluster.folder, "postgres", "postgres")
             made = [cluster._program("initdb"), "-D", str(cluster._data), "--auth=trust"]
             made += ["--username=postgres", "--no-sync", "--encoding=UTF8", "--no-locale"]
             subprocess.run(
@@ -87,6 +92,23 @@ class PostgresCluster:
             cluster.stop(remove=True)
             raise
         return cluster
+
+    def successor(self) -> Self:
+        """A copy of it that took over as a standby does; this one goes on and knows nothing."""
+        other = type(self)(_new_folder(), self.settings)
+        data = other.folder / "data"
+        self.stop()
+        try:
+            subprocess.run(["cp", "-a", self._data, data], check=True)  # noqa: S607 - with its owners
+            self.start()
+            (data / "standby.signal").touch()
+            other.start()
+            with other.admin() as db:
+                db.execute("SELECT pg_promote()")
+        except BaseException:
+            other.stop(remove=True)
+            raise
+        return other
 
     def __enter__(self) -> Self:
         return self

@@ -34,6 +34,8 @@ def exposure_paragraph(exposed: Exposed, now_ms: int) -> str:
 
 def _sentences(exposed: Exposed, now_ms: int) -> Iterator[str]:
     yield _opening(exposed)
+    if exposed.reopened:
+        yield f"What had ended it was put back on {_when(exposed.reopened)}."
     if signs := _signs(exposed):
         yield signs
     if exposed.places:

@@ -106,7 +106,8 @@ _WRITE: Final = (
 )
 _ITEM: Final = "known step title phase how says at do name"
 _CONTAINMENT: Final = (
-    "planned proved_at proved_by seconds_from_start seconds_from_leak since open close"
+    "planned proved_at proved_by seconds_from_start seconds_from_leak since open close put_back"
+    " put_back_at"
 )
 
 

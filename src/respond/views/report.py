@@ -20,6 +20,7 @@ from respond.core.recorded import As, Confirmed, Reviewed, Voted, WentAlone, con
 from respond.core.records import names_of
 from respond.core.review import ReviewEnd
 from respond.core.script import Effect, Proof
+from respond.core.way_back import gone_back
 from respond.ports import Head, actor_text
 from respond.views.exposure_text import exposure_json
 from respond.views.json_view import outcome_json, picked, verdict_json, waits_json
@@ -38,6 +39,7 @@ __all__ = [
     "ReportedMoment",
     "as_json",
     "report",
+    "undo_words",
 ]
 
 
@@ -58,6 +60,7 @@ class ReportedChange(Struct, frozen=True):
         status: ``done``, ``not-done``, ``unknown`` or ``intent``.
         by: ``tool`` or ``person``.
         proved: The change was seen afterwards.
+        put_back: It was put back after the run.
     """
 
     step: str
@@ -73,6 +76,7 @@ class ReportedChange(Struct, frozen=True):
     destructive: bool
     undo: bool
     why: str
+    put_back: bool = False
 
 
 class Decided(Struct, frozen=True):
@@ -197,7 +201,15 @@ def _timeline(records: list[Record]) -> Iterator[ReportedMoment]:
             yield ReportedMoment(record.at, record.seq, kind.value, "", f"{who} began the run")
 
 
+def undo_words(change: ReportedChange) -> str:
+    """Whether it can be put back, or was."""
+    if change.put_back:
+        return "put back since"
+    return "can be undone" if change.undo else "cannot be undone"
+
+
 def _changes(state: RunState) -> Iterator[ReportedChange]:
+    back = {way.write.seq for way in gone_back(state)}
     for step in state.steps.values():
         end = step.conclusion
         for write in step.writes:
@@ -217,6 +229,7 @@ def _changes(state: RunState) -> Iterator[ReportedChange]:
                 destructive=planned.effect is Effect.DESTROYS,
                 undo=planned.undo,
                 why=write.why,
+                put_back=write.seq in back,
             )
 
 

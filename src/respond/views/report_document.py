@@ -21,7 +21,7 @@ from respond.core.runbook import Phase
 from respond.views.exposure_text import QUESTIONS, exposure_paragraph
 from respond.views.layout import said, word
 from respond.views.plan_rows import unseen_in
-from respond.views.report import Decided, Report, ReportedChange
+from respond.views.report import Decided, Report, ReportedChange, undo_words
 from respond.views.review_text import review_sections
 from respond.views.style import Tone
 from respond.views.summary import NOTHING_KNOWN, item_lines, item_text
@@ -206,7 +206,7 @@ def _sections(made: Report) -> Iterator[ReportSection]:
     yield ReportSection("unknown", "What stays unknown", _unknown(made))
     undone = (f"{word(step)}: {word(how)}" for step, how in made.undone.items())
     yield ReportSection("put-back", "Put back", _plain(undone))
-    looked = item_lines(outcome.of(Known.LOOKED))
+    looked = item_lines(i for i in outcome.of(Known.LOOKED) if i.how != "undone")
     yield ReportSection("looked", "What was looked at", _plain(looked))
 
 
@@ -227,6 +227,8 @@ def _changed(made: Report) -> Iterator[ReportEntry]:
     for step, changes in _by_step(made).items():
         item = items.get(step)
         mark, tone = _MARKS.get(item.known, _UNSURE) if item is not None else _UNSURE
+        if item is not None and item.how == "undone":
+            mark, tone = "PUT BACK", Tone.CARE
         is_unknown = any(change.status != WriteStatus.DONE.value for change in changes)
         if is_unknown and (item is None or item.followed_up is None):
             mark, tone = "NOBODY KNOWS", Tone.DANGER
@@ -264,7 +266,7 @@ def _change_text(change: ReportedChange) -> str:
     now, after = state_cells(change.before, change.after)
     maybe = "" if change.status == WriteStatus.DONE.value else "may have happened, "
     hands = "by hand" if change.by == "person" else "by the tool"
-    undo = "can be undone" if change.undo else "cannot be undone"
+    undo = undo_words(change)
     return f"{said(change.says)} ({now} -> {after}): {maybe}{hands}, {undo}"
 
 

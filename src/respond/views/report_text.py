@@ -7,10 +7,10 @@ from typing import Final
 
 from respond.core.fold import WriteStatus
 from respond.views.layout import as_screen, bullets, labelled, labelled_pairs, said, word, wrap
-from respond.views.report import Report, ReportedChange
+from respond.views.report import Report, ReportedChange, undo_words
 from respond.views.report_document import ReportSection, document_of
 from respond.views.review_text import review_short
-from respond.views.summary import item_lines, proved_text
+from respond.views.summary import item_lines, not_any_more, proved_text
 from respond.views.timeline import timeline_words
 from respond.views.words import (
     clock_text,
@@ -104,13 +104,16 @@ def _change_text(change: ReportedChange) -> str:
     now, after = state_cells(change.before, change.after)
     seen = "seen" if change.proved else "not seen"
     hands = "by hand" if change.by == "person" else "by the tool"
-    undo = "can be undone" if change.undo else "cannot be undone"
+    undo = undo_words(change)
     says = said(change.says)
     return f"{clock_text(change.at)} {says} ({now} -> {after}): done, {seen}, {hands}, {undo}"
 
 
 def _contained(made: Report) -> str:
     contained = made.outcome.containment
+    if contained.put_back:
+        before = f". {proved_text(contained)}" if contained.proved_at else ""
+        return not_any_more(contained) + before
     if not contained.planned:
         is_known = made.plan_digest or made.ended
         return "nothing to contain" if is_known else "not planned yet, and so not contained"

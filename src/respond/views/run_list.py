@@ -11,6 +11,7 @@ from respond.core.fold import RunState, RunStatus, StepState
 from respond.core.item_names import item_id
 from respond.core.outcome import outcome_of
 from respond.core.recorded import AskKind, FollowedUp, FollowUp
+from respond.core.way_back import put_back
 from respond.ports import Head
 from respond.views.layout import as_screen, bullets, cell_rows, labelled, pad, said, width_of, word
 from respond.views.style import PLAIN, Style, Tone
@@ -92,7 +93,9 @@ def run_status(
     if state.steps:
         yield ""
         said_of = {a: state.followed_up.get(item_id("step", a)) for a in state.steps}
-        yield from bullets((_step(s, said_of[a]) for a, s in state.steps.items()), width)
+        back = put_back(state)
+        lines = (_step(s, said_of[a], back.get(a, "")) for a, s in state.steps.items())
+        yield from bullets(lines, width)
     for title, items in (("LEFT TO DO", outcome.left_to_do), ("LOOK AT", outcome.look_at)):
         if items:
             yield ""
@@ -121,7 +124,7 @@ def _answers(state: RunState, today: Today, width: int) -> Iterator[str]:
         yield from labelled("Words", " | ".join(map(said, asks.words)), width)
 
 
-def _step(step: StepState, last: FollowedUp | None) -> str:
+def _step(step: StepState, last: FollowedUp | None, put_back_at: str) -> str:
     title = said(step.title or step.address)
     end = step.conclusion
     if end is None:
@@ -135,4 +138,6 @@ def _step(step: StepState, last: FollowedUp | None) -> str:
         # What was said of it since the run was over goes beyond what the run knew.
         seen = {FollowUp.WORD: "seen to", FollowUp.PROVED: "proved", FollowUp.ALIVE: "IT GOES ON"}
         proof += f"; {seen[last.how]} afterwards, {word(last.by.id)}"
+    if put_back_at:
+        proof = f"; put back at {day_text(put_back_at)}"
     return f"{title}: {end.how.value.replace('-', ' ')}{proof} ({phase}{clock_text(end.at)})"

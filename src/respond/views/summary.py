@@ -34,6 +34,7 @@ __all__ = [
     "item_lines",
     "item_text",
     "last_lines",
+    "not_any_more",
     "proved_text",
     "summary",
 ]
@@ -58,6 +59,7 @@ _HOW: Final = {
     "unchanged": "already so",
     "blind": "the system said yes, and nobody can look",
     "put-back": "still so since this run",
+    "undone": "put back since, it had been",
 }
 
 
@@ -195,10 +197,17 @@ def _followed_up(item: Item, last: FollowedUp) -> str:
 
 
 def containment_lines(contained: Containment, width: int) -> Iterator[str]:
-    """When containment was proved, counted from the leak and from the start; or why it is not."""
+    """When containment was proved, counted from the leak and from the start; or why it is not,
+    or not any more.
+    """
     if not contained.planned:
         return
+    if contained.put_back:
+        yield from wrap(not_any_more(contained), width)
+        yield from bullets(map(said, contained.put_back), width)
     if not contained.proved_at:
+        if contained.put_back and not contained.open:
+            return
         yield "CONTAINMENT IS NOT PROVED"
         ways = contained.close or ("",) * len(contained.open)
         lines = zip(contained.open, ways, strict=True)
@@ -207,6 +216,11 @@ def containment_lines(contained: Containment, width: int) -> Iterator[str]:
         )
         return
     yield from wrap(proved_text(contained), width)
+
+
+def not_any_more(contained: Containment) -> str:
+    """That containment was put back, and when."""
+    return f"NOT CONTAINED ANY MORE, put back at {day_text(contained.put_back_at)}"
 
 
 def proved_text(contained: Containment) -> str:

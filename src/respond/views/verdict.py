@@ -16,6 +16,7 @@ from respond.core.asked import Today
 from respond.core.fold import RunState, RunStatus
 from respond.core.outcome import Item, Known, Outcome, outcome_of
 from respond.core.runbook import Phase
+from respond.errors import ExitCode
 from respond.views.layout import said, word
 from respond.views.style import Tone
 from respond.views.waiting import waiting
@@ -32,6 +33,7 @@ class CameTo(Enum):
     CONTAINED = "contained"
     CONTAINED_NOT_PROVED = "contained-not-proved"
     NOT_CONTAINED = "not-contained"
+    PUT_BACK = "put-back"
     DONE = "done"
     DONE_NOT_PROVED = "done-not-proved"
     NOT_DONE = "not-done"
@@ -56,7 +58,8 @@ class RunVerdict(Struct, frozen=True):
         came_to: As a word for machines.
         is_over: The run has ended; else it may still become better.
         title: Its words: ``CONTAINED and proved 5 s after the start``.
-        at: When that was proved, and how long after the leak; empty where nothing was.
+        at: When that was proved, and how long after the leak, or when containment was put back;
+            empty where nothing was.
         because: What it lacks, a line each; empty where it lacks nothing.
         do: What to type now, a command each; empty when nothing is left.
     """
@@ -98,7 +101,7 @@ def verdict_of(state: RunState, today: Today) -> RunVerdict:
         came_to,
         is_over,
         _title(state, outcome, came_to),
-        _at(outcome) if came_to is CameTo.CONTAINED else "",
+        _at(outcome, came_to),
         tuple(dict.fromkeys(_because(state, outcome, came_to, today))),
         do,
     )
@@ -107,11 +110,15 @@ def verdict_of(state: RunState, today: Today) -> RunVerdict:
 def _came_to(state: RunState, outcome: Outcome) -> CameTo:
     contained = outcome.containment
     if contained.planned:
+        if contained.put_back and (contained.proved_at or contained.is_done):
+            return CameTo.PUT_BACK
         if contained.proved_at:
             return CameTo.CONTAINED
         return CameTo.CONTAINED_NOT_PROVED if contained.is_done else CameTo.NOT_CONTAINED
     if not state.ended_well and not outcome.is_closed:
         return CameTo.NOT_DONE
+    if outcome.put_back:
+        return CameTo.PUT_BACK
     return CameTo.DONE_NOT_PROVED if _not_proved(state, outcome) else CameTo.DONE
 
 
@@ -142,6 +149,8 @@ def _title(state: RunState, outcome: Outcome, came_to: CameTo) -> str:
             return f"CONTAINED and proved{since}{rest}"
         case CameTo.CONTAINED_NOT_PROVED:
             return f"CONTAINED, NOT PROVED{yet}"
+        case CameTo.PUT_BACK:
+            return f"PUT BACK{', NOT CONTAINED ANY MORE' if contained.planned else ''}"
         case CameTo.NOT_CONTAINED:
             return f"NOT CONTAINED{yet}{nothing}"
         case CameTo.DONE if state.ended.review is not None:
@@ -156,8 +165,12 @@ def _title(state: RunState, outcome: Outcome, came_to: CameTo) -> str:
             return f"NOT DONE{yet}{nothing}"
 
 
-def _at(outcome: Outcome) -> str:
+def _at(outcome: Outcome, came_to: CameTo) -> str:
     contained = outcome.containment
+    if came_to is CameTo.PUT_BACK and contained.put_back_at:
+        return day_text(contained.put_back_at)
+    if came_to is not CameTo.CONTAINED:
+        return ""
     leak = contained.seconds_from_leak
     since = (
         f", {span_text(leak)} after {day_text(contained.since)} (the leak)"
@@ -176,10 +189,13 @@ def _because(state: RunState, outcome: Outcome, came_to: CameTo, today: Today) -
     if not is_over:
         waits = waiting(state, today)
         yield ": ".join(filter(None, (waits.line, waits.why)))
-    elif state.cancelled or outcome.nothing_started:
+    elif _was_ended(state) or outcome.nothing_started:
         yield said(state.ended.say) or "a person ended it"
     if is_open and state.started:
         yield from map(said, outcome.containment.open)
+    contained = outcome.containment
+    for title in contained.put_back if contained.planned else outcome.put_back:
+        yield behind(said(title), "put back since the run")
     if not is_over or outcome.nothing_started:
         return
     unproved = "" if came_to.lacks_proof else "not proved: "
@@ -197,6 +213,12 @@ def _contains(state: RunState, item: Item) -> bool:
     return item.phase == Phase.CONTAIN.value or (
         planned is not None and planned.phase is Phase.CONTAIN
     )
+
+
+def _was_ended(state: RunState) -> bool:
+    """Whether a person's no ended it, and did not come when it had come to its end by itself."""
+    is_heard = state.ended.exit in (ExitCode.REFUSED, ExitCode.UNKNOWN)
+    return state.cancelled and is_heard and bool(state.ended.say)
 
 
 def _undone(outcome: Outcome) -> list[Item]:

@@ -7,7 +7,7 @@ from msgspec import Struct
 from respond.core.approval import Request, Standing, agreed
 from respond.core.asked import Today, asked_now
 from respond.core.fold import RunState, RunStatus
-from respond.core.outcome import outcome_of
+from respond.core.outcome import Outcome, outcome_of
 from respond.core.recorded import AskKind
 from respond.views.layout import said, word
 from respond.views.words import exit_text
@@ -56,7 +56,11 @@ def waiting(state: RunState, today: Today) -> Waiting:
             if left := state.undo_wanted - len(state.undone):
                 line += f"; its undo is begun, {left} of {state.undo_wanted} changes left"
                 return Waiting(line, _why(state), f"respond undo {word(state.id)}", "care")
-            return Waiting(line, tone="good" if _went_well(state) else "care")
+            outcome = outcome_of(state)
+            if outcome.put_back:
+                line += "; put back since the run"
+                line += ", not contained any more" if outcome.containment.put_back else ""
+            return Waiting(line, tone="good" if _went_well(state, outcome) else "care")
         case RunStatus.RUNNING:
             return Waiting(_running(state), next=f"if its process died, {go_on} looks first")
         case RunStatus.PLANNED:
@@ -71,10 +75,11 @@ def _carried_on(state: RunState, what: str) -> str:
     return f"the server {what}; without one: {resume}" if state.is_served else resume
 
 
-def _went_well(state: RunState) -> bool:
-    """All was done, and where harm was to be stopped, that is proved."""
-    contained = outcome_of(state).containment
-    return state.ended_well and (not contained.planned or bool(contained.proved_at))
+def _went_well(state: RunState, outcome: Outcome) -> bool:
+    """All was done, and where harm was to be stopped, that is proved and stays so."""
+    contained = outcome.containment
+    stands = contained.holds if contained.planned else not outcome.put_back
+    return state.ended_well and stands
 
 
 def _approval(state: RunState, request: Request, today: Today) -> Waiting:

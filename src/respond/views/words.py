@@ -179,16 +179,32 @@ def state_cells(before: Any, after: Any) -> tuple[str, str]:
     """What a write finds and leaves, in a few words each; only what differs."""
     if not isinstance(before, Mapping) or not isinstance(after, Mapping) or "secret" in after:
         return _state(before), _state(after)
+    now, then = _differing(before, after)
+    return _state(now), _state(then)
+
+
+def _differing(before: Any, after: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What differs of two records, and of each record in both: what stays does not vanish."""
+    now: dict[str, Any] = {}
+    then: dict[str, Any] = {}
     names = (*before, *(name for name in after if name not in before))
-    differ = [name for name in names if before.get(name, ...) != after.get(name, ...)]
-    return (
-        _state({n: before[n] for n in differ if n in before}),
-        _state({n: after[n] for n in differ if n in after}),
-    )
+    for name in names:
+        one, other = before.get(name, ...), after.get(name, ...)
+        if one == other:
+            continue
+        if _is_record(one) and _is_record(other):
+            one, other = _differing(one, other)
+        now |= {name: one} if one is not ... else {}
+        then |= {name: other} if other is not ... else {}
+    return now, then
+
+
+def _is_record(value: Any) -> bool:
+    return isinstance(value, Mapping) and "secret" not in value and set(value) != {"late"}
 
 
 def _state(value: Any) -> str:
-    if not isinstance(value, Mapping) or "secret" in value or set(value) == {"late"}:
+    if not _is_record(value):
         return value_text(value)
     parts = [_part(str(name), item, alone=len(value) == 1) for name, item in value.items()]
     return ", ".join(parts) or "-"

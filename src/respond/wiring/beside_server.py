@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from respond.adapters.command import Ran, minimal_environment, run
+from respond.adapters.ordinary_file import is_folder
 from respond.company.rehearsal import recall
 from respond.core.approval import People
 from respond.core.fold import fold
@@ -83,7 +84,7 @@ def _play(
 
 def _seen(places: Places, people: People, clock: Clock, name: str) -> SeenRehearsal | None:
     folder = places.rehearsals / name
-    if not RUN_ID.fullmatch(name) or not folder.is_dir():
+    if not RUN_ID.fullmatch(name) or not is_folder(folder):
         return None
     with open_rehearsal(rehearsal_store(folder)) as journal:
         records = tuple(journal.records(name)) if journal is not None else ()

@@ -13,7 +13,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from respond.adapters.ordinary_file import read_ordinary, write_whole
+from respond.adapters.ordinary_file import may_be_there, read_ordinary, write_whole
 from respond.core.background import in_background
 from respond.core.records import replace
 from respond.core.script import Call, Connection
@@ -209,13 +209,24 @@ def mail_server_of(config: ConnectionConfig, project: Project) -> SmtpServer:
 
 
 def accepted_table(folder: Path, name: str) -> CapabilityTable | None:
-    """What a person accepted for a connection at ``respond connect``, or None."""
+    """What a person accepted for a connection at ``respond connect``, or None.
+
+    Raises:
+        NotReadyError: There is something, and it cannot be read.
+    """
     from respond.systems.discovery import CapabilityTable
 
     path = folder / f"{name}.json"
-    if not path.is_file():
+    if not may_be_there(path):
         return None
-    return CapabilityTable.from_json(json.loads(path.read_text(encoding="utf-8")))
+    try:
+        return CapabilityTable.from_json(json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError) as error:
+        raise NotReadyError(
+            f"the accepted table {path} cannot be read",
+            why=getattr(error, "strerror", None) or "it is not the JSON that was stored",
+            do=f"let this user read it, or accept it anew: respond connect {name}",
+        ) from error
 
 
 class Offered(AbstractSet[str]):

@@ -10,10 +10,10 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
-from respond.adapters.ordinary_file import read_ordinary
+from respond.adapters.ordinary_file import is_folder, read_ordinary, real_path
 from respond.errors import NotReadyError, UsageError
 
-__all__ = ["FoundRunbook", "Places", "read_runbook", "title_of"]
+__all__ = ["FoundRunbook", "Places", "read_runbook", "state_folder", "title_of"]
 
 PROJECT_FILE = "respond.toml"
 RUNBOOK_BYTES_MAX = 262_144
@@ -22,7 +22,7 @@ RUNBOOK_BYTES_MAX = 262_144
 def _shipped_runbooks() -> Path:
     """The folder of the runbooks that come with the tool (in the wheel, or in the checkout)."""
     inside = Path(__file__).parents[1] / "runbooks"
-    return inside if inside.is_dir() else Path(__file__).parents[3] / "runbooks"
+    return inside if is_folder(inside) else Path(__file__).parents[3] / "runbooks"
 
 
 class FoundRunbook(NamedTuple):
@@ -50,9 +50,26 @@ class Places(NamedTuple):
         Raises:
             UsageError: ``--project`` names a folder without ``respond.toml``.
         """
-        given = os.environ.get("XDG_STATE_HOME") or os.path.expanduser("~/.local/state")  # noqa: PTH111
-        # Not Path.home, which raises for a user without one: looking at runbooks needs no state.
-        return cls(_find(project), None if given.startswith("~") else Path(given) / "respond")
+        return cls(_named(project) if project else _upwards()[0], state_folder())
+
+    @property
+    def ignored(self) -> str:
+        """That XDG_STATE_HOME is not heeded, in a sentence; empty where it is, or is not set."""
+        if not (given := _ignored()):
+            return ""
+        from respond.core.showable import showable
+
+        said = f"XDG_STATE_HOME={showable(given)} is ignored, because it is no absolute path"
+        return f"{said}: the state folder is {self.state_if_any or 'nowhere'}"
+
+    @property
+    def state_in_project(self) -> str:
+        """That the state folder lies in the project, in a sentence; empty where it does not."""
+        state, project = self.state_if_any, self.project
+        if state is None or project is None:
+            return ""
+        is_inside = real_path(state).is_relative_to(real_path(project))
+        return f"the state folder {state} lies in the project" if is_inside else ""
 
     @property
     def state(self) -> Path:
@@ -64,7 +81,7 @@ class Places(NamedTuple):
         if self.state_if_any is None:
             raise NotReadyError(
                 "there is no folder for the journal and what belongs to it",
-                why="XDG_STATE_HOME and HOME are not set, and this user has no home",
+                why="XDG_STATE_HOME and HOME give no absolute path, and this user has no home",
                 do="set XDG_STATE_HOME to a folder that only this user can read",
             )
         return self.state_if_any
@@ -78,6 +95,8 @@ class Places(NamedTuple):
             where = f"in {Path.cwd()} and in every folder above it"
         except OSError:
             where = "here, in a folder that somebody removed"
+        if trouble := _upwards()[1]:
+            where = f"{where}, as far as they can be looked into ({trouble})"
         return f"no {PROJECT_FILE} was found {where}: another project goes with --project FOLDER"
 
     def no_runbook(self, name: str, known: Iterable[str], *, what: str = "runbook") -> UsageError:
@@ -162,18 +181,52 @@ def title_of(found: FoundRunbook) -> tuple[str, bool]:
     return title, any(line.split()[:2] == ["review:", "true"] for line in heads)
 
 
-def _find(project: str) -> Path | None:
-    if project:
-        folder = Path(project)
-        if folder.name == PROJECT_FILE:
-            folder = folder.parent
-        if not (folder / PROJECT_FILE).is_file():
-            raise UsageError(
-                f"{folder} has no {PROJECT_FILE}", do="respond init, or another folder"
-            )
-        return folder.resolve()
+def state_folder() -> Path | None:
+    """The state folder by the XDG Base Directory Specification, which ignores relative paths."""
+    given = "" if _ignored() else os.environ.get("XDG_STATE_HOME", "")
+    # Not Path.home, which raises for a user without one: looking at runbooks needs no state.
+    folder = given or os.path.expanduser("~/.local/state")  # noqa: PTH111
+    return Path(folder) / "respond" if folder.startswith("/") else None
+
+
+def _ignored() -> str:
+    given = os.environ.get("XDG_STATE_HOME", "")
+    return given if not given.startswith("/") else ""
+
+
+def _named(project: str) -> Path:
+    folder = Path(project)
+    if folder.name == PROJECT_FILE and not is_folder(folder):
+        folder = folder.parent
     try:
-        above = (Path.cwd(), *Path.cwd().parents)
-    except OSError:  # Somebody removed it.
-        return None
-    return next((folder for folder in above if (folder / PROJECT_FILE).is_file()), None)
+        os.lstat(folder / PROJECT_FILE)
+    except (FileNotFoundError, NotADirectoryError):
+        raise UsageError(
+            f"{folder} has no {PROJECT_FILE}", do="respond init, or another folder"
+        ) from None
+    except OSError as error:
+        from respond.core.showable import showable
+
+        what = f"nobody can look for {PROJECT_FILE} in {showable(str(folder))}"
+        raise UsageError(
+            what, why=error.strerror or "", do="--project with another folder"
+        ) from error
+    return real_path(folder)
+
+
+def _upwards() -> tuple[Path | None, str]:
+    """The nearest folder with a ``respond.toml``, whatever that is; else why none was found.
+
+    A folder that cannot be looked into ends the search: a project above it may be another one.
+    """
+    try:
+        here = Path.cwd()
+        for folder in (here, *here.parents):
+            try:
+                os.lstat(folder / PROJECT_FILE)
+            except (FileNotFoundError, NotADirectoryError):
+                continue
+            return folder, ""
+    except OSError as error:  # Somebody removed it, or it may not be searched.
+        return None, f"{error.filename}: {error.strerror}" if error.filename else ""
+    return None, ""

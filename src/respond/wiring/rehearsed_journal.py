@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from respond.adapters.ordinary_file import is_file, names_in
 from respond.errors import JournalUnusableError
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ def open_rehearsal(kept: Store) -> Iterator[ChainJournal | None]:
 
     clock, has_bytes, is_there = JumpedClock(), True, kept.is_there()
     if isinstance(kept, FileStore):
-        has_bytes = is_there and kept.path.stat().st_size > 0
+        has_bytes = is_there and not _is_empty(kept.path)
         is_there = has_bytes or bool(known_at(place_of(kept.path), kept.keys))
     if not is_there:
         yield None
@@ -55,13 +56,23 @@ def open_rehearsal(kept: Store) -> Iterator[ChainJournal | None]:
         yield opened
 
 
+def _is_empty(path: Path) -> bool:
+    try:
+        return path.stat().st_size == 0
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return False  # Who opens it says why that fails.
+
+
 def newest_rehearsals(folder: Path, count: int) -> list[str]:
     """The rehearsals that were begun last, each with a journal of its own, the newest first."""
     begun: dict[str, float] = {}
-    for each in folder.iterdir() if folder.is_dir() else ():
+    for name in names_in(folder):
+        each = folder / name
         try:
-            if RUN_ID.fullmatch(each.name) and (each / "journal.db").is_file():
-                begun[each.name] = (each / "rehearsal.json").stat().st_mtime
+            if RUN_ID.fullmatch(name) and is_file(each / "journal.db"):
+                begun[name] = (each / "rehearsal.json").stat().st_mtime
         except OSError:
             continue  # Somebody removes it just now.
     return sorted(begun, key=begun.__getitem__, reverse=True)[:count]

@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from respond.adapters.ordinary_file import is_file
 from respond.adapters.secrets import ssh
 from respond.core.approval import NAMESPACE
 
@@ -18,7 +19,7 @@ def rehearsed_key(folder: Path) -> tuple[str, Callable[[str, str], Mapping[str, 
     It lies beside the journal of the rehearsal, where only its owner reads it.
     """
     private = folder / "operator_key"
-    if not private.is_file():
+    if not is_file(private):
         _make(private)
     line = ssh.public_line(private)
 

@@ -18,14 +18,14 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from respond import __version__
-from respond.adapters.ordinary_file import read_ordinary
+from respond.adapters.ordinary_file import may_be_there, read_ordinary
 from respond.adapters.store.sealing import describe_secret
 from respond.core.events import Actor, Strength
 from respond.core.records import replace
 from respond.core.runbook import Runbook, all_calls
 from respond.core.script import Call, Connection, Reply
 from respond.core.values import SecretHandle
-from respond.engine.setting import PATIENCE_S, Site
+from respond.engine.setting import PATIENCE_S, Site, no_such_connection
 from respond.errors import NotReadyError, RespondError, UsageError
 from respond.ports import (
     Clock,
@@ -155,7 +155,8 @@ def os_user() -> Actor:
         name = getpass.getuser()
     except (KeyError, OSError):
         name = "unknown"
-    return Actor(name, Strength.CLAIMED)
+    # Of the environment, too, only what can be recorded.
+    return Actor(name.encode("utf-8", "backslashreplace").decode(), Strength.CLAIMED)
 
 
 def _nothing(_action: str, _names: Iterable[str], _now_s: int) -> None:
@@ -375,6 +376,7 @@ def rehearsal_session(
         step_by_step=step_by_step,
         # The company's answers take this machine's own time: a busy one is no slow vendor.
         patience_s=PATIENCE_S if rehearsal.is_slow else REHEARSAL_PATIENCE_S,
+        simulated=True,
     )
     sign = None
     if alone and not dry_run:
@@ -451,7 +453,8 @@ def open_keys(project: Project, places: Places, tell: Callable[[str], None]) -> 
     from respond.adapters.secrets.key_stores import FolderKeys, KeyringKeys
 
     if project.journal.keys == "file":
-        return FolderKeys(places.state / "keys")
+        own = project.journal.keys_path
+        return FolderKeys(Path(own) if own else places.state / "keys")
     try:
         return KeyringKeys(tell=tell)
     except NotReadyError as error:
@@ -489,12 +492,15 @@ def project_of_journal(places: Places) -> Project:
             read = tomllib.loads(text)
             store = StoreConfig(**read.get("store", {}))
             said = read["journal"]
-            given = JournalConfig(str(said.get("path", "")), str(said.get("keys", "keyring")))
+            keys_path = str(said.get("keys_path", ""))
+            given = JournalConfig(
+                str(said.get("path", "")), str(said.get("keys", "keyring")), keys_path
+            )
         except (OSError, ValueError, TypeError, LookupError, AttributeError):
-            keys = "file" if (places.state / "keys").is_dir() else "keyring"
+            keys = "file" if may_be_there(places.state / "keys") else "keyring"
             given = JournalConfig(keys=keys)
         project = Project(journal=given, store=store)
-        if not store.url and not journal_path(project, places).is_file():
+        if not store.url and not may_be_there(journal_path(project, places)):
             raise
         return project
 
@@ -511,6 +517,13 @@ def load_project(places: Places) -> Project:
     except OSError as error:
         raise UsageError(f"{places.config} cannot be read", why=error.strerror or "") from error
     return parse_project(data, name=str(places.config), folder=places.project)
+
+
+def _say_where(places: Places, project: Project, store: Store, say: Callable[[str], None]) -> None:
+    """Say that a journal is begun inside of the project, where git would take it along."""
+    inside = places.state_in_project
+    if inside and not project.store.url and not store.is_there():
+        say(f"{inside}, and so will the journal or its keys: keep it out of git")
 
 
 def real_session(
@@ -536,6 +549,7 @@ def real_session(
 
     Raises:
         NotReadyError: A connection, credential or key store is not there; nothing was started.
+        UsageError: ``chosen`` is no connection, or none that a step could use.
         JournalUnusableError, JournalBrokenError: As ``SqliteJournal.open``.
     """
     from respond.adapters.clock import SystemClock
@@ -548,10 +562,12 @@ def real_session(
     if places.project is None:
         raise NotReadyError(
             "there is no project here, so no system to work with is known",
-            why="no respond.toml in this folder or above it",
+            why=places.unfound,
             do="respond init FOLDER, or practise: respond rehearse",
         )
     project = load_project(places)
+    if chosen:
+        check_chosen(chosen, project, None if run else runbook)
     clock, redactor, operator = SystemClock(), Redactor(), operator_of(project)
     made_progress = progress(clock)
     keys = LateKeys(lambda: open_keys(project, places, made_progress.say))
@@ -564,6 +580,7 @@ def real_session(
     elif new_journal:
         journal = store.fresh(clock=clock, actor=operator)
     else:
+        _say_where(places, project, store, made_progress.say)
         journal = store.journal(clock=clock, actor=operator, create=True)
     if not dry_run:
         evidence = store.evidence_to_write(journal.id)
@@ -645,6 +662,39 @@ def real_session(
         lend=lines.lend,
         names_seen=_nothing if dry_run else partial(keep_names, places.state, places.project),
     )
+
+
+def check_chosen(chosen: str, project: Project, begins: Runbook | None = None) -> None:
+    """See that ``--connection`` decides something, so that nobody thinks it did (P10).
+
+    Args:
+        begins: The runbook, where its run begins now.
+
+    Raises:
+        UsageError: There is no such connection, or no step goes by it.
+    """
+    there = {name: each.system for name, each in project.connections.items()}
+    if chosen not in there:
+        raise no_such_connection(chosen, there)
+    if begins is None:
+        return
+    free = _left_to_choose(begins, there)
+    if chosen in free:
+        return
+    left = ", ".join(free) or "none"
+    raise UsageError(
+        f"no step of {begins.name} goes by the connection {chosen!r}",
+        why=f"it is one of {there[chosen]}; what {begins.name} leaves open: {left}",
+        do="give one of these, or leave --connection out",
+    )
+
+
+def _left_to_choose(runbook: Runbook, there: Mapping[str, str]) -> list[str]:
+    """The connections that a step or an input of the runbook could go by and does not name."""
+    steps = (*runbook.steps, *runbook.on_failure, *runbook.on_cancel, *runbook.always)
+    systems = {step.action.spec.system for step in all_calls(steps) if step.names is None}
+    systems |= {each.pick.partition(".")[0] for each in runbook.inputs if each.pick}
+    return [name for name, system in there.items() if system in systems]
 
 
 def credential_store(
@@ -878,15 +928,19 @@ def not_ready(runbook: Runbook, site: Site, secrets: Secrets) -> NotReadyError |
 
     Raises:
         NotReadyError: There is no connection of a system at all.
-        UsageError: Which of several connections is meant, is not said.
+        UsageError: Which of several connections is meant, is not said; or one that is named is
+            not there.
     """
     needed: dict[str, str] = {}
     for step in all_calls(runbook.steps):
         system = step.action.spec.system
-        by_itself = not needs_connection(system) or vendor(system).ready_by_itself
-        if by_itself or step.connection is not None:
+        named = step.names
+        if not needs_connection(system) or (named is not None and named.refs):
             continue
-        connection = site.connection_for(system)
+        name = str(named.value({}) or "") if named is not None else ""
+        connection = site.connection_for(system, name)
+        if vendor(system).ready_by_itself:
+            continue
         needed.setdefault(connection.name, step.words.title or step.words.id)
     for name, step_title in needed.items():
         try:

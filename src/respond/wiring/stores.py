@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from msgspec import Struct
 
+from respond.adapters.ordinary_file import may_be_there
 from respond.errors import NotReadyError
 
 if TYPE_CHECKING:
@@ -172,7 +173,7 @@ class FileStore(Struct, frozen=True):
         return self.path.parent
 
     def is_there(self) -> bool:
-        return self.path.is_file()
+        return may_be_there(self.path)
 
     def journal(self, *, clock: Clock, actor: Actor, create: bool) -> ChainJournal:
         from respond.adapters.store.journal_sqlite import SqliteJournal
@@ -220,7 +221,7 @@ class FileStore(Struct, frozen=True):
         from respond.adapters.store.inbox_sqlite import unusable_since
 
         path = self.path.with_name("inbox.db")
-        return unusable_since(path, at_ms) if path.exists() else []
+        return unusable_since(path, at_ms) if may_be_there(path) else []
 
     def hold(self, name: str, clock: Clock) -> AbstractContextManager[None]:
         from respond.adapters.store.run_lock import RunLocks
@@ -405,7 +406,8 @@ def store_of(project: Project, places: Places, keys: KeyStore, secrets: Secrets)
     """
     if project.store.url:
         return database_store(project, places, keys, secrets)
-    return FileStore(journal_path(project, places), keys, places.state / "locks")
+    path = journal_path(project, places)
+    return FileStore(path, keys, path.parent / "locks")
 
 
 def database_of(project: Project, secrets: Secrets, *, drill: bool = False) -> Database:

@@ -119,7 +119,7 @@ class HttpFaults:
     def broken(self, call: Call, endpoint: Endpoint, host: str, broken: Broken) -> HttpFault:
         """The fault for a request that got no answer."""
         how = broken.how
-        name, way = _display(endpoint.system), endpoint.way
+        name, way = _display(endpoint.system, call), endpoint.way
         if how in UNSENT:
             why, do = _UNSENT[how]
             why = why.format(host=showable_host(host))
@@ -154,17 +154,26 @@ class HttpFaults:
             cause=broken.cause,
         )
 
-    def not_json(self, call: Call, system: str, raw: Raw, problem: str) -> HttpFault:
-        """A success that cannot be read. It is none: some systems answer any path with a page."""
+    def not_json(
+        self, call: Call, system: str, raw: Raw, problem: str, *, writes: bool
+    ) -> HttpFault:
+        """A success that cannot be read. It is none: some systems answer any path with a page.
+
+        Args:
+            writes: The request may have changed something.
+        """
+        what_now = f"check the address of connection '{call.connection}'"
         kind = showable(raw.headers.get("content-type", "nothing said"), limit=60)
         return HttpFault(
             NoAnswerError(
                 self._clean(
-                    f"{_display(system)} answered {raw.status} to {_says(call)} "
+                    f"{_display(system, call)} answered {raw.status} to {_says(call)} "
                     "with a page that is not JSON"
                 ),
                 why=self._clean(f"{problem}; content type: {kind}"),
-                do="look in the system itself whether it happened; the address may be wrong",
+                do=f"look in the system itself whether it happened; {what_now}"
+                if writes
+                else what_now,
                 request=self._request(call),
             ),
             status=raw.status,
@@ -196,7 +205,7 @@ class HttpFaults:
         waits = _waits(system)
         theirs_ms = self._now_ms() - 1000 * self.ahead_s(raw)
         wait_s = _asked_to_wait_s(raw.headers, theirs_ms, waits)
-        what = self._clean(f"{_display(system)} answered {raw.status} to {_says(call)}")
+        what = self._clean(f"{_display(system, call)} answered {raw.status} to {_says(call)}")
         words = self._words(body)
         request = self._request(call)
         if 300 <= status <= 399:  # noqa: PLR2004 - the class of redirects
@@ -282,7 +291,7 @@ class HttpFaults:
         """The exchange of a credential for a session answered something else."""
         return HttpFault(
             RefusedBySystemError(
-                self._clean(f"{_display(system)} gave no session for {_says(call)}"),
+                self._clean(f"{_display(system, call)} gave no session for {_says(call)}"),
                 code="no-session",
                 why=f"the exchange of the credential '{credential}' failed: {problem}",
                 do=f"respond connect {call.connection}",
@@ -326,6 +335,7 @@ def _is_dead(body: Any) -> bool:
     return word == "invalid_client" or (isinstance(about, str) and "signature" in about.casefold())
 
 
+_GENERIC: Final = "http"
 _ADDRESS: Final = "check the address in respond.toml; nothing was sent"
 _NETWORK: Final = "check the network, and the address in respond.toml"
 _WHO: Final = "find out who answers there before anything else; nothing was sent"
@@ -442,9 +452,13 @@ def _waits(system: str) -> Waits:
     return sender.waits if sender is not None else vendor(system).waits
 
 
-def _display(system: str) -> str:
+def _display(system: str, call: Call) -> str:
+    """Who answers. Of your own services nobody knows which one, unless its connection is named."""
     sender = _sender(system)
-    return sender.title.split()[0] if sender else showable(title_of(system), limit=40)
+    if sender is not None:
+        return sender.title.split()[0]
+    title = showable(title_of(system), limit=40)
+    return f"{title} ({call.connection})" if system == _GENERIC else title
 
 
 def _join(why: str, words: str) -> str:

@@ -769,7 +769,7 @@ class _Line:
             named = Call(call.connection, call.surface, call.method, call.path) if own else call
             return self.faults.refused(named, system, place.credential, raw, body, traded=own)
         if problem:
-            return self.faults.not_json(call, system, raw, problem)
+            return self.faults.not_json(call, system, raw, problem, writes=self.writes)
         # A write may succeed without a word; a read that says nothing has not answered.
         if (
             not raw.body
@@ -777,7 +777,7 @@ class _Line:
             and not self.writes
             and (raw.status not in _NO_CONTENT)
         ):
-            return self.faults.not_json(call, system, raw, "it is empty")
+            return self.faults.not_json(call, system, raw, "it is empty", writes=False)
         return Reply(raw.status, raw.headers, body, self.faults.ahead_s(raw))
 
 

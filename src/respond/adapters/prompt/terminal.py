@@ -458,6 +458,9 @@ class AutoPrompt:
         if self.screen is not None:
             watched = seen is not None
             self.tell(self.screen.by_hand(task, title, watched=watched, every_s=every_s))
+        if not task.task:
+            self.tell("> cannot   (answered by --auto: the simulated person does not know how)")
+            return Answer(Decision.SKIP, reason="the simulated person does not know how")
         pasted = self.do_by_hand(task)
         self.tell("> the simulated person does it   (answered by --auto)")
         return Answer(Decision.YES, typed=pasted or "")

@@ -21,7 +21,7 @@ import psycopg
 from respond.adapters.queue.lease import BEAT_S, Lease
 from respond.adapters.queue.taking_over import name_of
 from respond.adapters.queue.team_jobs import Task
-from respond.adapters.store.postgres import explain
+from respond.adapters.store.postgres import ASK_SERVER, explain
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -231,7 +231,7 @@ class JobWorker:
             min_size=1,
             max_size=_CONNECTIONS_MAX,
             timeout=_CONNECTION_S,
-            configure=_each_for_itself,
+            configure=self._come_in,
         )
         app = App(connector=connector)
         signs = _Signs(
@@ -266,10 +266,11 @@ class JobWorker:
                 self._worker = None
                 signs.let_go()
 
-
-async def _each_for_itself(connection: psycopg.AsyncConnection[Any]) -> None:
-    """No statement waits in a transaction for this process to go on."""
-    await connection.set_autocommit(True)
+    async def _come_in(self, connection: psycopg.AsyncConnection[Any]) -> None:
+        """See that it leads where all others do; nothing on it waits in a transaction for us."""
+        await connection.set_autocommit(True)
+        found = await (await connection.execute(ASK_SERVER)).fetchone()
+        self.database.recognise(*found or ("", 0))
 
 
 def _with_words(do: Do) -> Callable[..., None]:

@@ -150,7 +150,7 @@ class FolderKeys:
             raise NotReadyError(
                 f"{self._folder} is not a folder",
                 why="keys lie in a folder of their own; links are not followed",
-                do="remove it, or choose another folder for the keys",
+                do="remove it, or set [journal] keys_path to another folder",
             )
         _refuse_open_to_others(self._folder, found, "0700")
         return True
@@ -348,5 +348,7 @@ def _refuse_open_to_others(path: Path, found: os.stat_result, wanted: str) -> No
 
 def _not_ready(what: str, error: OSError) -> NotReadyError:
     return NotReadyError(
-        what, why=error.strerror or str(error), do="mend the folder, or choose another for the keys"
+        what,
+        why=error.strerror or str(error),
+        do="make room or mend the folder; or copy it to another, and set [journal] keys_path",
     )

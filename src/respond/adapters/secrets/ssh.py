@@ -18,7 +18,7 @@ from typing import Final
 from msgspec import Struct
 
 from respond.adapters.command import TookTooLongError, minimal_environment
-from respond.adapters.ordinary_file import read_ordinary
+from respond.adapters.ordinary_file import is_file, read_ordinary
 from respond.audit.ssh_signature import (
     PublicKey,
     SignatureRefusedError,
@@ -165,7 +165,7 @@ def _tried(
         NotReadyError: There is none.
     """
     if key_file is not None:
-        if not key_file.is_file():
+        if not is_file(key_file):
             raise NotReadyError(f"there is no key file {showable(str(key_file))}")
         yield [(_beside(key_file), key_file)]
         return
@@ -216,7 +216,7 @@ def _files(folder: Path) -> Mapping[bytes, Path]:
     for path in sorted(folder.glob("*.pub"))[:_FILES_MAX]:
         private = path.with_suffix("")
         key = _beside(private)
-        if key is not None and private.is_file():
+        if key is not None and is_file(private):
             found.setdefault(key.blob, private)
     return found
 

@@ -52,7 +52,7 @@ class EvidenceFolder(SealedEvidence):
         return str(self._folder / run)
 
     def _has(self, run: str, sha256: str) -> bool:
-        return self._path(run, sha256).exists()
+        return os.path.lexists(self._path(run, sha256))
 
     def _put(self, run: str, sha256: str, box: bytes) -> str:
         path = self._path(run, sha256)

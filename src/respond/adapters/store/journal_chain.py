@@ -458,10 +458,22 @@ class ChainJournal:
             return self._store.runs(Kind.BREAK_GLASS, lacking=Kind.REVIEWED)
 
     def records(self, run: str = "", *, since: int = 0) -> Iterator[Record]:
-        """All records in order, or those of one run, each checked against its own hash."""
+        """All records in order, or those of one run, each checked against its own hash.
+
+        Raises:
+            JournalBrokenError: One was changed; also one that stands under another run's name, and
+                without which this run has no beginning.
+        """
+        begins = bool(run) and since == 0
         while True:
             with self._reading():
                 found = self._store.rows(since, run=run, limit=_BATCH)
+            if begins and found and found[0].kind != Kind.PROPOSED.value:
+                # Perhaps its beginning hides under another name: the columns before say so.
+                for other in self.records():
+                    if other.seq >= found[0].seq:
+                        break
+            begins = False
             for row in found:
                 record = self._checked(row, row.before)
                 self._saw(row)

@@ -6,6 +6,7 @@ import hashlib
 import os
 from typing import TYPE_CHECKING, NamedTuple
 
+from respond.adapters.ordinary_file import real_path
 from respond.audit.chain import GENESIS
 from respond.errors import JournalUnusableError
 
@@ -22,9 +23,11 @@ __all__ = [
     "place_of",
     "place_of_base",
     "read_mark",
+    "read_timeline",
     "run_key",
     "signing_key",
     "write_mark",
+    "write_timeline",
 ]
 
 
@@ -57,7 +60,7 @@ def run_key(run: str) -> str:
 
 def place_of(path: Path) -> str:
     """Which journal id lies at a path; the name has the path's digest."""
-    return _place(os.fsencode(path.parent.resolve() / path.name))
+    return _place(os.fsencode(real_path(path.parent) / path.name))
 
 
 def place_of_base(place: str) -> str:
@@ -92,6 +95,22 @@ def read_mark(journal: str, keys: KeyStore) -> ChainEnd | None:
 def write_mark(journal: str, keys: KeyStore, end: ChainEnd) -> None:
     """Remember it as text: size and hash."""
     keys.set(_mark(journal), f"{end.size} {end.hash.hex()}".encode("ascii"))
+
+
+def read_timeline(journal: str, keys: KeyStore) -> tuple[str, int]:
+    """The database server that this machine saw a journal on last, and its timeline."""
+    stored = (keys.get(_timeline(journal)) or b"").decode("ascii", "replace")
+    server, _, timeline = stored.partition(" ")
+    return (server, int(timeline)) if timeline.isdecimal() else ("", 0)
+
+
+def write_timeline(journal: str, keys: KeyStore, server: str, timeline: int) -> None:
+    """Remember them as text."""
+    keys.set(_timeline(journal), f"{server} {timeline}".encode("ascii"))
+
+
+def _timeline(journal: str) -> str:
+    return f"timeline/{journal}"
 
 
 def _mark(journal: str) -> str:

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, nullcontext
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import psycopg
 from psycopg import errors
 from psycopg.pq import TransactionStatus
 
 from respond.adapters.store.journal_chain import ChainJournal, ChainRow, SealedRow
-from respond.adapters.store.journal_keys import ChainEnd, known_at, place_of_base
+from respond.adapters.store.journal_keys import (
+    ChainEnd,
+    known_at,
+    place_of_base,
+    read_timeline,
+    write_timeline,
+)
 from respond.adapters.store.postgres import Database, DatabaseConnection, explain, lock_key
 from respond.adapters.store.postgres_schema import see
 from respond.adapters.store.run_lock import own_turn
@@ -83,6 +89,24 @@ class PostgresJournal(ChainJournal):
                 self._die(error.what)
                 raise
 
+    def reopen(self) -> bool:
+        """As ``ChainJournal.reopen``; which server took over is kept for who starts later."""
+        with self._lock:
+            is_again = super().reopen()
+            if is_again:
+                self._keep_timeline()
+            return is_again
+
+    def _keep_timeline(self) -> None:
+        store = cast("PostgresStore", self._store)
+        try:
+            store.check_timeline(self.id, self._keys)
+            store.keep_timeline(self.id, self._keys)
+        except (JournalUnusableError, NotReadyError) as error:
+            self._die(error.sentence)
+            self._do = error.do
+            raise
+
     @contextmanager
     def _turn_of_mark(self) -> Iterator[None]:
         with own_turn(self._marks, self._clock) if self._marks else nullcontext():
@@ -118,6 +142,11 @@ class PostgresJournal(ChainJournal):
             journal._open(known_at(store.place, keys), create=create)
         except psycopg.Error as error:
             raise store.explain(error) from error
+        except JournalBrokenError:
+            # Where an old server is back, that is what has to be said, and not to begin anew.
+            store.check_timeline(journal.id, keys)
+            raise
+        journal._keep_timeline()
         return journal
 
     @classmethod
@@ -202,6 +231,23 @@ class PostgresStore:
     def reopen(self) -> None:
         self.db = self._connected()
 
+    def check_timeline(self, journal: str, keys: KeyStore) -> None:
+        """Hold the server against the newest that this machine saw with a journal.
+
+        Raises:
+            JournalUnusableError: Another one took over from it.
+        """
+        server, known = read_timeline(journal, keys)
+        if server == self.db.server:
+            self._database.recognise(server, max(known, self.db.timeline))
+            self._database.recognise(server, self.db.timeline)
+
+    def keep_timeline(self, journal: str, keys: KeyStore) -> None:
+        """Let this machine remember the server, with this journal."""
+        ours = self.db.server, self.db.timeline
+        if read_timeline(journal, keys) != ours:
+            write_timeline(journal, keys, *ours)
+
     # --- the tables -----------------------------------------------------------------------------
 
     def is_empty(self) -> bool:
@@ -226,7 +272,7 @@ class PostgresStore:
             lazy = "" if synced else _LAZY
             # One way there and back for all of it; each statement sees what was committed before.
             turn = f"SELECT pg_advisory_xact_lock({self._turn})"
-            done = self.db.execute(f"{_BEGIN}; {lazy}{turn}; {_LAST}")
+            done = self._session().execute(f"{_BEGIN}; {lazy}{turn}; {_LAST}")
         except errors.LockNotAvailable as error:
             raise self.explain(error) from error
         while done.nextset():
@@ -304,7 +350,14 @@ class PostgresStore:
         self.db.execute("DELETE FROM sealed WHERE run = %s", (run,))
 
     def _ask(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
-        return self.db.execute(query, values, binary=True).fetchall()
+        return self._session().execute(query, values, binary=True).fetchall()
+
+    def _session(self) -> DatabaseConnection:
+        """The connection, unless this process knows that another server took over meanwhile."""
+        if self._database.is_behind(self.db):
+            msg = "another server took over from the one that this connection leads to"
+            raise psycopg.OperationalError(msg)
+        return self.db
 
 
 def _end_of(found: Sequence[tuple[Any, ...]]) -> ChainEnd:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
+from respond.adapters.ordinary_file import may_be_there
 from respond.adapters.store.journal_chain import (
     VERIFY_FIRST,
     ChainJournal,
@@ -71,7 +72,7 @@ class SqliteJournal(ChainJournal):
         """
         path = path.absolute()
         known = known_at(place_of(path), keys)
-        if known and not path.exists():
+        if known and not may_be_there(path):
             raise lost(str(path), known, keys, "is gone", SqliteStore.back)
         prepare_folder(path.parent)
         with _translated(path):
@@ -100,7 +101,8 @@ class SqliteJournal(ChainJournal):
         ``instead_of`` is where the old one was, if not at ``path``.
 
         Raises:
-            JournalUnusableError: The place cannot be used either.
+            JournalUnusableError, NotReadyError: The place cannot be used either, or the key store;
+            what stood at ``path`` stands there again.
         """
         path = path.absolute()
         old_path = (instead_of or path).absolute()
@@ -108,9 +110,18 @@ class SqliteJournal(ChainJournal):
         prepare_folder(path.parent)
         with _translated(path):
             aside = _set_aside(path, time_text(clock.now_ms()))
-            db = connect_file(path, create=True, application_id=APPLICATION_ID)
-            journal = cls(SqliteStore(db, path), keys=keys, clock=clock, actor=actor)
-            journal._begin_anew(old, instead_of=str(old_path), set_aside=aside, reason=reason)
+            try:
+                db = connect_file(path, create=True, application_id=APPLICATION_ID)
+                journal = cls(SqliteStore(db, path), keys=keys, clock=clock, actor=actor)
+                journal._begin_anew(
+                    old,
+                    instead_of=_as_text(str(old_path)),
+                    set_aside=_as_text(aside),
+                    reason=reason,
+                )
+            except BaseException:
+                _put_back(path, aside)
+                raise
         return journal
 
     @classmethod
@@ -291,6 +302,11 @@ class SqliteStore:
 # --- errors, files --------------------------------------------------------------------------------
 
 
+def _as_text(path: str) -> str:
+    """A path may have any bytes, a record only text."""
+    return path.encode("utf-8", "backslashreplace").decode()
+
+
 def _set_aside(path: Path, at: str) -> str:
     """Rename what stands at the path, with its side files; gives the new name or empty."""
     if not os.path.lexists(path):
@@ -301,6 +317,19 @@ def _set_aside(path: Path, at: str) -> str:
         if os.path.lexists(here):
             here.rename(aside.with_name(aside.name + suffix))
     return aside.name
+
+
+def _put_back(path: Path, aside: str) -> None:
+    """Undo ``_set_aside``: what was begun in its place has sent nothing, and is not known."""
+    # The file comes last, each way: it never stands beside the log of another.
+    files = [path.with_name(path.name + suffix) for suffix in ("-wal", "-shm", "")]
+    with suppress(OSError):  # Who set it aside hears of the first trouble.
+        for here in files:
+            here.unlink(missing_ok=True)
+        for here in files if aside else ():
+            before = path.with_name(here.name.replace(path.name, aside, 1))
+            if os.path.lexists(before):
+                before.rename(here)
 
 
 @contextmanager
@@ -335,6 +364,10 @@ def _is_disk_full(name: str, path: Path | None) -> bool:
 
 _ROOM_MIN = 65_536
 """A disk with less room is full: a commit needs some pages of 4096 bytes, and WAL frames."""
+_ELSEWHERE = (
+    "to go on at once on another disk: set [journal] path, with keys in files copy their folder"
+    " there and set keys_path, then respond RUNBOOK --new-journal"
+)
 _DAMAGED = ("SQLITE_CORRUPT", "SQLITE_NOTADB")
 
 
@@ -350,16 +383,11 @@ def _translate(error: Exception, path: Path | None) -> JournalUnusableError | Jo
             why=f"{sqlite_says(error)}; to look at it takes some room, too",
             do=(
                 "make room, 1 MiB to look, and `respond resume`; `respond audit show` may need"
-                " none; to go on at once on another disk: set [journal] path, then"
-                " respond RUNBOOK --new-journal"
+                f" none; {_ELSEWHERE}"
             ),
         )
     return JournalUnusableError(
         f"the journal {path or 'in memory'} could not be written or read",
         why=sqlite_says(error),
-        do=(
-            "make room or mend the disk and `respond resume`;"
-            " to go on at once on another disk: set [journal] path, then "
-            "respond RUNBOOK --new-journal"
-        ),
+        do=(f"make room or mend the disk and `respond resume`; {_ELSEWHERE}"),
     )

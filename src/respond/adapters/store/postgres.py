@@ -16,12 +16,14 @@ from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar
 
 import psycopg
-from psycopg import conninfo, errors
+from psycopg import errors
 from psycopg.waiting import Ready, Wait
 
+from respond.adapters.store.postgres_address import begin_with, place_at, said_of, way_to
 from respond.errors import JournalUnusableError
 
 __all__ = [
+    "ASK_SERVER",
     "ASK_TIME",
     "DRILL_NAME",
     "SCHEMA_NAME",
@@ -38,6 +40,15 @@ DRILL_NAME: Final = "respond_drill"
 """Where runs against a simulated company are recorded, so that they never stand among real ones."""
 
 ASK_TIME: Final = "SELECT extract(epoch FROM clock_timestamp())::float"
+
+ASK_SERVER: Final = (
+    "SELECT system_identifier::text, greatest(timeline_id, min_recovery_end_timeline)"
+    " FROM pg_control_system(), pg_control_checkpoint(), pg_control_recovery()"
+)
+"""Whose copy it is, and its timeline: until its first checkpoint the second place alone has that.
+
+Source: PostgreSQL, "Control Data Functions"; what a promotion writes before it takes a write.
+"""
 
 T = TypeVar("T")
 
@@ -87,7 +98,14 @@ class DatabaseConnection(psycopg.Connection[tuple[Any, ...]]):
     """A connection on which nothing waits for ever: a server that is silent is a server that fails.
 
     The server's own limits do not help when it, or the way to it, has stopped.
+
+    Attributes:
+        server: PostgreSQL's number of the server and all that were copied from it.
+        timeline: Which of those it is: each that takes over begins one with a higher number.
     """
+
+    server: str = ""
+    timeline: int = 0
 
     def wait(
         self,
@@ -126,19 +144,19 @@ class Database:
     schema: str = SCHEMA_NAME
     _lock: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False)
     _server: str = field(default="", init=False)
+    _timeline: int = field(default=0, init=False)
+    _at: tuple[str, int] = field(default=("", 0), init=False)
+    """Host and port that was good last: it is asked first, also when an old one is back."""
 
     @property
     def name(self) -> str:
         """What messages call it: host and database."""
-        given = conninfo.conninfo_to_dict(self.url)
-        host, base = given.get("host", "this machine"), given.get("dbname", given.get("user", ""))
-        return f"database {base} on {host}"
+        return said_of(self.url)
 
     @property
     def place(self) -> str:
         """The same for everybody who means this database, whoever they come in as."""
-        given = conninfo.conninfo_to_dict(self.url)
-        where = f"{given.get('host', '')}:{given.get('port', '5432')}/{given.get('dbname', '')}"
+        where = place_at(self.url)
         return where if self.schema == SCHEMA_NAME else f"{where} {self.schema}"
 
     def connect(self) -> DatabaseConnection:
@@ -166,12 +184,14 @@ class Database:
         """What a connection is opened with, its credential asked now.
 
         Raises:
+            JournalUnusableError: The address does not say where.
             NotReadyError: There is no credential for it.
         """
         settings = {**_SETTINGS, "search_path": self.schema}
+        password = self.password()
         return {
-            **conninfo.conninfo_to_dict(_with_tls(self.url)),
-            "password": self.password() or None,
+            **begin_with(way_to(self.url), *self._at),
+            **({"password": password} if password else {}),
             "connect_timeout": _CONNECT_S,
             "client_encoding": "UTF8",
             "keepalives_idle": 10,
@@ -198,15 +218,37 @@ class Database:
             if value not in wanted:
                 why = _WHY.get(name, "a commit that it confirms could be lost with the power")
                 self._refuse(f"has {name} = {value}", why, f"set {name} = {wanted[0]} there")
-        query = "SELECT system_identifier FROM pg_control_system()"
-        (server,) = opened.execute(query).fetchone() or ("",)
+        opened.server, opened.timeline = opened.execute(ASK_SERVER).fetchone() or ("", 0)
+        self.recognise(opened.server, opened.timeline)
+        self._at = opened.info.host, opened.info.port
+
+    def recognise(self, server: str, timeline: int) -> None:
+        """Hold a server against those that this process was with, and keep it in mind.
+
+        Raises:
+            JournalUnusableError: It is another one, or one that another took over from.
+        """
         with self._lock:
-            if self._server not in ("", str(server)):
+            if self._server not in ("", server):
                 self._refuse(
                     "is another server now", "it has another system identifier than before",
                     "look where the address leads, and start again",
                 )  # fmt: skip
-            self._server = str(server)
+            self._server = server
+            if timeline < self._timeline:
+                self._refuse(
+                    "is on a server that another one took over from",
+                    f"its timeline is {timeline}, and it was {self._timeline} already: what is"
+                    " written here would be missing there",
+                    "stop that server, or make it a standby of the new one; with the new one all"
+                    " goes on (docs/team-database.md, 'When a standby takes over')",
+                )
+            self._timeline = timeline
+
+    def is_behind(self, opened: DatabaseConnection) -> bool:
+        """Whether another server took over from the one that a connection leads to."""
+        with self._lock:
+            return opened.timeline < self._timeline
 
     def _refuse(self, what: str, why: str, do: str) -> None:
         raise JournalUnusableError(f"the {self.name} {what}", why=why, do=do)
@@ -220,16 +262,6 @@ def process_name() -> str:
 def lock_key(name: str) -> int:
     """The number under which PostgreSQL knows an advisory lock of ours."""
     return int.from_bytes(hashlib.sha256(f"respond {name}".encode()).digest()[:8], signed=True)
-
-
-def _with_tls(url: str) -> str:
-    """The address; where it names another machine, that machine has to prove that it is it."""
-    given = conninfo.conninfo_to_dict(url)
-    host = str(given.get("host") or "")
-    is_near = not host or host.startswith("/") or host in ("localhost", "127.0.0.1", "::1")
-    if is_near or "sslmode" in given:
-        return url
-    return conninfo.make_conninfo(url, sslmode="verify-full", sslrootcert="system")
 
 
 class ShutOutError(JournalUnusableError):

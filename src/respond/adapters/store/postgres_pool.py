@@ -82,7 +82,10 @@ class PostgresPool:
             self._give_back(opened)
 
     def _take(self) -> DatabaseConnection:
-        """A connection; one of which is heard although nothing was asked is at its end."""
+        """A connection; one of which is heard although nothing was asked is at its end.
+
+        So is one to a server that another took over from, which may not know it itself.
+        """
         while True:
             with self._lock:
                 if self._closed:
@@ -90,6 +93,9 @@ class PostgresPool:
                 if not self._idle:
                     break
                 opened = self._idle.pop()
+            if self.database.is_behind(opened):
+                opened.close()
+                continue
             if not select.select([opened.fileno()], [], [], 0)[0]:
                 return opened
             opened.close()

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 from urllib.parse import quote
 
+from respond.adapters.ordinary_file import is_file
 from respond.audit.body import read_body
 from respond.audit.canonical import NotCanonicalError
 from respond.core.events import Actor, Event, Kind, Record, Strength
@@ -53,7 +54,7 @@ def run_names(path: Path, *, newest: int) -> list[RunName]:
     Raises:
         JournalUnusableError: It cannot be read.
     """
-    if not path.is_file():
+    if not is_file(path):
         return []
     found = []
     with _opened(path) as db:
@@ -70,7 +71,7 @@ def runbook_text(path: Path, run: str) -> str:
     Raises:
         JournalUnusableError: It cannot be read.
     """
-    if not path.is_file():
+    if not is_file(path):
         return ""
     with _opened(path) as db:
         row = db.execute(_PLANNED, (run,)).fetchone()
@@ -83,7 +84,7 @@ def unverified_records(path: Path, run: str) -> list[Record]:
     Raises:
         JournalUnusableError: They cannot be read.
     """
-    if not path.is_file():
+    if not is_file(path):
         return []
     with _opened(path) as db:
         return [_record(bytes(body)) for (body,) in db.execute(_BODIES, (run,))]

@@ -16,6 +16,7 @@ from urllib.parse import quote
 
 from msgspec import Struct
 
+from respond.adapters.ordinary_file import real_path
 from respond.errors import JournalUnusableError
 
 __all__ = [
@@ -104,7 +105,7 @@ def prepare_folder(folder: Path) -> None:
     """
     try:
         # Parents, too: a run's own folder may be made before the one that it lies in.
-        for missing in reversed([each for each in folder.parents if not each.exists()]):
+        for missing in reversed([each for each in folder.parents if not os.path.lexists(each)]):
             missing.mkdir(mode=0o700, exist_ok=True)
         folder.mkdir(mode=0o700, exist_ok=True)
         found = folder.stat()
@@ -221,7 +222,7 @@ def file_system_of(folder: Path, mounts: Path = _MOUNTS) -> str:
         lines = mounts.read_text(encoding="utf-8", errors="surrogateescape").splitlines()
     except OSError:
         return ""
-    place = folder.resolve()
+    place = real_path(folder)
     best, found = -1, ""
     for line in lines:
         mount, _, rest = line.partition(" - ")

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["TeamKeys", "read_team_key"]
 
-_OF_THIS_MACHINE: Final = ("high-water/", "place/")
+_OF_THIS_MACHINE: Final = ("high-water/", "place/", "timeline/")
 _PROOF: Final = "team-key"
 """Sealed by whoever came first, so that another team's key is told apart from a changed box."""
 

@@ -10,7 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from respond.adapters.ordinary_file import read_ordinary
+from respond.adapters.ordinary_file import is_file, is_folder, may_be_there, read_ordinary
 from respond.adapters.store.read_only import KnownOfJournal
 from respond.adapters.store.sqlite_file import file_system_of, is_network
 from respond.audit.checkpoint import NoteError, NoteKey
@@ -26,11 +26,18 @@ FREE_BYTES_MIN: Final = 256 * 1024 * 1024
 
 def disk(at: Doctor) -> Findings:
     """Room, rights and kind of disk where the journal lies, if it lies in a file."""
+    for said in filter(None, (at.places.ignored, at.places.state_in_project)):
+        yield FoundTrouble(
+            "disk/state",
+            said,
+            "journal and keys belong in one folder of this user's, and never into git",
+            "set XDG_STATE_HOME to an absolute path outside of the project, or to nothing",
+        )
     if at.project.store.url:
         return
     path = at.journal_path
     folder = path.parent
-    there = next(each for each in (folder, *folder.parents) if each.exists())
+    there = next(each for each in (folder, *folder.parents) if is_folder(each))
     free = shutil.disk_usage(there).free
     if free < FREE_BYTES_MIN:
         yield FoundTrouble(
@@ -50,11 +57,11 @@ def disk(at: Doctor) -> Findings:
             Bears.STOPS,
             at.every,
         )
-    if not folder.exists():
+    if not is_folder(folder):
         return
     yield from _open_to_others(at, folder, 0o700)
     for name in (path, path.with_name(f"{path.name}-wal")):
-        if name.exists():
+        if is_file(name):
             yield from _open_to_others(at, name, 0o600)
     kind = file_system_of(folder)
     if is_network(kind):
@@ -121,7 +128,7 @@ def journal(at: Doctor) -> Findings:
         yield FoundTrouble(
             "journal/broken",
             f"the journal is {report.says}",
-            "no run is started or resumed on a journal that does not verify",
+            "no run starts where the fault lies behind its last checkpoint, or in what is read",
             "respond audit verify; keep the file, it is evidence",
             Bears.STOPS,
             at.every,
@@ -157,7 +164,7 @@ def _pinned_key(
     if project is None:
         return known.key, []
     file = project / PINNED
-    if not file.is_file():
+    if not may_be_there(file):
         what = "the public key is not pinned"
         return known.key, [FoundTrouble("journal/not-pinned", what, why, how)]
     try:

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from respond.adapters.ordinary_file import OPEN_DO, who_else_decides
+from respond.adapters.ordinary_file import OPEN_DO, names_in, who_else_decides
 from respond.audit.source import open_rows
 from respond.audit.verify import SourceError
 from respond.checks.doctor.looking import (
@@ -119,7 +119,10 @@ def _rehearsals(folder: Path) -> tuple[dict[str, float], set[str]]:
     """When each runbook was last rehearsed to a good end, and which were begun at all."""
     done: dict[str, float] = {}
     begun: set[str] = set()
-    for run in sorted(folder.iterdir()) if folder.is_dir() else ():
+    names: list[str] = []
+    with suppress(OSError):  # Of the disk and its rights another finding says more.
+        names = names_in(folder)
+    for run in (folder / name for name in names):
         try:
             name = str(recall(run).get("runbook") or "")
         except (OSError, ValueError):

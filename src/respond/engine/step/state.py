@@ -138,13 +138,18 @@ class LiveStep:
         live = self.live
         return self.ready.script(live.state, live.tools.journal, live.now)
 
+    @property
+    def chose_hands(self) -> bool:
+        """Whether a person chose to do it themselves, for the whole run or at a question."""
+        return self.state.by_hand or self.live.site.by_hand
+
     def world(self) -> World:
         """The systems as they are, for one pass."""
         live = self.live
         plan, answers = live.state.plan, live.answers
         next_reads = plan.reads_after(self.address) if plan is not None else ()
         reader, keep = answers.of(self.address, *next_reads), partial(live.kept.keep, self.address)
-        return World(reader, threads=answers.threads, keep=keep)
+        return World(reader, threads=answers.threads, keep=keep, by_hand=self.chose_hands)
 
     def leads_to(self, write: Write[Any]) -> dict[str, dict[str, str]]:
         """The connection that a write goes to, with what a yes binds of it."""

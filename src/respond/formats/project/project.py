@@ -123,10 +123,11 @@ class PersonConfig(Struct, frozen=True):
 
 
 class JournalConfig(Struct, frozen=True):
-    """``[journal]``. An empty path is the user's own state folder."""
+    """``[journal]``. An empty path is the user's own state folder, and ``keys`` in it."""
 
     path: str = ""
     keys: str = "keyring"
+    keys_path: str = ""
 
 
 class StoreConfig(Struct, frozen=True):

@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import re
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
 from pathlib import Path
 from typing import Any, Final
@@ -66,6 +66,7 @@ def parse_project(data: bytes, *, name: str, folder: Path | None = None) -> Proj
     check_secrets(root, faults, FILE, _STORE_IT)
     fitted = TableFitting(faults).record(root, PROJECT, "the file")
     given = settings(fitted)
+    _refuse_nul(given, faults)
     project = Project(
         folder=folder,
         connections=_connections(given, faults),
@@ -108,6 +109,30 @@ def _toml(data: bytes, name: str) -> tuple[str, Node]:
         raise _not_toml(source, str(error)) from None
     except RecursionError:
         raise source.fault(None, "lists or tables are nested too deep") from None
+
+
+def _refuse_nul(given: Mapping[str, Any], faults: Faults) -> None:
+    """No path and no name can have it, and TOML can write it.
+
+    Raises:
+        FormatFaults: A text has.
+    """
+    found = [path for path, text in _texts(given) if "\0" in text]
+    for path in found:
+        faults.at(path, "the character NUL stands in this text", "take it out")
+    if found:
+        faults.refuse()
+
+
+def _texts(value: Any, path: KeyPath = ()) -> Iterator[tuple[KeyPath, str]]:
+    if isinstance(value, str):
+        yield path, value
+    elif isinstance(value, Mapping):
+        for key, each in value.items():
+            yield from _texts(each, (*path, key))
+    elif isinstance(value, list | tuple):
+        for number, each in enumerate(value):
+            yield from _texts(each, (*path, number))
 
 
 def _not_toml(source: SourceText, message: str) -> FormatFault:
@@ -241,15 +266,23 @@ def _check_names(
 
 def _journal(given: Mapping[str, Any], folder: Path | None, faults: Faults) -> JournalConfig:
     values = dict(given.get("journal", {}))
-    if values.get("path"):
+    for key, what in (("path", "the journal"), ("keys_path", "a key")):
+        if not values.get(key):
+            continue
         # Not Path.expanduser, which raises for a user without a home.
-        path = Path(os.path.expanduser(values["path"]))  # noqa: PTH111
+        path = Path(os.path.expanduser(values[key]))  # noqa: PTH111
         if not path.is_absolute():
-            faults.at(("journal", "path"), "the path must be absolute, or begin with ~/")
-        elif folder is not None and path.resolve().is_relative_to(folder.resolve()):
-            what = "the journal must not lie in the project, where git would take it"
-            faults.at(("journal", "path"), what)
-        values["path"] = str(path)
+            faults.at(("journal", key), "the path must be absolute, or begin with ~/")
+        # Not Path.resolve, which raises at a link to itself.
+        elif folder is not None and Path(os.path.realpath(path)).is_relative_to(
+            os.path.realpath(folder)
+        ):
+            inside = f"{what} must not lie in the project, where git would take it"
+            faults.at(("journal", key), inside)
+        values[key] = str(path)
+    if values.get("keys_path") and values.get("keys") != "file":
+        what = "keys_path is the folder of keys that lie in files"
+        faults.at(("journal", "keys_path"), what, 'set keys = "file", too, or take it out')
     return JournalConfig(**values)
 
 

@@ -102,7 +102,7 @@ TABLES: Final[Mapping[str, Table]] = {
         "limit": Keyword(Count(1, 1_000), "Targets of one step beyond which it asks again, "
             "whatever its runbook says. A destructive step that names no number has one "
             "target.", "25"),
-        "require_reason": Keyword(Flag(), "Whether a run wants a reason.", "false"),
+        "require_reason": Keyword(Flag(), "Whether no run begins without a reason.", "false"),
         "expiry": Keyword(Span(86_400), "How long an approval request stays open.", '"30m"'),
         "chat": Keyword(OneOf(tuple(each.value for each in Chat)), "What buttons in chat may "
             "decide: nothing, what destroys nothing, or all.", '"never"'),
@@ -132,6 +132,8 @@ TABLES: Final[Mapping[str, Table]] = {
             "the user's state folder.", '""'),
         "keys": Keyword(OneOf(("keyring", "file")), "Where the signing key is. file is for "
             "servers, and verify says so.", '"keyring"'),
+        "keys_path": Keyword(TextLike(), "With file: folder of those files, absolute, outside of "
+            "the project. Empty: keys in the user's state folder.", '""'),
     },
     "store": {
         "url": Keyword(TextLike("a PostgreSQL address, postgresql://USER@HOST/DATABASE",

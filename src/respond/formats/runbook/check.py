@@ -20,6 +20,7 @@ from respond.core.runbook import (
     Phase,
     Runbook,
     Step,
+    WaitStep,
     all_steps,
     refs_of,
 )
@@ -31,6 +32,8 @@ __all__ = ["Checked", "check"]
 
 REVIEW_DAYS_MAX: Final = 180
 ASKED_MAX: Final = 3
+_DIRECTORY: Final = "directory"
+"""Its actions go to whichever system signs people in."""
 _WORDS: Final = {
     "summary": "people cannot see in the list what it does",
     "use_when": "a person at night cannot tell whether it is the right one",
@@ -62,12 +65,14 @@ def check(
     find: Find | None = None,
     persons: tuple[PersonRecord, ...] = (),
     commands: Collection[str] = (),
+    connections: Mapping[str, str] | None = None,
 ) -> Checked:
     """Check a runbook file as ``load`` does. Raises nothing about its content.
 
     Args:
         today: For the age of the last review.
         commands: Names that are commands already; a runbook cannot be called like one.
+        connections: The system of each of the project's, by name; None where there is no project.
     """
     try:
         found = read(data, name=name, actions=actions, find=find, persons=persons)
@@ -75,7 +80,7 @@ def check(
         return Checked(None, (fault,), ())
     except FormatFaults as faults:
         return Checked(None, faults.faults, ())
-    looking = _Looking(found, today)
+    looking = _Looking(found, today, connections)
     if found.runbook.name in commands:
         what = f"'{found.runbook.name}' is a command, and a runbook cannot be called the same"
         return Checked(None, (looking.at("runbook", what),), tuple(looking.warnings()))
@@ -83,8 +88,11 @@ def check(
 
 
 class _Looking:
-    def __init__(self, found: RunbookRead, today: dt.date) -> None:
+    def __init__(
+        self, found: RunbookRead, today: dt.date, connections: Mapping[str, str] | None
+    ) -> None:
         self._found = found
+        self._connections = connections
         self._runbook = found.runbook
         self._source: SourceText = found.source
         self._today = today
@@ -95,6 +103,7 @@ class _Looking:
 
     def warnings(self) -> list[FormatFault]:
         found = [*self._words(), *self._review(), *self._inputs(), *self._parts(), *self._order()]
+        found += self._named()
         return sorted(found, key=lambda fault: (fault.line, fault.column))
 
     def _words(self) -> Iterator[FormatFault]:
@@ -135,6 +144,29 @@ class _Looking:
     def _parts(self) -> Iterator[FormatFault]:
         for name in self._found.unused_parts:
             yield self.at(f"parts.{name}", f"no step uses the part '{name}'")
+
+    def _named(self) -> Iterator[FormatFault]:
+        """Connections that steps name and the project does not have."""
+        there, runbook = self._connections, self._runbook
+        if there is None:
+            return
+        own = (*runbook.steps, *runbook.on_failure, *runbook.on_cancel, *runbook.always)
+        for step in all_steps(own, called=False):
+            call = step.look if isinstance(step, WaitStep) else step
+            if not isinstance(call, ActionStep) or call.names is None or call.names.refs:
+                continue
+            name, system = str(call.names.value({}) or ""), call.action.spec.system
+            if not name or there.get(name) == system or (name in there and system == _DIRECTORY):
+                continue
+            if not there and name in runbook.stand_ins:
+                continue  # Nothing is connected yet, and it is practised.
+            own_of = ", ".join(each for each, theirs in there.items() if theirs == system)
+            yield self._source.fault(
+                Mark(step.words.place.line, step.words.place.column),
+                f"respond.toml has no connection '{name}' of {system}",
+                hint=f"of {system} it has: {own_of or 'none'}; "
+                f"`respond connect {name}` prints what to add",
+            )
 
     def _order(self) -> Iterator[FormatFault]:
         """What stands before containment although nothing up to there needs it."""

@@ -192,7 +192,7 @@ def _about(states: Sequence[RunState], wanted: ListQuery) -> str:
 
 def _row(state: RunState, mine: Collection[str], today: Today) -> dict[str, Any]:
     is_over = state.status is RunStatus.ENDED
-    if is_over and not state.undo_wanted:
+    if is_over and state.undo_wanted <= len(state.undone):
         verdict = verdict_of(state, today)
         stands, tone = verdict.line, verdict.tone.value
     else:

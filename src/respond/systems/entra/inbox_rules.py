@@ -40,7 +40,7 @@ def _addresses(found: Any) -> tuple[str, ...]:
     """Whom a rule sends mail to."""
     rows_of = [dig(found, name) for name in _FORWARDS]
     named = (dig(one, "emailAddress.address") for rows in rows_of for one in rows or ())
-    return tuple(showable(str(each), limit=100) for each in named if each)[:_SHOWN]
+    return tuple(showable(str(each), limit=100) for each in named if each)
 
 
 def _removes(found: Any) -> bool:
@@ -71,7 +71,9 @@ class EntraRule:
         """The rule in one line."""
         word = "on" if self.is_enabled else "off"
         outside = ", OUTSIDE" if self.sends_outside(user) else ""
-        sends = f", sends to {', '.join(self.sends_to)}{outside}" if self.sends_to else ""
+        more = len(self.sends_to) - _SHOWN
+        shown = ", ".join(self.sends_to[:_SHOWN]) + (f" and {more} more" if more > 0 else "")
+        sends = f", sends to {shown}{outside}" if self.sends_to else ""
         return f"rule {self.name!r} ({word}){sends}{', removes' if self.removes else ''}"
 
 

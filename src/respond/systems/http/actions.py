@@ -15,7 +15,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Final
 
 from respond.core.script import (
@@ -212,7 +212,8 @@ def _plain(value: Any, name: str, depth: int = 0) -> Any:
                 raise MalformedReplyError(f"the field {name} is longer than {_VALUE_MAX}")
             return value
         case list():
-            return [_plain(one, name, depth + 1) for one in value[:_FIELDS_MAX]]
+            # Whole, or refused for its size: one that is cut would be compared and walked as all.
+            return [_plain(one, name, depth + 1) for one in value]
         case _:
             raise MalformedReplyError(f"the field {name} is a record: pick a field inside it")
 
@@ -226,8 +227,11 @@ def _read(connection: Connection, observe: Observe, settle: int) -> Read[SeenFie
             raise MalformedReplyError("the answer is no record and no list")
         found = {name: _field(reply.body, name) for name in observe.pick}
         fields = {name: one for name, one in found.items() if one is not _MISSING}
-        if len(json.dumps(fields, ensure_ascii=False)) > _BODY_MAX:
-            raise MalformedReplyError(f"what is picked has more than {_BODY_MAX} characters")
+        if (size := len(json.dumps(fields, ensure_ascii=False))) > _BODY_MAX:
+            raise MalformedReplyError(
+                f"what is picked has {size:,} characters, and {_BODY_MAX:,} fit: nothing of it is"
+                " cut; pick less, or ask for less with query"
+            )
         return SeenFields(there=True, fields=fields)
 
     query = tuple(observe.query.items())
@@ -270,7 +274,8 @@ class ReadFields:
     """Read chosen fields of an answer. That the thing is not there is an answer.
 
     Attributes:
-        observe: How to look.
+        observe: How to look. What is picked of the one answer is taken whole, lists too; more than
+            65,536 characters of JSON are refused.
         connection: Name of the connection; needed only when there are several.
     """
 
@@ -356,7 +361,7 @@ class _Changing:
                 lambda reply: _Took(reply.status),
             ),
             before={"there": seen.there, "fields": seen.fields},
-            after={"there": not self.gone, "fields": dict(self.becomes)},
+            after=encode(self.after(seen)),
             becomes=(Becomes(read.subject, self.after),),
             foretold=_Took(200),
             undo=self._way_back(me, seen),
@@ -368,16 +373,18 @@ class _Changing:
         """The undo request, wanting back what was seen; none when nothing was seen to want."""
         if self.undo is None:
             return None
-        names = self.observe.pick if self.gone else self.becomes
+        names = self.observe.pick if self.gone else tuple(self.becomes)
         before = {one: seen.fields[one] for one in names if one in seen.fields}
         if seen.there and not before:
             return None
         destroys = self.spec.effect is Effect.DESTROYS or self.undo.method == "DELETE"
+        # Of what it makes, the run knows what it set; the rest is the system's own.
+        pick = self.observe.pick if seen.there else tuple(self.becomes)
         return Undo(
             "http.destroy" if destroys else "http.change",
             {
                 "connection": me.connection.name,
-                "observe": encode(self.observe),
+                "observe": encode(replace(self.observe, pick=pick)),
                 "becomes": before,
                 "gone": not seen.there,
                 "apply": encode(self.undo),
@@ -402,7 +409,8 @@ class ChangeFields(_Changing):
 
     Attributes:
         gone: The thing shall not be there any more (404 or 410); this, or ``becomes``.
-        observe: How to look.
+        observe: How to look. What is picked of the one answer is taken whole, lists too; more than
+            65,536 characters of JSON are refused.
         becomes: The picked fields that shall have these values.
         apply: The request that makes it so.
         undo: The request that puts back what was seen, if there is one. Its own body is sent.
@@ -434,7 +442,8 @@ class Destroy(_Changing):
     Asks for a typed confirmation, like every destructive action.
 
     Attributes:
-        observe: How to look.
+        observe: How to look. What is picked of the one answer is taken whole, lists too; more than
+            65,536 characters of JSON are refused.
         apply: The request that destroys.
         becomes: The picked fields that shall have these values; this, or ``gone``.
         gone: The thing shall not be there any more (404 or 410).
