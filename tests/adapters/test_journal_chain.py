@@ -18,6 +18,7 @@ from respond.adapters.secrets.key_stores import FolderKeys, MemoryKeys
 from respond.adapters.store.journal_chain import ChainJournal, ChainRow, SealedRow
 from respond.adapters.store.journal_keys import (
     ChainEnd,
+    digest_key,
     known_at,
     read_mark,
     signing_key,
@@ -288,6 +289,13 @@ def test_who_knows_more_than_the_journal_goes_on_refusing_it(
             assert refused.value.do == caught.value.do
         with pytest.raises(JournalBrokenError, match="older than it was"):
             opened(room, keys)
+        never_saw_it = MemoryKeys()
+        for name in (PLACE, signing_key(knows.id), digest_key(knows.id)):
+            never_saw_it.set(name, keys.get(name) or b"")
+        with opened(room, never_saw_it) as elsewhere:
+            elsewhere.append(event(Kind.NOTICE))
+        with pytest.raises(JournalBrokenError, match=f"record {len(rows)} is another one now"):
+            knows.reopen()
         room[PLACE] = Shelf(rows)
         assert knows.reopen()
         assert [each.event.kind for each in knows.records(RUN)] == [Kind.PROPOSED]

@@ -4,9 +4,12 @@ import logging
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
+import psycopg
 import pytest
+from procrastinate.exceptions import ConnectorException
 
 from respond.adapters.log import (
     LIBRARIES,
@@ -14,7 +17,9 @@ from respond.adapters.log import (
     make_logger,
     open_library_logger,
 )
+from respond.adapters.queue.job_worker import lost_with
 from respond.adapters.secrets.redactor import Redactor
+from respond.adapters.store.postgres import Database
 from respond.errors import JournalUnusableError
 from respond.testing.settable_clock import THE_NIGHT_MS, SettableClock
 
@@ -152,6 +157,29 @@ def test_what_a_library_says_of_an_error_with_words_has_no_trace() -> None:
             library.exception("job 7 ended")
     lost, odd = (json.loads(line) for line in log.text.splitlines())
     assert (lost["what"], lost["why"], lost["do"]) == ("it is gone", "no route", "see to it")
+    assert not [each for each in lost.values() if "Traceback" in str(each)]
+    assert [each for each in odd.values() if "Traceback" in str(each)]
+
+
+def test_what_a_queue_says_of_a_lost_database_has_our_words() -> None:
+    """What procrastinate's listener makes of it is a line, not a screen; its own faults are shown
+    as they came.
+    """
+    log, base = Log(), Database("postgresql:///team?host=/run/db")
+    open_library_logger("keyring", "error", log.out, partial(lost_with, database=base))
+    library = logging.getLogger("keyring")
+
+    def fails(cause: Exception) -> None:
+        raise ConnectorException from cause
+
+    for cause in (psycopg.OperationalError("the connection is closed"), KeyError("odd")):
+        try:
+            fails(cause)
+        except ConnectorException:
+            library.exception("listener error")
+    lost, odd = (json.loads(line) for line in log.text.splitlines())
+    assert lost["what"] == "the database team on /run/db could not be reached, read or written"
+    assert lost["why"] == "the connection is closed"
     assert not [each for each in lost.values() if "Traceback" in str(each)]
     assert [each for each in odd.values() if "Traceback" in str(each)]
 

@@ -257,6 +257,7 @@ def test_a_worker_that_refuses_the_journal_takes_no_job_and_is_named(
         assert crew.health.ready(Request({"type": "http"})).status_code == 200
     queue.close()
     assert any("older than it was" in line["what"] for line in said(log, "round.failed"))
+    assert not [line for line in said(log, "round.failed") if "any more" in line["what"]]
     assert not said(log, "job.failed")
 
 

@@ -8,7 +8,7 @@ structlog is imported when a logger is made, not before.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import MutableMapping
+from collections.abc import Callable, MutableMapping
 from typing import TYPE_CHECKING, Any, Final, Protocol, TextIO, cast
 
 from respond.adapters.secrets.redactor import Redactor
@@ -129,10 +129,18 @@ def close_library_loggers() -> None:
         library.setLevel(logging.CRITICAL + 1)
 
 
-def open_library_logger(name: str, level: str, logger: FilteringBoundLogger) -> None:
+def open_library_logger(
+    name: str,
+    level: str,
+    logger: FilteringBoundLogger,
+    known: Callable[[BaseException], RespondError | None] = lambda _: None,
+) -> None:
     """Let a library say what it says from this level on, as lines of our own log.
 
     An error that has its own words needs no trace: a lost database would give one a job.
+
+    Args:
+        known: Our words for an error of the library's own, or None where there are none.
     """
     import logging  # noqa: PLC0415 - see above
 
@@ -141,6 +149,8 @@ def open_library_logger(name: str, level: str, logger: FilteringBoundLogger) -> 
             said = getattr(logger, level)
             text, trace = record.getMessage(), record.exc_info
             error = trace[1] if trace else None
+            if error is not None and not isinstance(error, RespondError):
+                error = known(error) or error
             if isinstance(error, RespondError):
                 words = {"what": error.what, "why": error.why, "do": error.do}
                 said("library.said", library=record.name, text=text, **words)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Final
@@ -132,12 +132,19 @@ class Conductor:
         """Everything that is due now. What one part cannot do keeps no other from its work."""
         troubles = {_BROKE}  # Unless it comes to its end.
         try:
-            troubles = {trouble for part in self._parts() if (trouble := self._failed(part))}
+            troubles = set(self._found())
             if self._troubles and not troubles:
                 self.log.info("round.whole-again")
             self.alive_ms = self.entry.clock.mono_ms()
         finally:
             self._troubles = frozenset(troubles)
+
+    def _found(self) -> Iterator[str]:
+        for part in self._parts():
+            if trouble := self._failed(part):
+                yield trouble
+                if part == self._mend:
+                    return  # Without a journal nothing else goes, and each would say the same.
 
     def _parts(self) -> tuple[Callable[[], None], ...]:
         if self.workers is None:

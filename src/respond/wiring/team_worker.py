@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from respond.audit.verify import SERVER_STOPPED
@@ -221,7 +222,7 @@ def build_crew(places: Places, *, at: str = "", at_once: int = 0, verbosity: int
             do="docs/many-machines.md says how to set one up",
         )
     _see_clock(queue)
-    from respond.adapters.queue.job_worker import JobWorker
+    from respond.adapters.queue.job_worker import JobWorker, lost_with
     from respond.adapters.queue.lease import Lease
     from respond.adapters.queue.refusal import Refusal
     from respond.adapters.queue.team_jobs import EVERYBODY
@@ -230,7 +231,8 @@ def build_crew(places: Places, *, at: str = "", at_once: int = 0, verbosity: int
     from respond.server.team_work import TeamWork
 
     parts.log = parts.log.bind(worker=process_name())
-    open_library_logger("procrastinate", "error", parts.log)
+    lost = partial(lost_with, database=queue.database)
+    open_library_logger("procrastinate", "error", parts.log, lost)
     actor = Actor("server", Strength.MACHINE)
     journal = store.journal(clock=parts.clock, actor=actor, create=True)
     inbox = store.inbox(clock=parts.clock, redactor=parts.redactor)

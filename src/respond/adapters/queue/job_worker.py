@@ -31,8 +31,9 @@ if TYPE_CHECKING:
     from procrastinate.worker import Worker
 
     from respond.adapters.store.postgres import Database
+    from respond.errors import JournalUnusableError
 
-__all__ = ["Do", "JobWorker", "TakenForDeadError"]
+__all__ = ["Do", "JobWorker", "TakenForDeadError", "lost_with"]
 
 Do = Callable[[Mapping[str, Any]], None]
 """Does what a job is for; it is given what was put there with it."""
@@ -55,6 +56,14 @@ _LEAVE: Final = """
 UPDATE procrastinate_jobs SET worker_id = NULL
 WHERE id = %(id)s AND status = 'doing' AND worker_id = %(worker)s
 """
+
+
+def lost_with(error: BaseException, database: Database) -> JournalUnusableError | None:
+    """What became of the database, where that is what an error of procrastinate's came of."""
+    found: BaseException | None = error
+    while found is not None and not isinstance(found, psycopg.OperationalError):
+        found = found.__cause__
+    return explain(found, database.name) if found is not None else None
 
 
 class TakenForDeadError(Exception):

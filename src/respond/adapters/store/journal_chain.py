@@ -922,12 +922,12 @@ class ChainJournal:
     def _check_reaches(self, mark: ChainEnd, who: str) -> None:
         found = self._row(mark.size - 1)
         if found is None or found.hash != mark.hash:
+            now = f"now it has {self._end.size}"
+            if found is not None:
+                now = f"record {mark.size} is another one now"
             raise JournalBrokenError(
                 f"the journal {self._id} is older than it was, or was rewritten",
-                why=(
-                    f"{who}: it had {mark.size} records and head {mark.hash.hex()[:32]}"
-                    f"; now it has {self._end.size}"
-                ),
+                why=(f"{who}: it had {mark.size} records and head {mark.hash.hex()[:32]}; {now}"),
                 do=f"{self._store.back}, or begin a new journal: respond RUNBOOK --new-journal",
             )
 
