@@ -80,7 +80,7 @@ def test_an_old_copy_put_back_while_the_run_waits_is_refused(tmp_path: Path) -> 
 
 NEW = ("waits", "event", "verdict", "waited")
 """What status and report say since then."""
-NEW_WITHIN = {"decided": "reason", "changes": "phase"}
+NEW_WITHIN = {"decided": ("reason",), "changes": ("phase", "put_back")}
 """And what their lists say since then."""
 
 
@@ -110,14 +110,18 @@ def told(journal: str, records: Sequence[Record]) -> dict[str, Any]:
         both = (state_json(state, TODAY), as_json(report(state, records, head, TODAY)))
         status, said = ({k: v for k, v in each.items() if k not in NEW} for each in both)
         for name, since_then in NEW_WITHIN.items():
-            said[name] = [{k: v for k, v in e.items() if k != since_then} for e in said[name]]
+            said[name] = [{k: v for k, v in e.items() if k not in since_then} for e in said[name]]
         # Who reviewed an emergency entry is among who decided since then.
         said["decided"] = [each for each in said["decided"] if each["decision"] != "reviewed"]
         for outcome in (status["outcome"], said):
-            # How each is closed afterwards, and what to type for what was not seen.
-            del outcome["containment"]["proved_by"], outcome["containment"]["close"]
+            # How each is closed afterwards, what was put back, and what to type for what was not
+            # seen.
+            for name in ("proved_by", "close", "put_back", "put_back_at"):
+                del outcome["containment"][name]
             for item in (*outcome["items"], *outcome["look_at"]):
                 del item["name"]
+                if item["how"] == "undone":  # Whatever was put back since was still called proved.
+                    item |= {"known": "proved", "how": "done"}
                 item["do"] = "" if item["known"] == "not-seen" else item["do"]
         for items in (status["outcome"]["items"], said["items"]):
             # What was not seen is work for somebody now; before, nothing was left to do.
@@ -172,7 +176,8 @@ def test_what_an_older_version_wrote_is_read_whole_and_written_to_the_same_bytes
 def as_told_before(found: Any) -> Any:
     """Without what containment changed and stands open: no version before said that.
 
-    Of the time line stays which record it tells of, and when: its words are a view's, and change.
+    Each had a line for every step of a run that never began. Of the time line stays which record
+    it tells of, and when: its words are a view's, and change.
     """
     match found:
         case {"timeline": [*moments], **rest}:
@@ -182,8 +187,13 @@ def as_told_before(found: Any) -> Any:
         case dict():
             return {name: as_told_before(each) for name, each in found.items()}
         case list() | tuple():
-            kept = [e for e in found if not (isinstance(e, dict) and e.get("how") == "put-back")]
-            return [as_told_before(each) for each in kept]
+            hows = {e.get("how") for e in found if isinstance(e, dict) and not e.get("step")}
+            left_out = {"put-back"} | ({"not-started"} & hows)
+            return [
+                as_told_before(e)
+                for e in found
+                if not isinstance(e, dict) or e.get("how") not in left_out or not e.get("known")
+            ]
     return found
 
 
