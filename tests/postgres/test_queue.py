@@ -368,7 +368,14 @@ def test_while_a_worker_may_take_no_job_it_leaves_them(
     """
     with hand(database) as worker, hand(database) as other:
         soon(lambda: queue.backlog().workers == len((worker, other)))
-        worker.worker.may_take = lambda: False
+        was_asked = threading.Event()
+
+        def may_take() -> bool:
+            was_asked.set()
+            return False
+
+        worker.worker.may_take = may_take
+        soon(was_asked.is_set)  # What it had asked the queue for before is over.
         for number in range(4):
             queue.put(TeamJob(Task.ADVANCE, f"CK-{number}"))
         other.until(4)
