@@ -22,9 +22,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import IntEnum
-from typing import Any
+from typing import Any, Final
 
 __all__ = [
+    "LATE",
     "ExitCode",
     "InboxUnusableError",
     "JournalBrokenError",
@@ -178,11 +179,15 @@ class StepFailedError(RespondError):
         self.by_hand = by_hand
 
 
+LATE: Final = "late"
+"""What a refusal is called of a process that may not write any more: others may have its run."""
+
+
 class RefusedBySystemError(StepFailedError):
     """The system answered no; nothing happened.
 
     Attributes:
-        code: HTTP status, or the vendor's word.
+        code: HTTP status, or the vendor's word; ``LATE`` where this process sent nothing.
         retry_after_s: What the system asked us to wait, in seconds; None when it did not.
         again: The same request may succeed later (429, 503 before the effect, refused connection).
     """

@@ -25,11 +25,14 @@ from respond.core.way_back import undoable
 from respond.engine.stopping import Stop
 from respond.engine.undo import undo_run
 from respond.errors import (
+    LATE,
     ExitCode,
     JournalUnusableError,
     NoAnswerError,
     RefusedByPersonError,
+    RefusedBySystemError,
     RespondError,
+    RunTakenError,
     UsageError,
 )
 from respond.ports import Intent
@@ -186,6 +189,28 @@ def test_by_hand_at_the_question_is_done_by_a_person() -> None:
     assert stage.advance() is ExitCode.DONE
     assert stage.boxes.writes == []
     assert stage.boxes.hands == ["box.set"]
+
+
+@pytest.mark.promise("P4")
+def test_a_process_that_may_not_write_any_more_asks_nobody_and_leaves_the_run() -> None:
+    """Its silence is no fault of the step: nothing is parked, and whoever has the run goes on."""
+    stage = stage_of(SET.replace("action", "phase: contain, action"))
+
+    def late(call: Call) -> None:
+        if call.method != "GET":
+            raise RefusedBySystemError("not sent", code=LATE, again=True, by_hand=True)
+
+    stage.boxes.broken = late
+    with pytest.raises(RunTakenError, match="not sent"):
+        stage.advance()
+    assert [type(question) for question in stage.says.asked] == [AskStart]
+    state = fold(stage.kept.records(stage.run))
+    assert state is not None
+    assert state.status is RunStatus.RUNNING
+    assert [write.status.value for write in state.step("one").writes] == ["not-done"]
+    stage.boxes.broken = lambda _: None
+    assert stage.advance() is ExitCode.DONE
+    assert stage.boxes.writes == ["PUT /box/a"]
 
 
 @action("box.push", effect=Effect.WRITES, output=Box, source="test")

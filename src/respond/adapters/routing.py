@@ -16,7 +16,7 @@ from respond.adapters.secrets.credential_store import CredentialStore
 from respond.core.script import NOT_HTTP, Call, Reply
 from respond.core.showable import showable
 from respond.core.values import SecretHandle
-from respond.errors import NotReadyError, RefusedBySystemError
+from respond.errors import LATE, NotReadyError, RefusedBySystemError
 from respond.ports import Intent, Pen, Reader
 
 __all__ = ["Do", "LocalPen", "Opener", "RouterPen", "RouterReader", "keep_own"]
@@ -73,7 +73,7 @@ class RouterPen:
             intent.spend(digest)
             raise RefusedBySystemError(
                 f"{call.surface} was not told anything",
-                code="late",
+                code=LATE,
                 why=How.LATE.value,
                 request=f"{call.method} {call.surface}",
                 again=True,

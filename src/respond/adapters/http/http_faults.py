@@ -21,7 +21,7 @@ from respond.adapters.http.answer import UNSENT, Broken, How, Raw
 from respond.adapters.http.request import Endpoint
 from respond.core.script import AuthBasic, AuthBearer, AuthNone, Call
 from respond.core.showable import showable, showable_host
-from respond.errors import NoAnswerError, RefusedBySystemError
+from respond.errors import LATE, NoAnswerError, RefusedBySystemError
 from respond.systems import NAMES, title_of, vendor
 from respond.systems.rest import said_no
 from respond.systems.vendor import Waits
@@ -129,7 +129,7 @@ class HttpFaults:
             return HttpFault(
                 RefusedBySystemError(
                     self._clean(f"{name} could not be reached for {_says(call)}"),
-                    code="not-connected",
+                    code=LATE if how is How.LATE else "not-connected",
                     why=self._clean(f"{why}{way.says}"),
                     do=f"{do}{way.do}",
                     request=self._request(call),

@@ -22,7 +22,14 @@ from respond.core.script import Api, MalformedReplyError, Person, Proof, Refused
 from respond.core.shapes import encode
 from respond.engine.drivers import refusal
 from respond.engine.step.state import LiveStep, StepOpenError
-from respond.errors import NoAnswerError, NotReadyError, RefusedBySystemError, StepFailedError
+from respond.errors import (
+    LATE,
+    NoAnswerError,
+    NotReadyError,
+    RefusedBySystemError,
+    RunTakenError,
+    StepFailedError,
+)
 from respond.ports import Intent
 
 __all__ = ["ATTEMPTS", "UnknownError", "WriteSender"]
@@ -102,6 +109,9 @@ class WriteSender:
             how = WriteStatus.NOT_DONE
             told = data_of(Settled, intent=intent.seq, how=how, why=error.what, code=code)
             at.add(Kind.OUTCOME, synced=write.proof is not Proof.SEEN, **told)
+            if code == LATE:
+                # No fault of the step: nobody is asked about it, and whoever has the run goes on.
+                raise RunTakenError(error.what, why=error.why, do=error.do) from error
             raise
         except NoAnswerError as error:
             at.add(Kind.UNKNOWN, **data_of(Settled, intent=intent.seq, why=error.what))
