@@ -249,16 +249,9 @@ class Watched(SettableClock):
         return super().mono_ms()
 
 
-def test_what_an_ended_moment_did_not_send_is_asked_anew_by_who_waits_for_it() -> None:
-    """Of two requests that stood in line, one has somebody who waits: it is sent, once."""
+def held_up(outside: Outside) -> tuple[threading.Event, threading.Event]:
+    """Let ``slow`` be on its way until it is let go: says that it is, and lets it."""
     in_flight, let_go = threading.Event(), threading.Event()
-    outside, clock = Outside(), Watched("waits_0")
-    answers = shared(outside, clock, at_once=1)
-    first = answers.of("step")
-    first.fetch(call("wanted"))
-    first.fetch(call("unwanted"))
-    answers.end()
-    outside.reads.clear()
 
     def slow(call: Call) -> None:
         if call.path == ("slow",):
@@ -266,6 +259,19 @@ def test_what_an_ended_moment_did_not_send_is_asked_anew_by_who_waits_for_it() -
             assert let_go.wait(LIMIT_S)
 
     outside.before = slow
+    return in_flight, let_go
+
+
+def test_what_an_ended_moment_did_not_send_is_asked_anew_by_who_waits_for_it() -> None:
+    """Of two requests that stood in line, one has somebody who waits: it is sent, once."""
+    outside, clock = Outside(), Watched("waits_0")
+    in_flight, let_go = held_up(outside)
+    answers = shared(outside, clock, at_once=1)
+    first = answers.of("step")
+    first.fetch(call("wanted"))
+    first.fetch(call("unwanted"))
+    answers.end()
+    outside.reads.clear()
     with ThreadPoolExecutor(1) as other, ThreadPoolExecutor(1, "waits") as pool:
         other.submit(answers.fetch, call("slow"))
         assert in_flight.wait(LIMIT_S)
@@ -280,16 +286,9 @@ def test_what_an_ended_moment_did_not_send_is_asked_anew_by_who_waits_for_it() -
 
 def test_what_an_ended_moment_did_not_send_is_never_sent_where_nobody_needs_it() -> None:
     """It stood in line while a plan was made; once that is asked about, others go first."""
-    in_flight, let_go, given_up = threading.Event(), threading.Event(), threading.Event()
-    outside, clock = Outside(), Watched("ahead_0")
+    outside, clock, given_up = Outside(), Watched("ahead_0"), threading.Event()
+    in_flight, let_go = held_up(outside)
     answers = shared(outside, clock, at_once=1)
-
-    def slow(call: Call) -> None:
-        if call.path == ("slow",):
-            in_flight.set()
-            assert let_go.wait(LIMIT_S)
-
-    outside.before = slow
     with ThreadPoolExecutor(1) as other, ThreadPoolExecutor(1, "ahead") as pool:
         other.submit(answers.fetch, call("slow"))
         assert in_flight.wait(LIMIT_S)
