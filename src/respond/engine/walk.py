@@ -531,8 +531,8 @@ def actions_in(step: Step, address: str, here: Here) -> Iterator[tuple[ActionSte
             held, within = runbook.steps, ": ".join(filter(None, (here.within, runbook.name)))
             here = replace(here, values={}, prefix=f"{address}/", within=within)
         case BlockStep():
-            # An item of a set has addresses of its own.
-            here = replace(here, prefix=f"{address}/") if address.endswith("]") else here
+            # The items of a set have addresses of their own.
+            here = replace(here, prefix=f"{address}/") if step.for_each is not None else here
             held = step.steps
         case ParallelStep():
             held = step.steps

@@ -5,8 +5,7 @@ It is handed what reads (``SharedAnswers``) and has nothing else to reach a syst
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
@@ -17,9 +16,7 @@ from respond.core.runbook import (
     ActionStep,
     AssertStep,
     BlockStep,
-    ChooseStep,
     EndStep,
-    ParallelStep,
     Runbook,
     Step,
     WaitStep,
@@ -376,13 +373,10 @@ class Planner(Walk):
 
     def undecided(self, step: Step, address: str, here: Here, on: Late) -> None:
         self._note(step, here.prefix + step.words.id, here, StepPlan.LATE, on.says, on.step)
-        for inner, place in _inside(step, here):
-            where = place.prefix + inner.words.id
-            if isinstance(inner, ActionStep):
+        for inner, where, place in actions_in(step, here.prefix + step.words.id, here):
+            if inner is not step:
                 self._note(inner, where, place, StepPlan.LATE, on.says, on.step)
-                place.values.setdefault(inner.words.id, late_output(inner.words.id, inner))
-        if isinstance(step, ActionStep):
-            here.values.setdefault(step.words.id, late_output(step.words.id, step))
+            place.values.setdefault(inner.words.id, late_output(inner.words.id, inner))
 
     def not_started(self, step: Step, address: str, here: Here, why: str) -> None:
         says = f"not planned, since {why} cannot be"
@@ -410,27 +404,6 @@ def _named(step: Step, address: str, here: Here) -> str:
     """A step as people know it; of several that are alike, which one."""
     title = titled(step, here) or address
     return f"{title} ({here.within})" if here.within else title
-
-
-def _inside(step: Step, here: Here) -> Iterator[tuple[Step, Here]]:
-    """What a step holds, without handlers, and where each stands."""
-    held: tuple[Step, ...] = ()
-    match step:
-        case ChooseStep():
-            held = tuple(inner for branch in step.branches.values() for inner in branch)
-        case BlockStep(runbook=Runbook() as runbook):
-            prefix = f"{here.prefix}{step.words.id}/"
-            within = ": ".join(filter(None, (here.within, runbook.name)))
-            here, held = replace(here, values={}, prefix=prefix, within=within), runbook.steps
-        case BlockStep() | ParallelStep():
-            held = step.steps
-            if isinstance(step, BlockStep) and step.for_each is not None:
-                here = replace(here, prefix=f"{here.prefix}{step.words.id}/")
-        case _:
-            pass
-    for inner in held:
-        yield inner, here
-        yield from _inside(inner, here)
 
 
 def wait_says(step: WaitStep) -> str:
