@@ -6,7 +6,6 @@ printed from the table below: ``respond --help`` must be fast at 3 a.m., and so 
 
 from __future__ import annotations
 
-import gc
 import os
 import sys
 from collections.abc import Sequence
@@ -265,19 +264,12 @@ def _print_help(command: Any, words: list[str], places: Places) -> None:
 
 _INTERRUPTED = 130
 """What the command line library makes of a Ctrl-C, without a word."""
-_YOUNG_OBJECTS = 100_000
-"""How many objects are made before circles of them that nobody holds are looked for.
-
-Imports and a runbook make tens of thousands that stay: at the usual 700, a tenth of the processor
-time of a short run went into looking.
-"""
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Run the command line and end the process with its exit code."""
     from respond.adapters.process import harden
 
-    gc.set_threshold(_YOUNG_OBJECTS)
     harden()
     output.open_all()
     try:
