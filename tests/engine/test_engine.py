@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from itertools import groupby, pairwise
 from pathlib import Path
 from typing import Any
@@ -214,7 +213,6 @@ def test_a_process_that_may_not_write_any_more_asks_nobody_and_leaves_the_run() 
 
 
 @action("box.push", effect=Effect.WRITES, output=Box, source="test")
-@dataclass(frozen=True)
 class Push(SetBox):
     """Set a box; it knows no way by hand."""
 
@@ -223,7 +221,6 @@ class Push(SetBox):
 
 
 @action("box.drop", effect=Effect.DESTROYS, output=Names, source="test")
-@dataclass(frozen=True)
 class Drop(RemoveBox):
     """Remove a box; it knows no way by hand."""
 
@@ -1443,7 +1440,6 @@ def test_an_action_is_told_once_its_step_has_sent_a_write() -> None:
     told: list[bool] = []
 
     @action("box.set", effect=Effect.WRITES, output=Box, source="test")
-    @dataclass(frozen=True)
     class SetTold(SetBox):
         """Put a value into a box."""
 

@@ -15,7 +15,7 @@ import pytest
 from tests.systems.orgs.org import ANA, BEN, DANA, MALLORY, Org
 
 from respond.checks.rights import wants
-from respond.core.records import replace
+from respond.core.records import names_of, replace
 from respond.core.script import Connection, Done, Effect, PersonRecord, Proof
 from respond.engine.drivers import Look
 from respond.systems import directories, load, title_of
@@ -51,7 +51,7 @@ def verb(office: Any, system: str, name: str, email: str = "", **more: Any) -> A
         "connection": office.connections[system],
         "subject": "",
     }
-    if "app" in cls.__dataclass_fields__:
+    if "app" in names_of(cls):
         more.setdefault("app", ORGS[system].app(office))
     more.setdefault("user", ORGS[system].user(office, email))
     return cls(email=email, connection=system, **more)

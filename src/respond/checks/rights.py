@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import fields
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
+from respond.core.records import names_of
 from respond.systems.vendor import Allowed, Probed, Right
 
 if TYPE_CHECKING:
-    from dataclasses import Field
-
     from respond.core.runbook import ActionStep, Runbook
     from respond.formats.project.project import ConnectionConfig, Project
     from respond.wiring.places import Places
@@ -74,11 +72,7 @@ def called_by(runbook: Runbook | None) -> frozenset[str]:
 
 def makes_secrets(runbook: Runbook) -> bool:
     """Whether an action of it brings a new secret to a sink."""
-    return any(each.name == "sink" for step in calls_of(runbook) for each in _fields(step.action))
-
-
-def _fields(action: Any) -> tuple[Field[Any], ...]:
-    return fields(action)
+    return any("sink" in names_of(step.action) for step in calls_of(runbook))
 
 
 def done_without(runbook: Runbook) -> frozenset[str]:

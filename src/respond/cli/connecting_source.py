@@ -7,9 +7,10 @@ So it is only held against the sender's own form, recorded, stored, and said whe
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
+from respond.core.records import replace
 from respond.errors import NotReadyError, UsageError
 
 if TYPE_CHECKING:

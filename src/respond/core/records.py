@@ -1,18 +1,54 @@
-"""Records of either kind, read alike.
+"""What records are made of: structs, which cost next to nothing to define and to make.
 
-respond's own are structs, which cost next to nothing to define and to make; what an author of
-actions writes down, arguments and outputs, are dataclasses.
+A dataclass takes forty times as long to define, and a run begins with hundreds. A system that
+writes its actions as dataclasses is understood all the same: what reads records reads both.
 """
 
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
+from dataclasses import MISSING, Field
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, dataclass_transform
 
-from msgspec import NODEFAULT, Struct, structs
+import msgspec
+from msgspec import NODEFAULT, Struct, StructMeta, structs
 
-__all__ = ["is_record", "is_record_type", "names_of", "needed_of", "replace"]
+__all__ = [
+    "Frozen",
+    "is_record",
+    "is_record_type",
+    "marks_of",
+    "names_of",
+    "needed_of",
+    "replace",
+]
+
+
+class _FrozenMeta(StructMeta):
+    def __new__(
+        cls, name: str, bases: tuple[type, ...], namespace: dict[str, Any], **options: Any
+    ) -> Any:
+        fields = {key: one for key, one in namespace.items() if isinstance(one, Field)}
+        namespace |= {key: _as_msgspec(one) for key, one in fields.items()}
+        namespace["__marks__"] = {key: one.metadata for key, one in fields.items() if one.metadata}
+        return super().__new__(cls, name, bases, namespace, **options)
+
+
+def _as_msgspec(one: Field[Any]) -> Any:
+    if one.default_factory is not MISSING:
+        return msgspec.field(default_factory=one.default_factory)
+    return msgspec.field() if one.default is MISSING else one.default
+
+
+@dataclass_transform(frozen_default=True, field_specifiers=(dataclasses.field,))
+class Frozen(Struct, frozen=True, metaclass=_FrozenMeta):
+    """Values under names, which do not change: of a plan, an action, a reply.
+
+    Takes ``dataclasses.field`` for a default that is made anew, or for metadata, which ``marks_of``
+    reads again.
+    """
 
 
 def is_record_type(kind: Any) -> bool:
@@ -35,6 +71,16 @@ def _names_of(kind: Any) -> tuple[str, ...]:
     return tuple(field.name for field in dataclasses.fields(kind))
 
 
+def marks_of(kind: Any) -> Mapping[str, Mapping[str, Any]]:
+    """The metadata of each field that has some, in the order of the fields."""
+    if dataclasses.is_dataclass(kind):
+        found = {field.name: field.metadata for field in dataclasses.fields(kind)}
+    else:
+        marks = [vars(base).get("__marks__", {}) for base in reversed(kind.__mro__)]
+        found = {name: mark for each in marks for name, mark in each.items()}
+    return {name: found[name] for name in names_of(kind) if found.get(name)}
+
+
 def needed_of(kind: Any) -> frozenset[str]:
     """The names of the fields that have no default."""
     if issubclass(kind, Struct):
@@ -42,11 +88,10 @@ def needed_of(kind: Any) -> frozenset[str]:
         names, defaults = kind.__struct_fields__, kind.__struct_defaults__
         of = zip(reversed(names), reversed(defaults), strict=False)
         return frozenset(names) - {name for name, default in of if default is not NODEFAULT}
-    missing = dataclasses.MISSING
     return frozenset(
         field.name
         for field in dataclasses.fields(kind)
-        if field.default is field.default_factory is missing
+        if field.default is field.default_factory is MISSING
     )
 
 

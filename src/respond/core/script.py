@@ -653,7 +653,7 @@ class Spec(Struct, frozen=True):
 
 
 class WrittenAction(Protocol[O_co]):
-    """A frozen dataclass: its fields are the ``with`` of a step, ``run`` is the script."""
+    """A frozen struct: its fields are the ``with`` of a step, ``run`` is the script."""
 
     spec: ClassVar[Spec]
 

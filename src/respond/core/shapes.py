@@ -1,6 +1,6 @@
 """Say what inputs and outputs look like, so that a runbook is checked before it runs.
 
-An action declares dataclass fields with ordinary annotations; ``shape_of`` turns those into the
+An action declares fields with ordinary annotations; ``shape_of`` turns those into the
 small closed list of shapes below, ``encode`` and ``decode`` carry values to JSON and back.
 """
 

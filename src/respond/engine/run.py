@@ -30,6 +30,7 @@ from respond.core.recorded import (
     Taken,
     data_of,
 )
+from respond.core.records import Frozen
 from respond.core.runbook import Input, InputKind, Runbook
 from respond.core.script import Call, Person, Reply
 from respond.core.shapes import decode
@@ -53,8 +54,7 @@ MEANWHILE_S = 2.0
 MACHINE = Actor("respond", Strength.MACHINE)
 
 
-@dataclass(frozen=True, slots=True)
-class Tools:
+class Tools(Frozen):
     """The ports of a run.
 
     Attributes:

@@ -9,13 +9,14 @@ what nobody can look at is said as a condition for the person to judge.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from respond.core.events import Kind
 from respond.core.fold import As
 from respond.core.questions import AskPerson, Decision
 from respond.core.recorded import Confirmed, data_of
+from respond.core.records import replace
 from respond.core.runbook import (
     ActionStep,
     AssertStep,

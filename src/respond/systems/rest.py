@@ -8,7 +8,6 @@ How the vendor speaks is the ``Vendor``'s.
 
 from __future__ import annotations
 
-import dataclasses
 import re
 import typing
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -20,7 +19,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from msgspec import Struct
 
-from respond.core.records import is_record, names_of, replace
+from respond.core.records import is_record, marks_of, names_of, replace
 from respond.core.script import (
     Api,
     Becomes,
@@ -158,12 +157,12 @@ def _fields(cls: Any) -> tuple[tuple[str, type[Any], _At], ...]:
     hints = typing.get_type_hints(cls)
     return tuple(
         (
-            each.name,
-            hints[each.name] if hints[each.name] in (bool, int) else str,
-            each.metadata["at"],
+            name,
+            hints[name] if hints[name] in (bool, int) else str,
+            mark["at"],
         )
-        for each in dataclasses.fields(cls)
-        if "at" in each.metadata
+        for name, mark in marks_of(cls).items()
+        if "at" in mark
     )
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -24,7 +23,7 @@ from respond.audit.checkpoint import NoteKey, Signer
 from respond.audit.source import open_rows, verify_rows
 from respond.audit.verify import Anchor, StoredRow, VerifyReport
 from respond.core.events import Actor, Event, Kind, Record, Strength
-from respond.core.records import replace
+from respond.core.records import Frozen, replace
 from respond.ports import KeyStore
 from respond.testing.example_run import ExampleRun
 from respond.testing.settable_clock import SettableClock
@@ -53,8 +52,7 @@ def outside_evidence(path: Path, keys: KeyStore) -> tuple[NoteKey | None, Anchor
     return known.key, known.mark
 
 
-@dataclass(frozen=True, slots=True)
-class MadeJournal:
+class MadeJournal(Frozen):
     """A journal as rows, with everything that its owner and others know about it.
 
     Attributes:

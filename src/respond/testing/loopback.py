@@ -12,13 +12,14 @@ import socket
 import ssl
 import threading
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Final, Self
 
 from respond.adapters.http.only_httpx import httpx
 from respond.adapters.http.transport import Endpoint, HttpTransport
 from respond.adapters.secrets.redactor import Redactor
+from respond.core.records import Frozen
 from respond.core.values import SecretHandle
 from respond.errors import NotReadyError
 from respond.ports import Clock
@@ -44,8 +45,7 @@ def loopback_client(**options: Any) -> httpx.Client:
     return httpx.Client(trust_env=False, verify=_TRUSTS_NOBODY, **options)
 
 
-@dataclass(frozen=True)
-class SeenRequest:
+class SeenRequest(Frozen):
     """One request. Header names are lower-case."""
 
     method: str
@@ -58,8 +58,7 @@ class SeenRequest:
         return f"{self.method} {self.target}"
 
 
-@dataclass(frozen=True)
-class CannedAnswer:
+class CannedAnswer(Frozen):
     """What to answer: a status with a body, or raw bytes, or no word at all.
 
     Attributes:

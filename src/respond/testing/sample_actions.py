@@ -3,9 +3,10 @@
 They are never run: a loader reads what an action declares, and nothing else.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, ClassVar, NewType
 
+from respond.core.records import Frozen
 from respond.core.script import Effect, Me, Script, Spec, action
 from respond.core.shapes import Seconds, ShapeError, Timestamp
 from respond.core.values import SecretHandle
@@ -17,8 +18,7 @@ SiteId = NewType("SiteId", str)
 _HOUR = Seconds(3600)
 
 
-@dataclass(frozen=True)
-class Key:
+class Key(Frozen):
     """What there is to know about a key."""
 
     id: KeyId
@@ -29,15 +29,13 @@ class Key:
     site: SiteId
 
 
-@dataclass(frozen=True)
-class SampleKeys:
+class SampleKeys(Frozen):
     """A list of keys."""
 
     keys: list[Key]
 
 
-@dataclass(frozen=True)
-class Reach:
+class Reach(Frozen):
     """A record that an argument takes."""
 
     site: SiteId
@@ -54,8 +52,7 @@ class Sample:
 
 
 @action("vault.find_key", effect=Effect.READS, output=Key, source="test")
-@dataclass(frozen=True)
-class FindKey(Sample):
+class FindKey(Sample, Frozen):
     """Look for a key."""
 
     value: SecretHandle | None = None
@@ -63,22 +60,19 @@ class FindKey(Sample):
 
 
 @action("vault.list_keys", effect=Effect.READS, output=SampleKeys, source="test")
-@dataclass(frozen=True)
-class ListSampleKeys(Sample):
+class ListSampleKeys(Sample, Frozen):
     """List keys."""
 
 
 @action("vault.revoke_key", effect=Effect.DESTROYS, output=Key, source="test")
-@dataclass(frozen=True)
-class RevokeSampleKey(Sample):
+class RevokeSampleKey(Sample, Frozen):
     """Make a key useless."""
 
     key: KeyId
 
 
 @action("vault.make_key", effect=Effect.WRITES, output=Key, source="test")
-@dataclass(frozen=True)
-class MakeKey(Sample):
+class MakeKey(Sample, Frozen):
     """Make a key like another one."""
 
     like: KeyId
@@ -93,16 +87,14 @@ class MakeKey(Sample):
 
 
 @action("vault.store", effect=Effect.WRITES, output=type(None), source="test")
-@dataclass(frozen=True)
-class StoreSample(Sample):
+class StoreSample(Sample, Frozen):
     """Put a secret somewhere."""
 
     value: SecretHandle
 
 
 @action("human.do", effect=Effect.WRITES, output=type(None), source="test")
-@dataclass(frozen=True)
-class SampleDo(Sample):
+class SampleDo(Sample, Frozen):
     """Ask a person to do something."""
 
     instructions: str
@@ -113,8 +105,7 @@ class SampleDo(Sample):
 
 
 @action("notify.persons", effect=Effect.WRITES, output=type(None), source="test")
-@dataclass(frozen=True)
-class Tell(Sample):
+class Tell(Sample, Frozen):
     """Tell the configured persons."""
 
     role: str

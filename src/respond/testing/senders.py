@@ -17,6 +17,7 @@ from types import MappingProxyType
 from typing import Any, Final, TypeAlias
 from urllib.parse import quote_plus
 
+from respond.core.records import Frozen
 from respond.senders import SENDERS
 from respond.testing.settable_clock import SettableClock
 
@@ -45,8 +46,7 @@ def secret_for(sender_name: str, word: str = "canary") -> str:
     return f"{word}-{digest.hexdigest()[:32]}"
 
 
-@dataclass(frozen=True, slots=True)
-class _Delivery:
+class _Delivery(Frozen):
     secrets: Sequence[str]
     body: bytes
     now: str
@@ -334,8 +334,7 @@ def _gitguardian_body(thing: str, at: str, *, over: bool) -> Any:
     }
 
 
-@dataclass(frozen=True, slots=True)
-class RetryTable:
+class RetryTable(Frozen):
     """When a sender tries again.
 
     Attributes:
@@ -387,8 +386,7 @@ RETRIES: Final[Mapping[str, RetryTable]] = MappingProxyType(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class SentDelivery:
+class SentDelivery(Frozen):
     """What became of one delivery.
 
     Attributes:

@@ -19,7 +19,7 @@ from respond.core.fold import RunState
 from respond.core.plan import Plan
 from respond.core.policy import Policy
 from respond.core.questions import Answer, AskInput, Decision, Question
-from respond.core.records import replace
+from respond.core.records import Frozen, replace
 from respond.core.runbook import Runbook
 from respond.core.script import (
     Api,
@@ -166,8 +166,7 @@ def no_answer() -> RespondError:
 Name = NewType("Name", str)
 
 
-@dataclass(frozen=True)
-class Box:
+class Box(Frozen):
     """What is known of a box."""
 
     name: Name
@@ -175,15 +174,13 @@ class Box:
     there: bool
 
 
-@dataclass(frozen=True)
-class Names:
+class Names(Frozen):
     """Every box."""
 
     names: list[Name]
 
 
-@dataclass(frozen=True)
-class Made:
+class Made(Frozen):
     """A box that was made."""
 
     id: Name
@@ -258,8 +255,7 @@ def _write(
 
 
 @action("box.read", effect=Effect.READS, output=Box, source="test")
-@dataclass(frozen=True)
-class ReadBox(_BoxAction):
+class ReadBox(_BoxAction, Frozen):
     """Look into a box."""
 
     name: Name
@@ -270,8 +266,7 @@ class ReadBox(_BoxAction):
 
 
 @action("box.list", effect=Effect.READS, output=Names, source="test")
-@dataclass(frozen=True)
-class ListBoxes(_BoxAction):
+class ListBoxes(_BoxAction, Frozen):
     """List the boxes."""
 
     def run(self, me: Me) -> Script[Names]:
@@ -280,8 +275,7 @@ class ListBoxes(_BoxAction):
 
 
 @action("box.set", effect=Effect.WRITES, output=Box, source="test")
-@dataclass(frozen=True)
-class SetBox(_BoxAction):
+class SetBox(_BoxAction, Frozen):
     """Put a value into a box."""
 
     name: Name
@@ -296,8 +290,7 @@ class SetBox(_BoxAction):
 
 
 @action("box.remove", effect=Effect.DESTROYS, output=Names, source="test")
-@dataclass(frozen=True)
-class RemoveBox(_BoxAction):
+class RemoveBox(_BoxAction, Frozen):
     """Remove a box, and never the last one."""
 
     name: Name
@@ -315,8 +308,7 @@ class RemoveBox(_BoxAction):
 
 
 @action("box.make", effect=Effect.WRITES, output=Made, source="test")
-@dataclass(frozen=True)
-class MakeBox(_BoxAction):
+class MakeBox(_BoxAction, Frozen):
     """Make a box whose id nobody knows before, and whose secret is shown once."""
 
     like: Name
@@ -348,8 +340,7 @@ class MakeBox(_BoxAction):
 
 
 @action("box.say", effect=Effect.WRITES, output=type(None), source="test")
-@dataclass(frozen=True)
-class Say(_BoxAction):
+class Say(_BoxAction, Frozen):
     """Say something that nobody can see afterwards."""
 
     text: str
@@ -374,8 +365,7 @@ class Say(_BoxAction):
 
 
 @action("box.await", effect=Effect.READS, output=Box, source="test")
-@dataclass(frozen=True)
-class AwaitBox(_BoxAction):
+class AwaitBox(_BoxAction, Frozen):
     """Wait until a box is there."""
 
     name: Name

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
@@ -27,6 +27,7 @@ from respond.adapters.secrets.redactor import Redactor
 from respond.adapters.store.sealing import describe_secret
 from respond.checks.credentials import Line, _Open, probe
 from respond.company.programs import ProgramSystem
+from respond.core.records import replace
 from respond.core.script import Connection, Done, Effect, Me, Person, Script, Write, action
 from respond.core.values import SecretHandle
 from respond.engine.drivers import Look, World, act, look, still_wanted

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import dataclasses
 import typing
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, TypeAlias
 
+from respond.core.records import is_record_type, marks_of, names_of
 from respond.core.runbook import (
     ActionStep,
     BlockStep,
@@ -31,19 +31,19 @@ def marked(
     cls: type, given: Mapping[str, Template], mark: Mapping[str, str]
 ) -> Iterator[tuple[tuple[str, ...], Template]]:
     """Every argument in a field of this mark, to any depth, with its path."""
-    hints = hints_of(cls)
-    for each in dataclasses.fields(cls):
-        value, hint = given.get(each.name), hints[each.name]
+    hints, marks = hints_of(cls), marks_of(cls)
+    for name in names_of(cls):
+        value, hint = given.get(name), hints[name]
         if value is None:
             continue
-        if each.metadata == mark:
-            yield (each.name,), value
-        for inner in filter(dataclasses.is_dataclass, (hint, *typing.get_args(hint))):
+        if marks.get(name) == mark:
+            yield (name,), value
+        for inner in filter(is_record_type, (hint, *typing.get_args(hint))):
             if isinstance(value, BoundRecord):
-                below = marked(typing.cast("type", inner), dict(value.fields), mark)
-                yield from (((each.name, *path), found) for path, found in below)
-            elif any(one.metadata == mark for one in dataclasses.fields(inner)):
-                yield (each.name,), value
+                below = marked(inner, dict(value.fields), mark)
+                yield from (((name, *path), found) for path, found in below)
+            elif mark in marks_of(inner).values():
+                yield (name,), value
 
 
 def called(value: Template, name: str) -> Iterator[Template]:

@@ -6,7 +6,6 @@ Whatever the loader takes, the schema takes; it cannot see everything that the l
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import typing
 from collections.abc import Mapping
@@ -15,6 +14,7 @@ from typing import Any, Final, TypeAlias, assert_never
 
 from respond.core import shapes
 from respond.core.argument_words import field_words
+from respond.core.records import is_record_type
 from respond.core.script import Effect, Spec
 from respond.formats import kinds
 from respond.formats.kinds import Kind, Table
@@ -173,7 +173,7 @@ def _argument(field: ArgumentField, says: str) -> Schema:
 def _record_words(annotation: Any) -> Mapping[str, str]:
     """What the fields of an argument mean that is a record, or may be one."""
     found = (annotation, *typing.get_args(annotation))
-    records = [each for each in found if dataclasses.is_dataclass(each)]
+    records = [each for each in found if is_record_type(each)]
     return field_words(records[0]) if records else {}
 
 

@@ -1,18 +1,18 @@
 """Check what stands in a ``with`` against the fields of an action.
 
-An action is a frozen dataclass; the annotation of a field says what it takes. Literals are
+An action is a frozen struct; the annotation of a field says what it takes. Literals are
 checked now, expressions by the shape of their result. The values themselves are never repeated
 in a fault.
 """
 
 from __future__ import annotations
 
-import dataclasses
 import typing
 from collections.abc import Callable, Mapping
 from typing import Any, Final, TypeAlias
 
 from respond.core.inputs import parse_span, timestamp_from
+from respond.core.records import Frozen, names_of, needed_of
 from respond.core.script import ASKS, WHOLE, Spec
 from respond.core.shapes import (
     AnyJson,
@@ -58,8 +58,7 @@ def output_shape(spec: Spec) -> Shape:
     return RecordShape(()) if spec.output in {None, type(None)} else shape_of(spec.output)
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class ArgumentField:
+class ArgumentField(Frozen):
     """One field of an action."""
 
     name: str
@@ -71,18 +70,16 @@ class ArgumentField:
 
 def argument_fields(cls: type) -> dict[str, ArgumentField]:
     """The fields of an action that a ``with`` may give, in order."""
-    hints = hints_of(cls)
+    hints, needed = hints_of(cls), needed_of(cls)
     return {
-        each.name: ArgumentField(
-            name=each.name,
-            annotation=hints[each.name],
-            shape=shape_of(hints[each.name]),
-            is_required=each.default is dataclasses.MISSING
-            and each.default_factory is dataclasses.MISSING,
-            allows_none=type(None) in typing.get_args(hints[each.name]),
+        name: ArgumentField(
+            name=name,
+            annotation=hints[name],
+            shape=shape_of(hints[name]),
+            is_required=name in needed,
+            allows_none=type(None) in typing.get_args(hints[name]),
         )
-        for each in dataclasses.fields(cls)
-        if each.init
+        for name in names_of(cls)
     }
 
 

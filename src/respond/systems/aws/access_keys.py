@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from typing import Any, Final
 
-from respond.core.records import replace
+from respond.core.records import Frozen, replace
 from respond.core.script import (
     STEERS,
     Api,
@@ -71,8 +71,7 @@ _KEY: Final = r"A[A-Z]{3}[A-Z0-9]{12,124}"
 _OF_USERS: Final = "AKIA"
 
 
-@dataclass(frozen=True, slots=True)
-class AwsKey:
+class AwsKey(Frozen):
     """An access key, without its secret; one that is not there is ``gone``.
 
     Attributes:
@@ -82,11 +81,10 @@ class AwsKey:
     id: str | Late = at("AccessKeyId", limit=128)
     status: str = at("Status", among=("Active", "Inactive", "Expired"))
     created: str = at("CreateDate", limit=40, default="")
-    made_s: int = field(default=0, repr=False)
+    made_s: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class _LastUsed:
+class _LastUsed(Frozen):
     user: str = at("UserName", default="")
     date: str = at("AccessKeyLastUsed.LastUsedDate", limit=40, default="")
     service: str = at("AccessKeyLastUsed.ServiceName", limit=80, default="")
@@ -145,8 +143,7 @@ def _one(key: str) -> Thing[AwsKey]:
 # --- whether one works ----------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class AwsKeyTried:
+class AwsKeyTried(Frozen):
     """What became of a try: ``alive``, ``refused``, ``inconclusive``, ``untried``; whose it is."""
 
     state: str
@@ -202,8 +199,7 @@ def _tried_as(replies: Sequence[Reply]) -> AwsKeyTried:
     output=AwsKeyTried,
     source="STS API reference, GetCallerIdentity",
 )
-@dataclass(frozen=True)
-class TryAwsKey:
+class TryAwsKey(Frozen):
     """Try a key, without harm: alive, refused or inconclusive.
 
     A key whose user is denied everything is alive: who the caller is, is told in spite of that.
@@ -223,8 +219,7 @@ class TryAwsKey:
 # --- whose it is, which there are -----------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class AwsKeyOwner:
+class AwsKeyOwner(Frozen):
     """Whose an access key is.
 
     Attributes:
@@ -246,8 +241,7 @@ class AwsKeyOwner:
     output=AwsKeyOwner,
     source="STS API reference, GetAccessKeyInfo; IAM API reference, GetAccessKeyLastUsed",
 )
-@dataclass(frozen=True)
-class FindAwsKeyOwner:
+class FindAwsKeyOwner(Frozen):
     """Find out whose an access key is, and when it was used last. Its secret is not needed.
 
     Attributes:
@@ -280,8 +274,7 @@ def _check_key(key: str, begin: str) -> None:
         raise ArgumentError("key must be the id of an access key such as AKIAIOSFODNN7EXAMPLE")
 
 
-@dataclass(frozen=True, slots=True)
-class AwsKeysOf:
+class AwsKeysOf(Frozen):
     """Access keys of a user, and what is known of their use, in the same order."""
 
     keys: tuple[AwsKey, ...]
@@ -294,7 +287,6 @@ class AwsKeysOf:
     output=AwsKeysOf,
     source="IAM API reference, ListAccessKeys, GetAccessKeyLastUsed",
 )
-@dataclass(frozen=True)
 class ListAwsKeys(OnAwsUser):
     """Read a user's access keys, and when each was used last. That lags: no use is no proof."""
 
@@ -310,7 +302,6 @@ class ListAwsKeys(OnAwsUser):
 # --- off and on -----------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
 class _OnAwsKey(OnAwsUser):
     """An action on one key. Attributes: key: Its id, ``AKIA...``."""
 
@@ -415,7 +406,6 @@ def _off(me: Me, user: str, key: AwsKey) -> Write[None]:
     ),
     tries="value",
 )
-@dataclass(frozen=True)
 class DeactivateAwsKey(_OnAwsKey):
     """Switch an access key off. Sessions that were made with it go on: deny those as well.
 
@@ -481,7 +471,6 @@ def _proof(life: AwsKeyTried) -> str:
     output=AwsKeysOf,
     source="IAM API reference, ListAccessKeys, UpdateAccessKey",
 )
-@dataclass(frozen=True)
 class DeactivateAwsKeys(OnAwsUser):
     """Switch off every access key of a user but those that are kept.
 
@@ -514,7 +503,6 @@ class DeactivateAwsKeys(OnAwsUser):
     output=AwsKey,
     source="IAM API reference, UpdateAccessKey",
 )
-@dataclass(frozen=True)
 class ActivateAwsKey(_OnAwsKey):
     """Switch an access key on again."""
 
@@ -543,7 +531,6 @@ class ActivateAwsKey(_OnAwsKey):
     output=AwsKey,
     source="IAM API reference, DeleteAccessKey",
 )
-@dataclass(frozen=True)
 class DeleteAwsKey(_OnAwsKey):
     """Delete an access key that is off. There is no way back."""
 
@@ -577,8 +564,7 @@ class DeleteAwsKey(_OnAwsKey):
 # --- new ------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class NewAwsKey:
+class NewAwsKey(Frozen):
     """A key of ours: its id, and where ``KEY_ID:SECRET`` is."""
 
     key: str | Late
@@ -591,7 +577,6 @@ class NewAwsKey:
     output=NewAwsKey,
     source="IAM API reference, CreateAccessKey",
 )
-@dataclass(frozen=True)
 class CreateAwsKey(OnAwsUser):
     """Make a user another access key, and bring ``KEY_ID:SECRET`` to its sink; the others stay.
 

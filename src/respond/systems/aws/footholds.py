@@ -8,9 +8,9 @@ goes on for seconds, so all this is looked at again when a minute has passed.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Any, Final
 
+from respond.core.records import Frozen
 from respond.core.script import Done, Effect, Looking, Me, Script, action, gather
 from respond.core.shapes import Timestamp
 from respond.core.showable import showable
@@ -31,15 +31,13 @@ __all__ = [
 ]  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class AwsLoginProfile:
+class AwsLoginProfile(Frozen):
     """The console password of a user; without a moment there is none."""
 
     created: str = at("CreateDate", limit=40, default="")
 
 
-@dataclass(frozen=True, slots=True)
-class AwsMfaDevice:
+class AwsMfaDevice(Frozen):
     """A second factor."""
 
     serial: str = at("SerialNumber", limit=256)
@@ -65,8 +63,7 @@ _ROLES: Final[Thing[tuple[AwsPrincipal, ...]]] = thing(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class AwsLeftBehind:
+class AwsLeftBehind(Frozen):
     """By what a user can still get in, and what is new.
 
     Attributes:
@@ -92,7 +89,6 @@ class AwsLeftBehind:
     output=AwsLeftBehind,
     source="IAM API reference; IAM user guide on eventual consistency",
 )
-@dataclass(frozen=True)
 class ListAwsLeftBehind(OnAwsUser):
     """Look by what a user can still get in, and which users and roles are new in the account.
 
@@ -159,7 +155,6 @@ class ListAwsLeftBehind(OnAwsUser):
     output=AwsLoginProfile,
     source="IAM API reference, DeleteLoginProfile",
 )
-@dataclass(frozen=True)
 class DeleteAwsLoginProfile(OnAwsUser):
     """Take a user's console password away. Keys, and console sessions that are open, go on."""
 

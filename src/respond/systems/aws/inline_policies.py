@@ -10,12 +10,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Generator, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 from urllib.parse import unquote
 
 from respond.core import strict_json
+from respond.core.records import Frozen
 from respond.core.script import (
     Api,
     Done,
@@ -62,8 +62,7 @@ def _older_than(moment: str) -> dict[str, Any]:
     return _document(Condition={"DateLessThan": {"aws:TokenIssueTime": moment}})
 
 
-@dataclass(frozen=True, slots=True)
-class _Inline:
+class _Inline(Frozen):
     """An inline policy.
 
     Attributes:
@@ -175,8 +174,7 @@ def _refuse_other(seen: _Inline, principal: str, name: str) -> None:
 # --- what AWS itself has put there ----------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class AttachedAwsPolicy:
+class AttachedAwsPolicy(Frozen):
     """A managed policy that is attached."""
 
     arn: str = at("PolicyArn", limit=2048)
@@ -202,8 +200,7 @@ def aws_knows(user: str, attached: Sequence[AttachedAwsPolicy]) -> tuple[str, ..
 # --- everything -----------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class AwsQuarantine:
+class AwsQuarantine(Frozen):
     """Whether a principal is denied everything by our policy."""
 
     principal: str
@@ -221,7 +218,6 @@ class AwsQuarantine:
         "https://console.aws.amazon.com/iam/home",
     ),
 )
-@dataclass(frozen=True)
 class QuarantineAws(OnAwsPrincipal):
     """Deny a user or a role everything, keys and sessions alike, before anything else is done.
 
@@ -264,7 +260,6 @@ class QuarantineAws(OnAwsPrincipal):
     output=AwsQuarantine,
     source="IAM API reference, DeleteUserPolicy, DeleteRolePolicy",
 )
-@dataclass(frozen=True)
 class ReleaseAws(OnAwsPrincipal):
     """Take our quarantine of a user or a role back. What AWS itself has attached stays."""
 
@@ -290,8 +285,7 @@ class ReleaseAws(OnAwsPrincipal):
 # --- older sessions -------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class AwsSessionsDenied:
+class AwsSessionsDenied(Frozen):
     """Before which moment sessions were issued that are denied; empty for none."""
 
     principal: str
@@ -308,7 +302,6 @@ class AwsSessionsDenied:
         "https://console.aws.amazon.com/iam/home#/roles",
     ),
 )
-@dataclass(frozen=True)
 class DenyOlderAwsSessions(OnAwsPrincipal):
     """Deny every session of a user or a role that was issued before the run began.
 
@@ -352,7 +345,6 @@ class DenyOlderAwsSessions(OnAwsPrincipal):
     output=AwsSessionsDenied,
     source="IAM API reference, PutRolePolicy, DeleteRolePolicy",
 )
-@dataclass(frozen=True)
 class AllowOlderAwsSessions(OnAwsPrincipal):
     """Let older sessions of a user or a role go on, but those that were denied before.
 

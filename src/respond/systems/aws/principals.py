@@ -7,9 +7,9 @@ caller where no name is given, so a name always is.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Final
 
+from respond.core.records import Frozen
 from respond.core.script import Looking, Me
 from respond.systems.arguments import ArgumentError
 from respond.systems.aws.query_protocol import record, thing
@@ -27,8 +27,7 @@ _SERVICES: Final = "/aws-service-role/"
 _IDENTITY_CENTER: Final = "/aws-reserved/sso.amazonaws.com/"
 
 
-@dataclass(frozen=True, slots=True)
-class AwsPrincipal:
+class AwsPrincipal(Frozen):
     """A user or a role as IAM has it now; without an ARN there is none.
 
     Attributes:
@@ -45,8 +44,7 @@ class AwsPrincipal:
         return self.arn.rpartition("/")[2]
 
 
-@dataclass(frozen=True, slots=True)
-class AwsCaller:
+class AwsCaller(Frozen):
     """Whose credential it is."""
 
     account: str = at("Account", limit=20)
@@ -125,8 +123,7 @@ def spare_principal(me: Me, principal: str, seen: AwsPrincipal, verb: str) -> Lo
     spare(me, verb, name, principal, seen.arn, *theirs, is_ours=is_ours)
 
 
-@dataclass(frozen=True)
-class OnAwsUser:
+class OnAwsUser(Frozen):
     """An action on one user. Attributes: user: Name of the IAM user."""
 
     user: str
@@ -136,8 +133,7 @@ class OnAwsUser:
             raise ArgumentError("user must be the name of an IAM user such as ci-deploy")
 
 
-@dataclass(frozen=True)
-class OnAwsPrincipal:
+class OnAwsPrincipal(Frozen):
     """An action on a user or a role. Attributes: principal: ``user/NAME`` or ``role/NAME``."""
 
     principal: str

@@ -11,12 +11,12 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import partial
 from hashlib import sha256
 from typing import Any, Final
 
-from respond.core.records import replace
+from respond.core.records import Frozen, replace
 from respond.core.script import (
     STEERS,
     Api,
@@ -59,8 +59,7 @@ _ABSENT: Final = "ResourceNotFoundException"
 _TO_BE_DELETED: Final = "InvalidRequestException"
 
 
-@dataclass(frozen=True, slots=True)
-class _Described:
+class _Described(Frozen):
     """What there is; without a current version there is no value.
 
     Attributes:
@@ -71,8 +70,7 @@ class _Described:
     why_not: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class _Value:
+class _Value(Frozen):
     """What stands there now: which version, and its keyed digest."""
 
     version: str = ""
@@ -146,8 +144,7 @@ def _is_record(text: str) -> bool:
         return False
 
 
-@dataclass(frozen=True, slots=True)
-class AwsSecretSink:
+class AwsSecretSink(Frozen):
     """A secret, as a whole."""
 
     connection: Connection
@@ -223,8 +220,7 @@ def _token(me: Me, secret: str) -> str:
 # --- the way back ---------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class AwsSecretVersion:
+class AwsSecretVersion(Frozen):
     """Which version of a secret is current."""
 
     secret: str
@@ -237,8 +233,7 @@ class AwsSecretVersion:
     output=AwsSecretVersion,
     source="Secrets Manager API reference, UpdateSecretVersionStage",
 )
-@dataclass(frozen=True)
-class RestoreAwsSecret:
+class RestoreAwsSecret(Frozen):
     """Make an earlier version of a secret the current one again.
 
     Attributes:

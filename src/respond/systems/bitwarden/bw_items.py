@@ -16,10 +16,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
-from respond.core.records import replace
+from respond.core.records import Frozen, replace
 from respond.core.script import (
     Api,
     Becomes,
@@ -57,8 +56,7 @@ _SECONDS: Final = 30
 _VALUES: Final = frozenset({_PASSWORD, "value"})
 
 
-@dataclass(frozen=True, slots=True)
-class BwItem:
+class BwItem(Frozen):
     """An item, without its values.
 
     Attributes:
@@ -78,8 +76,7 @@ class BwItem:
     marked: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class BwSink:
+class BwSink(Frozen):
     """A field of an item."""
 
     connection: Connection

@@ -8,10 +8,10 @@ signs them in refuses them: that comes first.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Final
 
-from respond.core.records import replace
+from respond.core.records import Frozen, replace
 from respond.core.script import (
     Api,
     Becomes,
@@ -70,8 +70,7 @@ _STAYS: Final = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class CloudflareAccessUser:
+class CloudflareAccessUser(Frozen):
     """A user of Access; without an id there is none.
 
     Attributes:
@@ -90,8 +89,7 @@ def _apps(found: Any) -> tuple[str, ...]:
     return tuple(sorted(showable(name, limit=120) for name in names))
 
 
-@dataclass(frozen=True, slots=True)
-class CloudflareSession:
+class CloudflareSession(Frozen):
     """A session of Access. Attributes: began: In seconds since 1970, by our clock."""
 
     id: str = at("metadata.nonce", default="", limit=80)
@@ -136,8 +134,7 @@ def access_user_of(connection: Connection, email: str) -> Looking[CloudflareAcce
     return next((u for u in listed if u.email.casefold() == email.casefold()), _NOBODY)
 
 
-@dataclass(frozen=True)
-class _OnUser:
+class _OnUser(Frozen):
     """An action on one user. Attributes: user: Their id, from ``cloudflare.find_access_user``."""
 
     user: str
@@ -158,8 +155,7 @@ class _OnUser:
     output=CloudflareAccessUser,
     source="Cloudflare API v4, GET /accounts/{account_id}/access/users",
 )
-@dataclass(frozen=True)
-class FindCloudflareAccessUser:
+class FindCloudflareAccessUser(Frozen):
     """Find a user of Access by e-mail address. Nobody is an answer: ``id`` is empty then.
 
     Attributes:
@@ -180,8 +176,7 @@ class FindCloudflareAccessUser:
 # --- signing out --------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class CloudflareSignedOut:
+class CloudflareSignedOut(Frozen):
     """How many sessions of before are left."""
 
     left: int
@@ -243,7 +238,6 @@ def _on_devices(me: Me, user: CloudflareAccessUser, words: dict[str, Any]) -> Wr
         "https://one.dash.cloudflare.com",
     ),
 )
-@dataclass(frozen=True)
 class RevokeCloudflareAccessSessions(_OnUser):
     """End a user's sessions at Access, on their devices, too. There is no way back, and no harm."""
 
@@ -255,8 +249,7 @@ class RevokeCloudflareAccessSessions(_OnUser):
 # --- authenticators -----------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class CloudflareFactorGone:
+class CloudflareFactorGone(Frozen):
     """The id of the authenticator that was taken away."""
 
     factor: str
@@ -268,7 +261,6 @@ class CloudflareFactorGone:
     output=CloudflareFactorGone,
     source="Cloudflare API v4, DELETE .../access/users/{user_id}/mfa_authenticators/{id}",
 )
-@dataclass(frozen=True)
 class DeleteCloudflareAccessFactor(_OnUser):
     """Take an authenticator of Access away. Nothing lists them, so that it is gone is unproved.
 
@@ -315,8 +307,7 @@ class DeleteCloudflareAccessFactor(_OnUser):
 # --- applications -------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class CloudflareAppUsers:
+class CloudflareAppUsers(Frozen):
     """Addresses of who is signed in to an application."""
 
     emails: tuple[str, ...]
@@ -328,8 +319,7 @@ class CloudflareAppUsers:
     output=CloudflareAppUsers,
     source="Cloudflare API v4, GET .../access/users and /users/{id}/active_sessions",
 )
-@dataclass(frozen=True)
-class WhoIsInCloudflareApp:
+class WhoIsInCloudflareApp(Frozen):
     """Read who is signed in to an application of Access. Who else may is in its policies.
 
     Attributes:

@@ -6,10 +6,10 @@ Source: Cloudflare API v4, Accounts: audit logs, version 2. How far it is behind
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from respond.core.records import Frozen
 from respond.core.script import Call, Done, Effect, Looking, Me, Paging, Reply, Script, action, both
 from respond.core.shapes import Seconds
 from respond.systems.arguments import ArgumentError
@@ -38,8 +38,7 @@ _FAILED: Final = frozenset({"failure", "failed", "error"})
 """Which words it has for that, the reference does not say."""
 
 
-@dataclass(frozen=True, slots=True)
-class CloudflareEntry:
+class CloudflareEntry(Frozen):
     """An entry of the audit log. Its texts come from outside."""
 
     id: str = at("id", limit=60)
@@ -98,15 +97,13 @@ def entries_by(me: Me, email: str, within_s: int) -> Looking[tuple[CloudflareEnt
     return (yield from look(_LOG, me.connection, email=email, since=since, before=before))
 
 
-@dataclass(frozen=True, slots=True)
-class CloudflareEntries:
+class CloudflareEntries(Frozen):
     """Entries, as the log has them, and when they came in through Access last."""
 
     entries: tuple[CloudflareEntry, ...]
     last_sign_in: str
 
 
-@dataclass(frozen=True)
 class _Within(OnCloudflareMember):
     """Attributes: within: How far back to look."""
 
@@ -124,7 +121,6 @@ class _Within(OnCloudflareMember):
     output=CloudflareEntries,
     source="Cloudflare API v4, GET .../logs/audit and .../access/users",
 )
-@dataclass(frozen=True)
 class ReadCloudflareLog(_Within):
     """Read what a member did in the account, and when they came in through Access last."""
 
@@ -163,8 +159,7 @@ def tokens_by(
     return tuple(each for each in tokens if each.id in made), entries
 
 
-@dataclass(frozen=True, slots=True)
-class CloudflareLeft:
+class CloudflareLeft(Frozen):
     """What goes on working when a membership is gone.
 
     Attributes:
@@ -184,7 +179,6 @@ class CloudflareLeft:
     output=CloudflareLeft,
     source="Cloudflare API v4, GET .../tokens, .../members and .../logs/audit",
 )
-@dataclass(frozen=True)
 class ListLeftInCloudflare(_Within):
     """Read what a member leaves behind: tokens of the account, invitations, changes.
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Generator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Final
 
-from respond.core.records import replace
+from respond.core.records import Frozen, replace
 from respond.core.script import (
     STEERS,
     Api,
@@ -66,8 +66,7 @@ def _whole(row: Any) -> str:
     return json.dumps(seen, sort_keys=True)
 
 
-@dataclass(frozen=True, slots=True)
-class CloudflareToken:
+class CloudflareToken(Frozen):
     """A token of the account, without its value, which nothing shows; who made it is not there.
 
     Attributes:
@@ -92,8 +91,7 @@ TOKEN: Final = Thing(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class CloudflareTokens:
+class CloudflareTokens(Frozen):
     """Tokens of the account."""
 
     tokens: tuple[CloudflareToken, ...]
@@ -105,8 +103,7 @@ class CloudflareTokens:
     output=CloudflareTokens,
     source="Cloudflare API v4, GET /accounts/{account_id}/tokens",
 )
-@dataclass(frozen=True)
-class ListCloudflareTokens:
+class ListCloudflareTokens(Frozen):
     """Read which tokens the account owns, and when each was used last."""
 
     def run(self, me: Me) -> Script[CloudflareTokens]:
@@ -118,8 +115,7 @@ class ListCloudflareTokens:
 # --- one of them --------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class _OnToken:
+class _OnToken(Frozen):
     """An action on one token. Attributes: token: Its id, from ``cloudflare.list_tokens``."""
 
     token: str
@@ -215,7 +211,6 @@ def disable(me: Me, token: CloudflareToken) -> Write[None]:
         "https://dash.cloudflare.com",
     ),
 )
-@dataclass(frozen=True)
 class DisableCloudflareToken(_OnToken):
     """Switch a token of the account off. Enabled again, the same secret works."""
 
@@ -236,7 +231,6 @@ class DisableCloudflareToken(_OnToken):
     output=CloudflareToken,
     source="Cloudflare API v4, PUT /accounts/{account_id}/tokens/{token_id}",
 )
-@dataclass(frozen=True)
 class EnableCloudflareToken(_OnToken):
     """Switch a token of the account on again."""
 
@@ -250,8 +244,7 @@ class EnableCloudflareToken(_OnToken):
         return Done(replace(token, status="active"), says=f"{token.name} is active")
 
 
-@dataclass(frozen=True, slots=True)
-class CloudflareTokenGone:
+class CloudflareTokenGone(Frozen):
     """The id of the token that is not there now."""
 
     token: str
@@ -267,7 +260,6 @@ class CloudflareTokenGone:
         "https://dash.cloudflare.com",
     ),
 )
-@dataclass(frozen=True)
 class DeleteCloudflareToken(_OnToken):
     """Delete a token of the account. There is no way back; disabling has one."""
 
@@ -295,8 +287,7 @@ class DeleteCloudflareToken(_OnToken):
 # --- trying one ---------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class CloudflareTokenLife:
+class CloudflareTokenLife(Frozen):
     """Whether a token works.
 
     Attributes:
@@ -342,8 +333,7 @@ def _of_account(me: Me, value: SecretHandle) -> Read[CloudflareTokenLife]:
     output=CloudflareTokenLife,
     source="Cloudflare API v4, GET /accounts/{account_id}/tokens/verify and /user/tokens/verify",
 )
-@dataclass(frozen=True)
-class TestCloudflareToken:
+class TestCloudflareToken(Frozen):
     """Try a token's secret: alive, refused, or inconclusive.
 
     A good token of the account is always refused where persons' tokens are known, and the other way
@@ -374,8 +364,7 @@ class TestCloudflareToken:
 # --- a new secret -------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class RolledCloudflareToken:
+class RolledCloudflareToken(Frozen):
     """Where the new secret is. The old one is dead."""
 
     token: str
@@ -388,7 +377,6 @@ class RolledCloudflareToken:
     output=RolledCloudflareToken,
     source="Cloudflare API v4, PUT /accounts/{account_id}/tokens/{token_id}/value",
 )
-@dataclass(frozen=True)
 class RollCloudflareToken(_OnToken):
     """Give a token of the account a new secret, and bring it to its sink. The old one dies at once.
 

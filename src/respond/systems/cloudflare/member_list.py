@@ -6,10 +6,10 @@ to accept, and another id; what they had through user groups is given again by i
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final
 
-from respond.core.records import replace
+from respond.core.records import Frozen, replace
 from respond.core.script import (
     STEERS,
     Api,
@@ -89,8 +89,7 @@ def _removal(
     return replace(write, becomes=(*write.becomes, gone))
 
 
-@dataclass(frozen=True, slots=True)
-class CloudflareMemberGone:
+class CloudflareMemberGone(Frozen):
     """The id of the membership that is not there now."""
 
     member: str
@@ -106,7 +105,6 @@ class CloudflareMemberGone:
         "https://dash.cloudflare.com",
     ),
 )
-@dataclass(frozen=True)
 class RemoveCloudflareMember(OnCloudflareMember):
     """Remove a member, or take an invitation back. The way back is a new invitation.
 
@@ -143,8 +141,7 @@ class RemoveCloudflareMember(OnCloudflareMember):
     output=CloudflareMemberGone,
     source="Cloudflare API v4, DELETE /accounts/{account_id}/members/{member_id}",
 )
-@dataclass(frozen=True)
-class CancelCloudflareInvitation:
+class CancelCloudflareInvitation(Frozen):
     """Take an invitation back that nobody has accepted: intruders invite their helpers.
 
     Attributes:
@@ -173,8 +170,7 @@ class CancelCloudflareInvitation:
         return Done(gone, says=f"{self.email} is not invited")
 
 
-@dataclass(frozen=True, slots=True)
-class _Added:
+class _Added(Frozen):
     id: CloudflareMemberId = at("id")
 
 
@@ -184,8 +180,7 @@ class _Added:
     output=CloudflareMember,
     source="Cloudflare API v4, POST /accounts/{account_id}/members",
 )
-@dataclass(frozen=True, kw_only=True)
-class AddCloudflareMember(WithCloudflareRights):
+class AddCloudflareMember(WithCloudflareRights, kw_only=True):
     """Invite somebody to the account, such as a member who was removed. They have to accept.
 
     Groups are given with ``cloudflare.join_group``, behind it.

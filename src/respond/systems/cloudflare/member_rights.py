@@ -9,10 +9,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Any, Final
 
-from respond.core.records import replace
+from respond.core.records import Frozen, replace
 from respond.core.script import (
     Api,
     Becomes,
@@ -55,8 +54,7 @@ __all__ = [
 _POLICY: Final = re.compile(rf"(allow|deny) ({ID}(?:,{ID})*) on ({ID}(?:,{ID})*)")
 
 
-@dataclass(frozen=True, slots=True)
-class _RoleSeen:
+class _RoleSeen(Frozen):
     id: str = at("id")
     name: str = at("name", limit=80)
 
@@ -145,7 +143,6 @@ def minimal_role(me: Me) -> Looking[CloudflareRole]:
         "https://dash.cloudflare.com",
     ),
 )
-@dataclass(frozen=True)
 class RestrictCloudflareMember(OnCloudflareMember):
     """Cut a member's rights to seeing the account, and take them out of user groups.
 
@@ -191,7 +188,6 @@ class RestrictCloudflareMember(OnCloudflareMember):
         "https://dash.cloudflare.com",
     ),
 )
-@dataclass(frozen=True)
 class RemoveCloudflareAdminRights(OnCloudflareMember):
     """Take a member's roles of Administrator and Super Administrator; their other rights stay.
 
@@ -243,8 +239,7 @@ def _parsed(text: str) -> CloudflarePolicy:
     return CloudflarePolicy(match[1], groups, ("",) * len(groups), resources)
 
 
-@dataclass(frozen=True)
-class WithCloudflareRights:
+class WithCloudflareRights(Frozen):
     """Checks what is given.
 
     Attributes:
@@ -290,8 +285,7 @@ class WithCloudflareRights:
     output=CloudflareMember,
     source="Cloudflare API v4, PUT /accounts/{account_id}/members/{member_id}",
 )
-@dataclass(frozen=True, kw_only=True)
-class SetCloudflareMemberRights(WithCloudflareRights):
+class SetCloudflareMemberRights(WithCloudflareRights, kw_only=True):
     """Give a member exactly these rights, such as those that they had before.
 
     Attributes:
@@ -341,7 +335,6 @@ class SetCloudflareMemberRights(WithCloudflareRights):
     output=CloudflareMember,
     source="Cloudflare, SCIM troubleshooting: PUT /accounts/{account_id}/members/{member_id}",
 )
-@dataclass(frozen=True)
 class GiveCloudflareSuperAdmin(OnCloudflareMember):
     """Make a member Super Administrator, where all of them were lost. Other roles are part of it.
 

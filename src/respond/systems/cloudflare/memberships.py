@@ -10,10 +10,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Final, NewType
 
-from respond.core.records import replace
+from respond.core.records import Frozen, replace
 from respond.core.script import (
     Connection,
     Done,
@@ -51,8 +50,7 @@ _ACCOUNT_SCOPE: Final = re.compile(rf"com\.cloudflare\.api\.account\.{ID}")
 # --- what there is ------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class CloudflareRole:
+class CloudflareRole(Frozen):
     """A role; in every account they have the same names."""
 
     id: str
@@ -67,8 +65,7 @@ class CloudflareRole:
         return self.is_super or is_admin_name(self.name)
 
 
-@dataclass(frozen=True, slots=True)
-class CloudflarePolicy:
+class CloudflarePolicy(Frozen):
     """A policy without the id that the vendor gives it anew each time.
 
     Attributes:
@@ -168,8 +165,7 @@ def _email(member: Any) -> str:
     return showable(found, limit=200)
 
 
-@dataclass(frozen=True, slots=True)
-class CloudflareMember:
+class CloudflareMember(Frozen):
     """A member as the account has them now; without an id there is none.
 
     Attributes:
@@ -274,8 +270,7 @@ def seen_member(me: Me, member: str) -> Looking[CloudflareMember]:
 # --- who is spared ------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class _Owner:
+class _Owner(Frozen):
     email: str = at("email", default="")
 
 
@@ -341,8 +336,7 @@ def keep_a_super_admin(me: Me, member: CloudflareMember, by_group: frozenset[str
 # --- finding ------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class OnCloudflareMember:
+class OnCloudflareMember(Frozen):
     """An action on one member. Attributes: member: Their id, from ``cloudflare.find_member``."""
 
     member: CloudflareMemberId
@@ -357,8 +351,7 @@ class OnCloudflareMember:
     output=CloudflareMember,
     source="Cloudflare API v4, GET /accounts/{account_id}/members and /members/{member_id}",
 )
-@dataclass(frozen=True)
-class FindCloudflareMember:
+class FindCloudflareMember(Frozen):
     """Find a member by e-mail address. Nobody is an answer: ``id`` is empty then.
 
     Attributes:
@@ -376,8 +369,7 @@ class FindCloudflareMember:
         return Done(member, says=says if member.is_there else f"{self.email} is no member")
 
 
-@dataclass(frozen=True, slots=True)
-class CloudflareAdmins:
+class CloudflareAdmins(Frozen):
     """Super Administrators, and how many of them have accepted."""
 
     admins: tuple[CloudflareMember, ...]
@@ -390,8 +382,7 @@ class CloudflareAdmins:
     output=CloudflareAdmins,
     source="Cloudflare API v4, GET /accounts/{account_id}/members",
 )
-@dataclass(frozen=True)
-class ListCloudflareAdmins:
+class ListCloudflareAdmins(Frozen):
     """Read who is Super Administrator by themselves; a group may make more of them."""
 
     def run(self, me: Me) -> Script[CloudflareAdmins]:

@@ -7,10 +7,9 @@ fills a group, it puts back whom we take out.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Any, Final
 
-from respond.core.records import replace
+from respond.core.records import Frozen, replace
 from respond.core.script import (
     Api,
     Connection,
@@ -60,8 +59,7 @@ _UNREAD: Final = "user groups could not be read: rights that come of one stay"
 _NOT_THERE: Final = frozenset({403, 404})
 
 
-@dataclass(frozen=True, slots=True)
-class _InGroup:
+class _InGroup(Frozen):
     id: str = at("id")
 
 
@@ -77,8 +75,7 @@ def _given(found: Any) -> tuple[str, ...]:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class CloudflareGroup:
+class CloudflareGroup(Frozen):
     """A user group, and who is in it.
 
     Attributes:
@@ -179,8 +176,7 @@ def leave(me: Me, member: CloudflareMember, group: CloudflareGroup) -> Write[Non
     )
 
 
-@dataclass(frozen=True, slots=True)
-class CloudflareGroups:
+class CloudflareGroups(Frozen):
     """User groups of a member."""
 
     groups: tuple[CloudflareGroup, ...]
@@ -192,7 +188,6 @@ class CloudflareGroups:
     output=CloudflareGroups,
     source="Cloudflare API v4, GET /accounts/{account_id}/iam/user_groups and their members",
 )
-@dataclass(frozen=True)
 class ListCloudflareGroups(OnCloudflareMember):
     """Read which user groups a member is in: rights that come of them go with the membership."""
 
@@ -202,15 +197,13 @@ class ListCloudflareGroups(OnCloudflareMember):
         return Done(CloudflareGroups(groups), says=why or says, findings=(why,) * bool(why))
 
 
-@dataclass(frozen=True, slots=True)
-class CloudflareGroupOf:
+class CloudflareGroupOf(Frozen):
     """A member, and a group."""
 
     member: str
     group: str
 
 
-@dataclass(frozen=True)
 class _OnGroup(OnCloudflareMember):
     """Attributes: group: Id of the user group."""
 
@@ -227,7 +220,6 @@ class _OnGroup(OnCloudflareMember):
     output=CloudflareGroupOf,
     source="Cloudflare API v4, DELETE .../iam/user_groups/{user_group_id}/members/{member_id}",
 )
-@dataclass(frozen=True)
 class LeaveCloudflareGroup(_OnGroup):
     """Take a member out of a user group. Where an identity provider fills it, it puts them back."""
 
@@ -255,7 +247,6 @@ class LeaveCloudflareGroup(_OnGroup):
     output=CloudflareGroupOf,
     source="Cloudflare API v4, POST /accounts/{account_id}/iam/user_groups/{id}/members",
 )
-@dataclass(frozen=True)
 class JoinCloudflareGroup(_OnGroup):
     """Put a member into a user group.
 

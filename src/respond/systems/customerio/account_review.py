@@ -9,11 +9,11 @@ from __future__ import annotations
 import ipaddress
 import shlex
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
 
 from respond.core.finding import Finding, Found, Severity
+from respond.core.records import Frozen
 from respond.core.script import Done, Effect, Me, Script, action, both
 from respond.core.shapes import Seconds
 from respond.core.showable import showable
@@ -45,8 +45,7 @@ def _network(address: str) -> str:
     return str(ipaddress.ip_network((known, bits), strict=False))
 
 
-@dataclass(frozen=True, slots=True)
-class ReviewedSignIns:
+class ReviewedSignIns(Frozen):
     """How many sessions began, of how many members."""
 
     sessions: int
@@ -59,8 +58,7 @@ class ReviewedSignIns:
     output=ReviewedSignIns,
     source="GET accounts/{id}/audit_logs (CLI-ROUTE); fields named after its filters",
 )
-@dataclass(frozen=True)
-class ReviewSignIns:
+class ReviewSignIns(Frozen):
     """Find members whose sessions began in two networks within a quarter of an hour.
 
     Attributes:
@@ -116,8 +114,7 @@ def _at_once(row: MemberRow, begun: Sequence[AuditRow]) -> Iterator[Finding]:
 # --- accounts that are no person ------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class ServiceAccountRow:
+class ServiceAccountRow(Frozen):
     """A service account as the list shows it."""
 
     id: str = told("key.id", id_of)
@@ -135,8 +132,7 @@ _SERVICE_ACCOUNTS: Final = Thing(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class ReviewedServiceAccounts:
+class ReviewedServiceAccounts(Frozen):
     """How many there are."""
 
     accounts: int
@@ -148,8 +144,7 @@ class ReviewedServiceAccounts:
     output=ReviewedServiceAccounts,
     source="GET accounts/{id}/service_accounts (CLI-SHOWN as a command; discovery has to find it)",
 )
-@dataclass(frozen=True)
-class ReviewServiceAccounts:
+class ReviewServiceAccounts(Frozen):
     """Find service accounts for which nobody answers by ``[review]`` of ``respond.toml``."""
 
     def run(self, me: Me) -> Script[ReviewedServiceAccounts]:

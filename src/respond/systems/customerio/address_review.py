@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Final
 
 from respond.core.finding import Finding, Severity
+from respond.core.records import Frozen
 from respond.core.script import Done, Effect, Me, Script, action, both
 from respond.core.shapes import Seconds
 from respond.core.showable import showable
@@ -33,8 +33,7 @@ _CONTACTS: Final = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class ReviewedAddresses:
+class ReviewedAddresses(Frozen):
     """Whom the account writes to.
 
     Attributes:
@@ -52,8 +51,7 @@ class ReviewedAddresses:
     output=ReviewedAddresses,
     source="GET accounts/{id}/users and audit_logs (CLI-ROUTE); field names assumed",
 )
-@dataclass(frozen=True)
-class ReviewAddresses:
+class ReviewAddresses(Frozen):
     """Find addresses outside of the company, invitations that lie open, and contacts unattested.
 
     Attributes:

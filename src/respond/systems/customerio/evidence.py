@@ -9,12 +9,11 @@ from __future__ import annotations
 import shlex
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
 from respond.core.exposure import Exposure, TakenData
 from respond.core.finding import Finding, Severity
-from respond.core.records import replace
+from respond.core.records import Frozen, replace
 from respond.core.script import (
     Call,
     Done,
@@ -94,8 +93,7 @@ __all__ = [
 # --- the vendor's own log -----------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class AuditRow:
+class AuditRow(Frozen):
     """One line as the vendor has it; people, keys and workspaces by number."""
 
     id: str = told("key.id")
@@ -109,8 +107,7 @@ class AuditRow:
     workspace: str = told("audit.workspace")
 
 
-@dataclass(frozen=True, slots=True)
-class LogSeen:
+class LogSeen(Frozen):
     """All that could be read, oldest first.
 
     Attributes:
@@ -171,8 +168,7 @@ def read_log(me: Me, since: int, places: Sequence[WorkspaceRow]) -> Looking[LogS
     return LogSeen(kept, whole is not None, tuple(unseen))
 
 
-@dataclass(frozen=True, slots=True)
-class AuditEntry:
+class AuditEntry(Frozen):
     """One line of the vendor's own log.
 
     Attributes:
@@ -188,8 +184,7 @@ class AuditEntry:
     workspace: str
 
 
-@dataclass(frozen=True, slots=True)
-class AuditLog:
+class AuditLog(Frozen):
     """What the vendor has written down.
 
     Attributes:
@@ -227,8 +222,7 @@ _TELLING: Final = frozenset(
     output=AuditLog,
     source="GET accounts/{id}/audit_logs and environments/{id}/audit_logs (CLI-ROUTE, 3P)",
 )
-@dataclass(frozen=True)
-class ReadAuditLog:
+class ReadAuditLog(Frozen):
     """Read what the vendor has logged since, of everybody or of one member.
 
     Attributes:
@@ -319,8 +313,7 @@ def _asked_by(row: Mapping[str, Any]) -> str:
     return str(row.get("user_email") or f"user {row.get('user_id', '?')}")
 
 
-@dataclass(frozen=True, slots=True)
-class Export:
+class Export(Frozen):
     """A file that somebody asked for.
 
     Attributes:
@@ -339,8 +332,7 @@ class Export:
     workspace: str = at("", read=lambda _: "")
 
 
-@dataclass(frozen=True, slots=True)
-class ExportList:
+class ExportList(Frozen):
     """Exports since a point in time.
 
     Attributes:
@@ -360,8 +352,7 @@ class ExportList:
     output=ExportList,
     source="App API GET /v1/exports (DOC); GET environments/{id}/exports (CLI-ROUTE)",
 )
-@dataclass(frozen=True)
-class ListExports:
+class ListExports(Frozen):
     """List what was exported since, by whom, and how often it was downloaded.
 
     No link to a file is asked for: that would count as a download.
@@ -420,8 +411,7 @@ class ListExports:
 # --- keys that should not be there ----------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class KeyFinding:
+class KeyFinding(Frozen):
     """A key that somebody should look at.
 
     Attributes:
@@ -441,8 +431,7 @@ class KeyFinding:
     next: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class KeyFindings:
+class KeyFindings(Frozen):
     """Keys that somebody should look at.
 
     Attributes:
@@ -518,8 +507,7 @@ def _findings(keys: Iterable[KeyFinding], undated: int, what: str) -> Done[KeyFi
     output=KeyFindings,
     source="customerio/cli: ext_api_keys, site_ids, sources (CLI-SHOWN)",
 )
-@dataclass(frozen=True)
-class ListSuspectKeys:
+class ListSuspectKeys(Frozen):
     """List keys of every kind that were made since, or by somebody suspect.
 
     Attributes:
@@ -529,7 +517,7 @@ class ListSuspectKeys:
     """
 
     since: Timestamp
-    like: KeyId = KeyId("")  # noqa: RUF009 - a constant, and no call at all
+    like: KeyId = KeyId("")
     leave_out: tuple[KeyId, ...] = ()
 
     def run(self, me: Me) -> Script[KeyFindings]:
@@ -558,8 +546,7 @@ class ListSuspectKeys:
     output=KeyFindings,
     source="customerio/cli: ext_api_keys, site_ids, sources (CLI-SHOWN)",
 )
-@dataclass(frozen=True)
-class ListMemberKeys:
+class ListMemberKeys(Frozen):
     """List the keys that one member has made.
 
     Attributes:
@@ -591,8 +578,7 @@ class ListMemberKeys:
         return replace(done, findings=(*done.findings, line))
 
 
-@dataclass(frozen=True, slots=True)
-class ExposedKeys:
+class ExposedKeys(Frozen):
     """Keys whose values somebody could read whole, and may have kept.
 
     Attributes:
@@ -610,8 +596,7 @@ class ExposedKeys:
     output=ExposedKeys,
     source="docs.customer.io: managing credentials (DOC); customerio/cli: sources (CLI-SHOWN)",
 )
-@dataclass(frozen=True)
-class ListExposedKeys:
+class ListExposedKeys(Frozen):
     """List keys that a member could read in full, each with the command that replaces it.
 
     Write keys stand in clear in their source; Track pairs are shown again to whoever may manage

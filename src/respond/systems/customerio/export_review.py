@@ -8,12 +8,12 @@ its support, ready to be sent. No link to a file is asked for: that would count 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from statistics import median
 from typing import Final
 
 from respond.core.finding import Finding, Severity
+from respond.core.records import Frozen
 from respond.core.script import Done, Effect, Looking, Me, Outcome, Script, action, both
 from respond.core.shapes import Seconds
 from respond.systems.customerio.evidence import Export, ExportList, ListExports
@@ -33,8 +33,7 @@ _OFTEN: Final = 3
 """So many files of one person within a day, or downloads of one file, are again and again."""
 
 
-@dataclass(frozen=True, slots=True)
-class ReviewedExports:
+class ReviewedExports(Frozen):
     """What was exported in the time that is looked at."""
 
     exports: int
@@ -48,8 +47,7 @@ class ReviewedExports:
     output=ReviewedExports,
     source="App API GET /v1/exports (DOC); GET environments/{id}/exports (CLI-ROUTE)",
 )
-@dataclass(frozen=True)
-class ReviewExports:
+class ReviewExports(Frozen):
     """Find exports by people who left, at night, again and again, or unlike their own past.
 
     Attributes:
@@ -86,8 +84,7 @@ class ReviewExports:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class _Exports:
+class _Exports(Frozen):
     """All exports, oldest first, by who made them; and who is a member today."""
 
     me: Me

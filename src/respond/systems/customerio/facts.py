@@ -12,10 +12,10 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final, NewType
 
+from respond.core.records import Frozen
 from respond.core.script import Api, Connection, Keep, MalformedReplyError, Me, Reply
 from respond.core.shapes import Timestamp
 from respond.core.values import Json
@@ -84,8 +84,7 @@ KIND_WORDS: Final[Mapping[str, str]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class KeyRef:
+class KeyRef(Frozen):
     """A ``KeyId`` taken apart.
 
     Attributes:

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
+from respond.core.records import Frozen
 from respond.core.script import Done, Effect, Looking, Me, Script, action
 from respond.core.shapes import Timestamp
 from respond.core.values import Late, SecretHandle
@@ -63,8 +63,7 @@ _ALIKE: Final = 0.7
 _LOOK_ALIKES_MAX: Final = 8
 
 
-@dataclass(frozen=True, slots=True)
-class LookAlike:
+class LookAlike(Frozen):
     """Another key that could be taken for the one that is meant."""
 
     id: KeyId
@@ -81,8 +80,7 @@ class LookAlike:
         return f"{self.name}{ending}{place}"
 
 
-@dataclass(frozen=True, slots=True)
-class IdentifiedKey:
+class IdentifiedKey(Frozen):
     """The key that a value or a name means.
 
     Attributes:
@@ -111,7 +109,7 @@ class IdentifiedKey:
     matches: int
     look_alikes: tuple[LookAlike, ...]
     says: str
-    look_back: Timestamp = Timestamp("")  # noqa: RUF009 - a constant, and no call at all
+    look_back: Timestamp = Timestamp("")
 
 
 def key_text(key: KeyId | Late) -> KeyId:
@@ -193,8 +191,7 @@ def _fits(found: PlacedKey, value: SecretHandle | None, name: str) -> bool:
     return hint_matches(row.hint, value.hint) if row.hint else bool(name)
 
 
-@dataclass(frozen=True, slots=True)
-class ListedKey:
+class ListedKey(Frozen):
     """A key as a person picks it from a list."""
 
     id: KeyId
@@ -205,8 +202,7 @@ class ListedKey:
     created_at: str
 
 
-@dataclass(frozen=True, slots=True)
-class KeyList:
+class KeyList(Frozen):
     """Keys of every kind in every workspace."""
 
     keys: tuple[ListedKey, ...]
@@ -219,8 +215,7 @@ class KeyList:
     output=KeyList,
     source="customerio/cli: ext_api_keys, site_ids, sources (CLI-SHOWN)",
 )
-@dataclass(frozen=True)
-class ListKeys:
+class ListKeys(Frozen):
     """List the keys of every workspace, to pick one."""
 
     def run(self, me: Me) -> Script[KeyList]:
@@ -245,8 +240,7 @@ class ListKeys:
     output=IdentifiedKey,
     source="customerio/cli: ext_api_keys, site_ids, sources (CLI-SHOWN); probes as in probes.py",
 )
-@dataclass(frozen=True)
-class IdentifyKey:
+class IdentifyKey(Frozen):
     """Find the key that a leaked value or a name means, and see whether it lives.
 
     Attributes:

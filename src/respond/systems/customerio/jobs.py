@@ -7,9 +7,9 @@ only ``member``, which is nothing at all, and ``admin``, which is everything.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Final
 
+from respond.core.records import Frozen
 from respond.core.review_policy import Rights
 from respond.core.script import Done, Effect, Me, Script, action, both
 from respond.systems.customerio.members import (
@@ -33,8 +33,7 @@ _STANDARD: Final = ("viewer", "author", "workspace_admin")
 """The vendor's own roles in a workspace, by what each may do: a custom role has no place here."""
 
 
-@dataclass(frozen=True, slots=True)
-class Job:
+class Job(Frozen):
     """What somebody may do now, and what the job lets them do.
 
     Attributes:
@@ -61,8 +60,7 @@ class Job:
     output=Job,
     source="customerio/cli: GET accounts/{id}/users (CLI-ROUTE); field names assumed",
 )
-@dataclass(frozen=True)
-class ReadJob:
+class ReadJob(Frozen):
     """Read what a job lets somebody do, and what they may do now.
 
     Attributes:

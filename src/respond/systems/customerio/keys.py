@@ -8,9 +8,10 @@ value, and when even that was lost a person has to look.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field
 from typing import Any, Final
 
+from respond.core.records import Frozen, replace
 from respond.core.script import (
     STEERS,
     Again,
@@ -100,8 +101,7 @@ def _every_s(ref: KeyRef) -> int:
 # --- kinds ----------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class _Kind:
+class _Kind(Frozen):
     """What differs between the kinds of keys.
 
     Attributes:
@@ -125,8 +125,7 @@ _KINDS: Final[Mapping[str, _Kind]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class _Shelf:
+class _Shelf(Frozen):
     """Where a key stands, as it was seen, and what can be done there.
 
     Attributes:
@@ -313,8 +312,7 @@ def _value(ref: KeyRef, row: Mapping[str, Any]) -> str:
 # --- revoke ---------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class RevokedKey:
+class RevokedKey(Frozen):
     """A key that is gone.
 
     Attributes:
@@ -341,8 +339,7 @@ class RevokedKey:
     ),
     tries="value",
 )
-@dataclass(frozen=True)
-class RevokeKey:
+class RevokeKey(Frozen):
     """Take a key away, and prove that its value is refused.
 
     Proof of death needs proof of life: ``was`` is what ``identify_key`` saw before. Without it,
@@ -466,8 +463,7 @@ def _word(life: Life) -> str:
 # --- make -----------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class NewKey:
+class NewKey(Frozen):
     """A key of ours.
 
     Attributes:
@@ -496,8 +492,7 @@ class NewKey:
         "https://fly.customer.io/settings/api_credentials",
     ),
 )
-@dataclass(frozen=True)
-class CreateKey:
+class CreateKey(Frozen):
     """Make a key like another, and bring its value to a sink.
 
     Attributes:
@@ -617,8 +612,7 @@ def _orphan(shelf: _Shelf, ours: KeyRow) -> Write[None]:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class RemovedKey:
+class RemovedKey(Frozen):
     """A key of ours that was taken back."""
 
     name: str
@@ -631,8 +625,7 @@ class RemovedKey:
     output=RemovedKey,
     source="the way back of customerio.create_key",
 )
-@dataclass(frozen=True)
-class RemoveMadeKey:
+class RemoveMadeKey(Frozen):
     """Take back a key that this very run has made.
 
     Attributes:
@@ -670,8 +663,7 @@ class RemoveMadeKey:
 # --- try ------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Tried:
+class Tried(Frozen):
     """What became of a try.
 
     Attributes:
@@ -689,8 +681,7 @@ class Tried:
     output=Tried,
     source="App API info/ip_addresses, Track accounts/region (DOC); token exchange (CLI-SHOWN)",
 )
-@dataclass(frozen=True)
-class ProbeKey:
+class ProbeKey(Frozen):
     """Try a key's value until it is as expected.
 
     Attributes:

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Final
 
 from respond.core.finding import Finding, Severity
+from respond.core.records import Frozen
 from respond.core.script import Done, Effect, Looking, Me, Script, action, both
 from respond.core.shapes import Timestamp
 from respond.systems.customerio.evidence import (
@@ -56,8 +56,7 @@ from respond.systems.rest import Thing, rows
 __all__ = ["ACTIONS", "LeftBehind", "LeftThing", "ListLeftInAccount"]
 
 
-@dataclass(frozen=True, slots=True)
-class _Logged:
+class _Logged(Frozen):
     """Kinds of things that only the log tells of.
 
     Attributes:
@@ -135,8 +134,7 @@ _NO_API: Final = (
 """What no API is known to list; a person looks there, whatever the log says."""
 
 
-@dataclass(frozen=True, slots=True)
-class LeftThing:
+class LeftThing(Frozen):
     """One thing that somebody has to put right, or to know as theirs.
 
     Attributes:
@@ -176,8 +174,7 @@ class LeftThing:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class LeftBehind:
+class LeftBehind(Frozen):
     """What was left behind.
 
     Attributes:
@@ -191,8 +188,7 @@ class LeftBehind:
     webhooks: tuple[Webhook, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class _SenderRow:
+class _SenderRow(Frozen):
     id: str = told("key.id")
     email: str = told("member.email")
 
@@ -207,8 +203,7 @@ _SENDERS: Final = Thing(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class _Account:
+class _Account(Frozen):
     """Everything that was seen of it."""
 
     people: tuple[MemberRow, ...]
@@ -226,8 +221,7 @@ class _Account:
     output=LeftBehind,
     source="the lists of the other reads; audit_logs (CLI-ROUTE); App API sender_identities (DOC)",
 )
-@dataclass(frozen=True)
-class ListLeftInAccount:
+class ListLeftInAccount(Frozen):
     """List what an intruder may have left behind since, each with what puts it right.
 
     Members who were invited or changed, service accounts and tokens, keys of every kind, reporting
@@ -243,9 +237,9 @@ class ListLeftInAccount:
     """
 
     since: Timestamp
-    member: MemberId = MemberId("")  # noqa: RUF009 - a constant, and no call at all
+    member: MemberId = MemberId("")
     email: str = ""
-    key: KeyId = KeyId("")  # noqa: RUF009 - a constant, and no call at all
+    key: KeyId = KeyId("")
 
     def run(self, me: Me) -> Script[LeftBehind]:
         since = epoch(self.since)

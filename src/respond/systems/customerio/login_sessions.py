@@ -6,9 +6,9 @@ change of the length ends sessions, and each change ends all of them.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, Final
 
+from respond.core.records import Frozen
 from respond.core.script import (
     Becomes,
     Done,
@@ -34,8 +34,7 @@ _WHERE: Final = "Open Account Settings, Security, Login session expiration."
 _SAVED: Final = "Save. You are signed out, too."
 
 
-@dataclass(frozen=True, slots=True)
-class EndedSessions:
+class EndedSessions(Frozen):
     """Everybody has to sign in again."""
 
     says: str
@@ -53,8 +52,7 @@ class EndedSessions:
         "https://fly.customer.io/settings/security",
     ),
 )
-@dataclass(frozen=True)
-class EndSessions:
+class EndSessions(Frozen):
     """End every browser session of every team member, by a person's hands.
 
     Attributes:
@@ -93,8 +91,7 @@ class EndSessions:
     output=EndedSessions,
     source="docs.customer.io: login session (DOC); the way back of customerio.end_sessions",
 )
-@dataclass(frozen=True)
-class RestoreSessionLength:
+class RestoreSessionLength(Frozen):
     """Set back how long a login lasts, by a person's hands; it ends every session once more.
 
     No API shows what stood there before: whoever ended the sessions wrote it down.

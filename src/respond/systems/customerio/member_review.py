@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from respond.core.finding import Finding, Severity
+from respond.core.records import Frozen
 from respond.core.review_policy import Rights
 from respond.core.script import Done, Effect, Me, Script, action, both
 from respond.core.showable import showable
@@ -42,8 +42,7 @@ _SWITCHES: Final = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class ReviewedMembers:
+class ReviewedMembers(Frozen):
     """Who there is.
 
     Attributes:
@@ -56,8 +55,7 @@ class ReviewedMembers:
     admins: int
 
 
-@dataclass(frozen=True, slots=True)
-class _Review:
+class _Review(Frozen):
     """One look at the list, held against what the company wants."""
 
     me: Me
@@ -223,8 +221,7 @@ def _names(emails: Sequence[str] | Iterator[str]) -> str:
     output=ReviewedMembers,
     source="customerio/cli: GET accounts/{id}/users (CLI-ROUTE); field names assumed",
 )
-@dataclass(frozen=True)
-class ReviewMembers:
+class ReviewMembers(Frozen):
     """Hold every team member against what the company wants: address, rights, last login."""
 
     def run(self, me: Me) -> Script[ReviewedMembers]:

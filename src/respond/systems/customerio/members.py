@@ -11,9 +11,9 @@ has no roles here, and nothing is done to them that would have to be put back.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from typing import Any, Final
 
+from respond.core.records import Frozen, replace
 from respond.core.script import (
     Becomes,
     Done,
@@ -98,8 +98,7 @@ MEMBER: Final = "member"
 SWITCHES: Final = ("billing", "api_credentials", "support_access")
 
 
-@dataclass(frozen=True, slots=True)
-class EnvironmentRole:
+class EnvironmentRole(Frozen):
     """A role in one workspace: a standard one by name, or a custom one by number."""
 
     environment: str
@@ -107,8 +106,7 @@ class EnvironmentRole:
     role_id: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class MemberRoles:
+class MemberRoles(Frozen):
     """Everything that a member may do, as it has to be put back."""
 
     account_role: str
@@ -169,8 +167,7 @@ def _environment_role(place: Any) -> EnvironmentRole | None:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class MemberRow:
+class MemberRow(Frozen):
     """One team member as the list shows them.
 
     Attributes:
@@ -338,8 +335,7 @@ def _snapshot(row: MemberRow, verb: str) -> MemberRoles:
 # --- find ---------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class FoundMember:
+class FoundMember(Frozen):
     """A team member, or nobody.
 
     Attributes:
@@ -367,7 +363,7 @@ class FoundMember:
     admins: int
     only_admin: bool
     is_operator: bool
-    look_back: Timestamp = Timestamp("")  # noqa: RUF009 - a constant, and no call at all
+    look_back: Timestamp = Timestamp("")
 
 
 def _known_id(row: MemberRow) -> MemberId:
@@ -383,8 +379,7 @@ _SECOND_FACTOR: Final[Mapping[bool | None, str]] = {True: "on", False: "off", No
     output=FoundMember,
     source="customerio/cli: GET accounts/{id}/users (CLI-ROUTE); field names assumed",
 )
-@dataclass(frozen=True)
-class FindMember:
+class FindMember(Frozen):
     """Find a team member by e-mail address, with everything they may do.
 
     Attributes:
@@ -429,8 +424,7 @@ class FindMember:
 # --- administrators -----------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class CustomerioAdmins:
+class CustomerioAdmins(Frozen):
     """The Account Admins by address, and how many of them could act tonight."""
 
     admins: tuple[str, ...]
@@ -443,8 +437,7 @@ class CustomerioAdmins:
     output=CustomerioAdmins,
     source="customerio/cli: GET accounts/{id}/users (CLI-ROUTE); field names assumed",
 )
-@dataclass(frozen=True)
-class ListCustomerioAdmins:
+class ListCustomerioAdmins(Frozen):
     """List the Account Admins. Invited, suspended and emergency accounts could not act."""
 
     def run(self, me: Me) -> Script[CustomerioAdmins]:
@@ -458,8 +451,7 @@ class ListCustomerioAdmins:
 # --- remove -------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class RemovedMember:
+class RemovedMember(Frozen):
     """Somebody who is no team member any more."""
 
     email: str
@@ -478,8 +470,7 @@ class RemovedMember:
         "https://fly.customer.io/settings/team",
     ),
 )
-@dataclass(frozen=True)
-class RemoveMember:
+class RemoveMember(Frozen):
     """Remove a team member; their sessions end, their keys stay.
 
     Attributes:
@@ -488,7 +479,7 @@ class RemoveMember:
     """
 
     email: str
-    member: MemberId = MemberId("")  # noqa: RUF009 - a constant, and no call at all
+    member: MemberId = MemberId("")
 
     def run(self, me: Me) -> Script[RemovedMember]:
         wanted = member_number(self.member) if self.member else ""
@@ -565,8 +556,7 @@ class RemoveMember:
 # --- add ----------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class AddedMember:
+class AddedMember(Frozen):
     """Somebody who is on the list.
 
     Attributes:
@@ -591,8 +581,7 @@ class AddedMember:
         "https://fly.customer.io/settings/team",
     ),
 )
-@dataclass(frozen=True)
-class AddMember:
+class AddMember(Frozen):
     """Invite somebody with given roles; the vendor mails them.
 
     Attributes:
@@ -603,7 +592,7 @@ class AddMember:
 
     email: str
     roles: MemberRoles
-    replaces: MemberId = MemberId("")  # noqa: RUF009 - a constant, and no call at all
+    replaces: MemberId = MemberId("")
 
     def run(self, me: Me) -> Script[AddedMember]:
         local, _, host = self.email.partition("@")
@@ -691,8 +680,7 @@ def _role_lines(roles: MemberRoles) -> tuple[str, ...]:
 # --- roles --------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class RoleSet:
+class RoleSet(Frozen):
     """What somebody may do now."""
 
     email: str
@@ -707,8 +695,7 @@ class RoleSet:
     output=RoleSet,
     source="PUT accounts/{id}/users/{id} GUESS until discovered; by hand DOC",
 )
-@dataclass(frozen=True)
-class SetMemberRole:
+class SetMemberRole(Frozen):
     """Set what a member may do; by default a bare Member without any workspace.
 
     This contains somebody without removing them, and so without a new invitation afterwards.
@@ -721,7 +708,7 @@ class SetMemberRole:
     """
 
     email: str
-    member: MemberId = MemberId("")  # noqa: RUF009 - a constant, and no call at all
+    member: MemberId = MemberId("")
     account_role: str = MEMBER
     roles: MemberRoles | None = None
 
@@ -798,8 +785,7 @@ def _role_write(me: Me, row: MemberRow, roles: MemberRoles, effect: Effect) -> L
     output=AddedMember,
     source="customerio/cli: GET accounts/{id}/users (CLI-ROUTE); field names assumed",
 )
-@dataclass(frozen=True)
-class AwaitMember:
+class AwaitMember(Frozen):
     """Wait until somebody has accepted their invitation; only they can.
 
     Attributes:

@@ -14,10 +14,10 @@ Source: App API "List IP addresses"; Track API "Find your account region"; the v
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
 
+from respond.core.records import Frozen
 from respond.core.script import (
     AuthBasic,
     AuthBearer,
@@ -52,8 +52,7 @@ _ANSWERS: Final = frozenset({301, 401, 403})
 """What is an answer. Everything else is waited for as for any read, and then says why."""
 
 
-@dataclass(frozen=True, slots=True)
-class Life:
+class Life(Frozen):
     """Whether a credential works.
 
     Attributes:

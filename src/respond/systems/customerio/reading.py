@@ -8,11 +8,10 @@ row keeps the last four characters and keyed digests.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import chain
 from typing import Any, Final, TypeVar
 
-from respond.core.records import replace
+from respond.core.records import Frozen, replace
 from respond.core.script import (
     Call,
     Evidence,
@@ -149,8 +148,7 @@ def account(me: Me) -> Looking[str]:
     return me.connection.account or (yield from _ACCOUNT.of(me.connection))
 
 
-@dataclass(frozen=True, slots=True)
-class WorkspaceRow:
+class WorkspaceRow(Frozen):
     """A workspace, which paths call an environment."""
 
     id: str = told("key.id", id_of)
@@ -179,8 +177,7 @@ def workspaces(me: Me) -> Looking[tuple[WorkspaceRow, ...]]:
 # --- sources --------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class SourceRow:
+class SourceRow(Frozen):
     """A Pipelines source."""
 
     id: str = told("key.id", id_of)
@@ -205,8 +202,7 @@ def _bare_id(row: Mapping[str, Any], what: str) -> KeyId:
     return KeyId(id_of(row, what))
 
 
-@dataclass(frozen=True, slots=True)
-class KeyRow:
+class KeyRow(Frozen):
     """One key as a list shows it, without its value.
 
     Attributes:
@@ -344,8 +340,7 @@ def key_rows(me: Me, ref: KeyRef) -> Looking[tuple[KeyRow, ...] | None]:
     return (yield from _keys(me, ref).of(me.connection, account=number))
 
 
-@dataclass(frozen=True, slots=True)
-class PlacedKey:
+class PlacedKey(Frozen):
     """A row and where it stood."""
 
     kind: str

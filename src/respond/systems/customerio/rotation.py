@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from typing import Final
 
+from respond.core.records import Frozen, replace
 from respond.core.script import Done, Effect, Me, Script, action
 from respond.systems.customerio.facts import KIND_WORDS, KeyId, KeyRef
 from respond.systems.customerio.identify import is_own, key_text, made_here
@@ -24,8 +24,7 @@ _TOKENS: Final = "replace them by hand: https://fly.customer.io/settings/api_cre
 _KINDS: Final = tuple(KIND_WORDS)
 
 
-@dataclass(frozen=True, slots=True)
-class ChosenKey:
+class ChosenKey(Frozen):
     """A key that is to be replaced.
 
     Attributes:
@@ -40,8 +39,7 @@ class ChosenKey:
     own: bool
 
 
-@dataclass(frozen=True, slots=True)
-class ChosenKeys:
+class ChosenKeys(Frozen):
     """Keys to replace, what this tool works with last.
 
     Attributes:
@@ -59,8 +57,7 @@ class ChosenKeys:
     output=ChosenKeys,
     source="customerio/cli: ext_api_keys, site_ids, sources (CLI-SHOWN)",
 )
-@dataclass(frozen=True)
-class ChooseKeys:
+class ChooseKeys(Frozen):
     """Choose the keys to replace: those that are named, or all; what respond works with last.
 
     Where a new value goes says ``sinks`` in the options of the connection: the key's name, its id,

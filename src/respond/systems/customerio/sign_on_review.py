@@ -8,10 +8,10 @@ required of everybody, and what passwords have to be like, a person attests.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
 
 from respond.core.finding import Finding, Severity
+from respond.core.records import Frozen
 from respond.core.script import Done, Effect, Me, Script, action
 from respond.systems.attesting import attested
 from respond.systems.customerio.facts import link
@@ -32,8 +32,7 @@ _SWITCH_ON: Final = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Team:
+class Team(Frozen):
     """Who is on the team, mere invitations left out."""
 
     emails: tuple[str, ...]
@@ -46,8 +45,7 @@ class Team:
     output=Team,
     source="customerio/cli: GET accounts/{id}/users (CLI-ROUTE); field names assumed",
 )
-@dataclass(frozen=True)
-class ListTeam:
+class ListTeam(Frozen):
     """List the addresses of the team members, and of the administrators among them."""
 
     def run(self, me: Me) -> Script[Team]:
@@ -58,8 +56,7 @@ class ListTeam:
         return Done(Team(emails, admins), says=says)
 
 
-@dataclass(frozen=True, slots=True)
-class ReviewedSso:
+class ReviewedSso(Frozen):
     """Single sign-on, as it stands.
 
     Attributes:
@@ -78,8 +75,7 @@ class ReviewedSso:
     output=ReviewedSso,
     source="customerio/cli: GET accounts/{id}/sso_configuration (CLI-ROUTE); no field is published",
 )
-@dataclass(frozen=True)
-class ReviewSso:
+class ReviewSso(Frozen):
     """Find single sign-on that is off, was changed, or whose certificate is about to end."""
 
     def run(self, me: Me) -> Script[ReviewedSso]:

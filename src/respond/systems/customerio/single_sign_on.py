@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+from respond.core.records import Frozen
 from respond.core.script import (
     Done,
     Effect,
@@ -25,8 +25,7 @@ from respond.systems.seen_certificates import SeenCertificate, certificates_in
 __all__ = ["ACTIONS", "ReadSso", "Sso", "SsoSeen", "seen_sso"]
 
 
-@dataclass(frozen=True, slots=True)
-class SsoSeen:
+class SsoSeen(Frozen):
     """What may be kept of the configuration: no field of it is published, and some may be secret.
 
     Attributes:
@@ -62,8 +61,7 @@ def seen_sso(me: Me) -> Looking[SsoSeen]:
     return (yield from thing.of(me.connection))
 
 
-@dataclass(frozen=True, slots=True)
-class Sso:
+class Sso(Frozen):
     """Single sign-on of the account.
 
     Attributes:
@@ -81,8 +79,7 @@ class Sso:
     output=Sso,
     source="customerio/cli: GET accounts/{id}/sso_configuration (CLI-ROUTE)",
 )
-@dataclass(frozen=True)
-class ReadSso:
+class ReadSso(Frozen):
     """See whether single sign-on is on; then a lost second factor is no matter of this account."""
 
     def run(self, me: Me) -> Script[Sso]:

@@ -7,10 +7,12 @@ be taken away.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
 from typing import Any, Final, TypeAlias
 from urllib.parse import urlsplit
 
+from msgspec import structs
+
+from respond.core.records import Frozen, replace
 from respond.core.script import (
     Becomes,
     Done,
@@ -79,8 +81,7 @@ def _events(found: Any) -> tuple[str, ...]:
     return tuple(map(str, found)) if isinstance(found, list) else ()
 
 
-@dataclass(frozen=True, slots=True)
-class WebhookRow:
+class WebhookRow(Frozen):
     """A reporting webhook.
 
     ``endpoint`` and ``events`` are in it because the vendor wants them back with every change.
@@ -127,8 +128,7 @@ def _webhooks(me: Me, place: str) -> Read[_Rows | None]:
     return _list_of(place).unless(_UNSEEN, None, me.connection)
 
 
-@dataclass(frozen=True, slots=True)
-class Webhook:
+class Webhook(Frozen):
     """A reporting webhook, as people see it.
 
     Attributes:
@@ -160,8 +160,7 @@ def webhooks_of(
     return tuple(found), tuple(f"UNSEEN reporting webhooks of {place.name}" for place in unseen)
 
 
-@dataclass(frozen=True, slots=True)
-class WebhookList:
+class WebhookList(Frozen):
     """All of them.
 
     Attributes:
@@ -182,8 +181,7 @@ class WebhookList:
     output=WebhookList,
     source="GET environments/{id}/webhook_configurations (CLI-ROUTE); App API (DOC)",
 )
-@dataclass(frozen=True)
-class ListWebhooks:
+class ListWebhooks(Frozen):
     """List reporting webhooks, where each sends to, and which of them appeared since.
 
     A webhook does not say when it was made; the audit log does, to whoever may read it.
@@ -229,8 +227,7 @@ def _shown(row: WebhookRow, place: WorkspaceRow) -> Webhook:
     return Webhook(row.id, row.name, row.host, row.disabled, row.with_content, place.name)
 
 
-@dataclass(frozen=True, slots=True)
-class WebhookState:
+class WebhookState(Frozen):
     """Whether it sends."""
 
     id: WebhookId
@@ -259,7 +256,7 @@ def _switch(me: Me, webhook: WebhookId, *, disabled: bool) -> Script[WebhookStat
 
 
 def _write(me: Me, row: WebhookRow, place: str, inner: str, *, disabled: bool) -> Write[None]:
-    fields = {**asdict(row), "events": list(row.events), "disabled": disabled}
+    fields = {**structs.asdict(row), "events": list(row.events), "disabled": disabled}
     del fields["id"]
     options, hands = me.connection.options, None
     if place == APP or (options.get("app") and options.get("app_workspace") == place):
@@ -317,8 +314,7 @@ def _write(me: Me, row: WebhookRow, place: str, inner: str, *, disabled: bool) -
         "https://fly.customer.io",
     ),
 )
-@dataclass(frozen=True)
-class DisableWebhook:
+class DisableWebhook(Frozen):
     """Switch a reporting webhook off, and keep its settings as evidence.
 
     Attributes:
@@ -338,8 +334,7 @@ class DisableWebhook:
     output=WebhookState,
     source="the way back of customerio.disable_webhook",
 )
-@dataclass(frozen=True)
-class EnableWebhook:
+class EnableWebhook(Frozen):
     """Switch a reporting webhook on again.
 
     Attributes:
@@ -355,8 +350,7 @@ class EnableWebhook:
 # --- sources ------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class SourceState:
+class SourceState(Frozen):
     """Whether a source takes anything in."""
 
     name: str
@@ -426,8 +420,7 @@ def _write_source(
     output=SourceState,
     source="PUT sources/{id} (CLI route tests); its body GUESS until discovered; by hand DOC",
 )
-@dataclass(frozen=True)
-class DisableSource:
+class DisableSource(Frozen):
     """Stop the source of a write key; it takes nothing in until it is enabled again.
 
     Attributes:
@@ -447,8 +440,7 @@ class DisableSource:
     output=SourceState,
     source="the way back of customerio.disable_source",
 )
-@dataclass(frozen=True)
-class EnableSource:
+class EnableSource(Frozen):
     """Let a source take in again.
 
     Attributes:

@@ -8,11 +8,11 @@ that ``find_user`` found, in their order. Where no directory is configured a per
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, fields
+from dataclasses import field
 from typing import ClassVar, Final
 
 from respond.core.finding import lines_of
-from respond.core.records import is_record, names_of
+from respond.core.records import Frozen, is_record, names_of
 from respond.core.script import (
     STEERS,
     Becomes,
@@ -48,8 +48,7 @@ _NO_TIME: Final = Timestamp("")
 # --- finding ------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class AccountAt:
+class AccountAt(Frozen):
     """An account in one directory, by what stays while it is acted on: a step over several has one.
 
     Attributes:
@@ -61,8 +60,7 @@ class AccountAt:
     user: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class FoundAccounts:
+class FoundAccounts(Frozen):
     """Where somebody stands, in the order of ``[directory] connections``.
 
     Attributes:
@@ -82,8 +80,7 @@ class FoundAccounts:
 
 
 @action("directory.find_user", effect=Effect.READS, output=FoundAccounts, source=_SOURCE)
-@dataclass(frozen=True)
-class FindUser:
+class FindUser(Frozen):
     """Find a person in every directory: whether they may sign in, with what, since when.
 
     Attributes:
@@ -136,8 +133,7 @@ def _seen(me: Me, name: str, email: str) -> Looking[PersonSeen]:
 # --- acting -------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Acted:
+class Acted(Frozen):
     """What became of a verb in one directory.
 
     Attributes:
@@ -152,8 +148,7 @@ class Acted:
     value: SecretHandle | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class DirectoryLines:
+class DirectoryLines(Frozen):
     """What a directory showed, a line each."""
 
     connection: str
@@ -250,8 +245,7 @@ def _list(me: Me, verb: str, target: Target) -> Script[DirectoryLines]:
     return Done(DirectoryLines(connection, lines, len(lines)), says=says, findings=lines)
 
 
-@dataclass(frozen=True)
-class _OfUser:
+class _OfUser(Frozen):
     """A verb about one person in one directory.
 
     Attributes:
@@ -266,11 +260,10 @@ class _OfUser:
 
     @property
     def _target(self) -> Target:
-        given = {f.name: getattr(self, f.name) for f in fields(self)}
+        given = {name: getattr(self, name) for name in names_of(type(self))}
         return Target(**{name: value for name, value in given.items() if name != "connection"})
 
 
-@dataclass(frozen=True)
 class _Acts(_OfUser):
     spec: ClassVar[Spec]
 
@@ -278,7 +271,6 @@ class _Acts(_OfUser):
         return (yield from _act(me, self.spec, self._target))
 
 
-@dataclass(frozen=True)
 class _Lists(_OfUser):
     spec: ClassVar[Spec]
 
@@ -287,31 +279,26 @@ class _Lists(_OfUser):
 
 
 @action("directory.suspend_user", effect=Effect.DESTROYS, output=Acted, source=_SOURCE)
-@dataclass(frozen=True)
 class SuspendUser(_Acts):
     """Keep a person from signing in, in a way that can be taken back."""
 
 
 @action("directory.restore_user", effect=Effect.WRITES, output=Acted, source=_SOURCE)
-@dataclass(frozen=True)
 class RestoreUser(_Acts):
     """Let a person who was suspended sign in again."""
 
 
 @action("directory.end_sessions", effect=Effect.DESTROYS, output=Acted, source=_SOURCE)
-@dataclass(frozen=True)
 class EndSessionsOfUser(_Acts):
     """Sign a person out everywhere."""
 
 
 @action("directory.revoke_grants", effect=Effect.DESTROYS, output=Acted, source=_SOURCE)
-@dataclass(frozen=True)
 class RevokeGrants(_Acts):
     """Take back what a person allowed to other applications."""
 
 
 @action("directory.reset_factors", effect=Effect.DESTROYS, output=Acted, source=_SOURCE)
-@dataclass(frozen=True)
 class ResetFactors(_Acts):
     """Reset a person's second factor, one or all.
 
@@ -323,7 +310,6 @@ class ResetFactors(_Acts):
 
 
 @action("directory.issue_bridge", effect=Effect.DESTROYS, output=Acted, source=_SOURCE)
-@dataclass(frozen=True)
 class IssueBridge(_Acts):
     """Issue one way in, once, for a person who was proved.
 
@@ -336,25 +322,21 @@ class IssueBridge(_Acts):
 
 
 @action("directory.reset_password", effect=Effect.DESTROYS, output=Acted, source=_SOURCE)
-@dataclass(frozen=True)
 class ResetPassword(_Acts):
     """Reset a person's password."""
 
 
 @action("directory.remove_admin_rights", effect=Effect.DESTROYS, output=Acted, source=_SOURCE)
-@dataclass(frozen=True)
 class RemoveAdminRights(_Acts):
     """Take a person's administrator rights."""
 
 
 @action("directory.restore_admin_rights", effect=Effect.WRITES, output=Acted, source=_SOURCE)
-@dataclass(frozen=True)
 class RestoreAdminRights(_Acts):
     """Give administrator rights back that were taken."""
 
 
 @action("directory.take_app", effect=Effect.DESTROYS, output=Acted, source=_SOURCE)
-@dataclass(frozen=True)
 class TakeApp(_Acts):
     """Take an application from a person.
 
@@ -366,7 +348,6 @@ class TakeApp(_Acts):
 
 
 @action("directory.give_app", effect=Effect.WRITES, output=Acted, source=_SOURCE)
-@dataclass(frozen=True)
 class GiveApp(_Acts):
     """Give a person an application again.
 
@@ -378,19 +359,16 @@ class GiveApp(_Acts):
 
 
 @action("directory.list_factors", effect=Effect.READS, output=DirectoryLines, source=_SOURCE)
-@dataclass(frozen=True)
 class ListFactors(_Lists):
     """List a person's second factors."""
 
 
 @action("directory.list_admins", effect=Effect.READS, output=DirectoryLines, source=_SOURCE)
-@dataclass(frozen=True)
 class ListAdmins(_Lists):
     """List who administers the directory."""
 
 
 @action("directory.read_sign_ins", effect=Effect.READS, output=DirectoryLines, source=_SOURCE)
-@dataclass(frozen=True)
 class ReadSignIns(_Lists):
     """Read how a person signed in since a time.
 
@@ -402,7 +380,6 @@ class ReadSignIns(_Lists):
 
 
 @action("directory.who_has_app", effect=Effect.READS, output=DirectoryLines, source=_SOURCE)
-@dataclass(frozen=True)
 class WhoHasApp(_Lists):
     """List who has an application.
 
@@ -414,7 +391,6 @@ class WhoHasApp(_Lists):
 
 
 @action("directory.list_left_behind", effect=Effect.READS, output=DirectoryLines, source=_SOURCE)
-@dataclass(frozen=True)
 class ListLeftBehind(_Lists):
     """List what an account left behind: tokens, grants, devices, rules.
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from respond.core.finding import Finding, Severity
+from respond.core.records import Frozen
 from respond.core.script import Done, Effect, Looking, Me, Script, action, gather
 from respond.core.showable import showable
 from respond.systems.directory.vocabulary import ListedUser, directory_of
@@ -26,8 +26,7 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, slots=True)
-class ReviewedPeople:
+class ReviewedPeople(Frozen):
     """What the directories know of the members.
 
     Attributes:
@@ -55,8 +54,7 @@ def people_of(me: Me, name: str, unseen: list[str]) -> Looking[Mapping[str, List
     return found
 
 
-@dataclass(frozen=True, slots=True)
-class KnownPeople:
+class KnownPeople(Frozen):
     """Everybody whom the directories list.
 
     Attributes:
@@ -76,8 +74,7 @@ def known_people(me: Me) -> Looking[KnownPeople]:
     return KnownPeople(dict(zip(names, known, strict=True)), tuple(unseen))
 
 
-@dataclass(frozen=True, slots=True)
-class CountedPeople:
+class CountedPeople(Frozen):
     """How many people stand in the directories."""
 
     directories: int
@@ -90,8 +87,7 @@ class CountedPeople:
     output=CountedPeople,
     source="the vendor's own list of users; see its page",
 )
-@dataclass(frozen=True)
-class CountPeople:
+class CountPeople(Frozen):
     """Count whom the directories list. What looks at the people later has the same answers."""
 
     def run(self, me: Me) -> Script[CountedPeople]:
@@ -109,8 +105,7 @@ class CountPeople:
     output=ReviewedPeople,
     source="the vendor's own list of users; see its page",
 )
-@dataclass(frozen=True)
-class ReviewPeople:
+class ReviewPeople(Frozen):
     """Find members whom no directory lets in any more: they left, and kept their account.
 
     Attributes:
@@ -160,8 +155,7 @@ def _judge(system: str, email: str, known: KnownPeople) -> Sequence[Finding]:
     return (Finding(f"left/{thing}", Severity.HIGH, says, evidence, command=command),)
 
 
-@dataclass(frozen=True, slots=True)
-class ReviewedMailboxes:
+class ReviewedMailboxes(Frozen):
     """How many addresses are an active person's own."""
 
     own: int
@@ -174,8 +168,7 @@ class ReviewedMailboxes:
     output=ReviewedMailboxes,
     source="the vendor's own list of users; see its page",
 )
-@dataclass(frozen=True)
-class ReviewMailboxes:
+class ReviewMailboxes(Frozen):
     """Find addresses that are no active person's own: an alias, a group, or nobody's.
 
     Attributes:

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 
 from respond.core.finding import Finding, Found, Severity
+from respond.core.records import Frozen
 from respond.core.script import Done, Effect, Looking, Me, Script, action, both, gather
 from respond.core.showable import showable
 from respond.systems.directory.people_review import known_people, people_of
@@ -20,8 +20,7 @@ from respond.systems.guards import emergency_names
 __all__ = ["ReviewAssignments", "ReviewFactors"]
 
 
-@dataclass(frozen=True, slots=True)
-class ReviewedAssignments:
+class ReviewedAssignments(Frozen):
     """How many people may use the application."""
 
     assigned: int
@@ -34,8 +33,7 @@ class ReviewedAssignments:
     output=ReviewedAssignments,
     source="the vendor's own list of who has an application; see its page",
 )
-@dataclass(frozen=True)
-class ReviewAssignments:
+class ReviewAssignments(Frozen):
     """Find members who are not assigned to the application, and assigned people who are none.
 
     Attributes:
@@ -120,8 +118,7 @@ def _no_member(me: Me, name: str, user: ListedUser) -> Finding:
 # --- factors --------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class ReviewedFactors:
+class ReviewedFactors(Frozen):
     """How many administrators have a factor that cannot be phished."""
 
     admins: int
@@ -134,8 +131,7 @@ class ReviewedFactors:
     output=ReviewedFactors,
     source="the vendor's own list of a user's factors; see its page",
 )
-@dataclass(frozen=True)
-class ReviewFactors:
+class ReviewFactors(Frozen):
     """Find administrators without a second factor, or with none that cannot be phished.
 
     Attributes:

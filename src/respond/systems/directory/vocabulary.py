@@ -9,11 +9,12 @@ what a runbook says in general is looked at, guarded, proved and undone as what 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from importlib import import_module
 from typing import Any, Final, TypeAlias
 
+from respond.core.records import Frozen
 from respond.core.script import Connection, Looking, Me, Script
 from respond.core.shapes import Seconds, Timestamp
 from respond.systems import directories, vendor
@@ -39,8 +40,7 @@ _A_WEEK_S: Final = 7 * 86_400
 _EVER_S: Final = 100 * 366 * 86_400
 
 
-@dataclass(frozen=True, slots=True)
-class Verb:
+class Verb(Frozen):
     """One thing that a directory is asked to do.
 
     Attributes:
@@ -137,8 +137,7 @@ VERBS: Final[Mapping[str, Verb]] = {
 """Every verb but ``find_user``, which each directory has."""
 
 
-@dataclass(frozen=True, slots=True)
-class PersonSeen:
+class PersonSeen(Frozen):
     """How somebody stands in one directory at this moment.
 
     Attributes:
@@ -160,8 +159,7 @@ class PersonSeen:
     last_sign_in: Timestamp = _NO_TIME
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(Frozen):
     """Whom a verb is about, and what further it needs."""
 
     user: str
@@ -179,8 +177,7 @@ class Target:
         return Seconds(min(max(int(now_s - since_s), 1), kept_s))
 
 
-@dataclass(frozen=True, slots=True)
-class Does:
+class Does(Frozen):
     """What does it there, mostly the script of the vendor's own action.
 
     Attributes:
@@ -191,8 +188,7 @@ class Does:
     needs: str
 
 
-@dataclass(frozen=True, slots=True)
-class Lacks:
+class Lacks(Frozen):
     """The directory cannot, whoever asks.
 
     Attributes:
@@ -207,8 +203,7 @@ class Lacks:
 _Find: TypeAlias = Callable[[Me, Connection, str], Looking[PersonSeen]]
 
 
-@dataclass(frozen=True, slots=True)
-class ListedUser:
+class ListedUser(Frozen):
     """Somebody as the list of a directory shows them.
 
     Attributes:
@@ -235,8 +230,7 @@ _Assigned: TypeAlias = Callable[[Connection, str, "list[str]"], Looking[frozense
 _List: TypeAlias = Callable[[Connection, "list[str]"], Looking[tuple[ListedUser, ...]]]
 
 
-@dataclass(frozen=True, slots=True)
-class Directory:
+class Directory(Frozen):
     """How one vendor does what a directory is asked for.
 
     Attributes:
@@ -267,8 +261,7 @@ class Directory:
             raise ValueError(f"a directory says of every verb what it does: {odd}")
 
 
-@dataclass(frozen=True, slots=True)
-class Cell:
+class Cell(Frozen):
     """What a directory does of a verb: ``yes``, ``hands`` or ``none``, and the rest in words."""
 
     can: str

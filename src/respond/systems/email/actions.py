@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final
 
+from respond.core.records import Frozen
 from respond.core.script import (
     STEERS,
     Done,
@@ -34,8 +35,7 @@ _RECIPIENTS_MAX: Final = 50
     output=Sent,
     source="RFC 5321 (SMTP); RFC 5322, section 3.6.4 (Message-ID)",
 )
-@dataclass(frozen=True)
-class Send:
+class Send(Frozen):
     """Send one plain-text e-mail; never to the subject of the incident or a suspect.
 
     Nobody can look whether a mail was sent. If the answer is lost, a person decides; it is not

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
 from respond.core.addresses import is_email
+from respond.core.records import Frozen
 from respond.core.script import (
     Api,
     Becomes,
@@ -39,8 +39,7 @@ SUBJECT_MAX: Final = 200
 _TIMEOUT_S: Final = 30
 
 
-@dataclass(frozen=True, slots=True)
-class Sent:
+class Sent(Frozen):
     """What the mail server said.
 
     Attributes:

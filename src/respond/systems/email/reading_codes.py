@@ -6,10 +6,11 @@ nobody here sees.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import UTC, datetime
 from typing import Final
 
+from respond.core.records import Frozen
 from respond.core.review_policy import FACTS
 from respond.core.script import (
     STEERS,
@@ -43,8 +44,7 @@ If nobody calls, there is nothing to do.
 """
 
 
-@dataclass(frozen=True, slots=True)
-class CodeSent:
+class CodeSent(Frozen):
     """A code is on its way to a mailbox.
 
     Attributes:
@@ -55,15 +55,13 @@ class CodeSent:
     code: SecretHandle
 
 
-@dataclass(frozen=True, slots=True)
-class Heard:
+class Heard(Frozen):
     """Whether what somebody read out is the code that was sent."""
 
     same: bool | Late
 
 
-@dataclass(frozen=True, slots=True)
-class ReaderProved:
+class ReaderProved(Frozen):
     """A person reads what comes to this address."""
 
     address: str | Late
@@ -75,8 +73,7 @@ class ReaderProved:
     output=CodeSent,
     source="RFC 5321 (SMTP); RFC 5322, section 3.6.4 (Message-ID)",
 )
-@dataclass(frozen=True)
-class SendCode:
+class SendCode(Frozen):
     """Send a code of eight digits to one address; it stands in that mail and nowhere else.
 
     It is drawn when the mail leaves, and nobody here sees it. If the server's answer is lost, so is
@@ -122,8 +119,7 @@ class SendCode:
     source="no vendor: a person's own work",
     person="only who reads that mailbox knows the code",
 )
-@dataclass(frozen=True)
-class HearCode:
+class HearCode(Frozen):
     """Ask a person for the code that whoever reads a mailbox has read out to them.
 
     One try. What was typed is held against the code by keyed digest, and shown nowhere; that it is
@@ -182,8 +178,7 @@ class HearCode:
     output=ReaderProved,
     source="no vendor: the run's own journal",
 )
-@dataclass(frozen=True)
-class ProveReader:
+class ProveReader(Frozen):
     """Hold what was typed in this run against the code that was sent; fails where it never was it.
 
     What is proved comes with the entry for ``respond.toml`` that reviews ask for.

@@ -8,9 +8,9 @@ said with 400 and a sentence.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
+from respond.core.records import Frozen
 from respond.core.script import Api, Done, Effect, Looking, Me, Reply, Script, Undo, action, gather
 from respond.core.showable import showable
 from respond.systems.arguments import one_line
@@ -31,8 +31,7 @@ _GONE: Final = "EntitlementGrant being updated or deleted is not found"
 _THERE: Final = "already exists"
 
 
-@dataclass(frozen=True, slots=True)
-class EntraApp:
+class EntraApp(Frozen):
     """An application as the tenant has it, its service principal; without an id there is none.
 
     Attributes:
@@ -45,8 +44,7 @@ class EntraApp:
     is_enabled: bool = at("accountEnabled", default=False)
 
 
-@dataclass(frozen=True, slots=True)
-class EntraAppRole:
+class EntraAppRole(Frozen):
     """An assignment to an application."""
 
     id: str = at("id")
@@ -95,8 +93,7 @@ def _has(app: str, role: str) -> Thing[bool]:
     return Thing(VENDOR, f"user/{{user}}/application/{app}/{role}", _OF_USER.path, parse)
 
 
-@dataclass(frozen=True)
-class OnEntraApp:
+class OnEntraApp(Frozen):
     """An action on an application. Attributes: app: Object id of its service principal."""
 
     app: str
@@ -111,8 +108,7 @@ class OnEntraApp:
     output=EntraApp,
     source="Microsoft Graph v1.0, GET /servicePrincipals",
 )
-@dataclass(frozen=True)
-class FindEntraApp:
+class FindEntraApp(Frozen):
     """Find an application of the tenant by its name. None is an answer: ``id`` is empty then.
 
     Attributes:
@@ -137,8 +133,7 @@ class FindEntraApp:
         return Done(found, says=says)
 
 
-@dataclass(frozen=True, slots=True)
-class EntraAppRoles:
+class EntraAppRoles(Frozen):
     """Who has an application; a group stands for its members."""
 
     assigned: tuple[EntraAppRole, ...]
@@ -150,7 +145,6 @@ class EntraAppRoles:
     output=EntraAppRoles,
     source="Microsoft Graph v1.0, GET /servicePrincipals/{id}/appRoleAssignedTo",
 )
-@dataclass(frozen=True)
 class WhoHasEntraApp(OnEntraApp):
     """Read who is assigned to an application, groups too."""
 
@@ -172,7 +166,6 @@ def _by_groups(me: Me, user: str, app: str) -> Looking[tuple[str, ...]]:
     )
 
 
-@dataclass(frozen=True)
 class _OnAppOfUser(OnEntraUser):
     """Attributes: app: Object id of the application's service principal."""
 
@@ -189,7 +182,6 @@ class _OnAppOfUser(OnEntraUser):
     output=EntraApp,
     source="Microsoft Graph v1.0, DELETE /servicePrincipals/{id}/appRoleAssignedTo/{id}",
 )
-@dataclass(frozen=True)
 class UnassignEntraApp(_OnAppOfUser):
     """Take an application away from a user. What they have by a group is left to hands.
 
@@ -259,7 +251,6 @@ class UnassignEntraApp(_OnAppOfUser):
     output=EntraApp,
     source="Microsoft Graph v1.0, POST /servicePrincipals/{id}/appRoleAssignedTo",
 )
-@dataclass(frozen=True)
 class AssignEntraApp(_OnAppOfUser):
     """Give a user an application.
 

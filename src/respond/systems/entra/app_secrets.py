@@ -9,10 +9,10 @@ Secrets stand on the registration or on the service principal: both are looked a
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Final, TypeAlias
 
-from respond.core.records import replace
+from respond.core.records import Frozen, replace
 from respond.core.script import (
     STEERS,
     Again,
@@ -71,8 +71,7 @@ _A_DAY_S: Final = 86_400
 _DAYS_MOST: Final = 730
 
 
-@dataclass(frozen=True, slots=True)
-class EntraSecret:
+class EntraSecret(Frozen):
     """A client secret, without its value. Attributes: hint: Its first three characters."""
 
     id: str = at("keyId", limit=60)
@@ -89,8 +88,7 @@ def _count(found: Any) -> int:
     return len(found or ())
 
 
-@dataclass(frozen=True, slots=True)
-class EntraCredentials:
+class EntraCredentials(Frozen):
     """Where secrets of an application stand; without an id there is no such place.
 
     Attributes:
@@ -170,8 +168,7 @@ def _spare_our_own(me: Me, app_id: str, name: str) -> None:
         )
 
 
-@dataclass(frozen=True)
-class _OnSecretsOf:
+class _OnSecretsOf(Frozen):
     """An action on secrets. Attributes: app: The application's own id ("client id")."""
 
     app: str
@@ -180,8 +177,7 @@ class _OnSecretsOf:
         check_guid("app", self.app)
 
 
-@dataclass(frozen=True, slots=True)
-class EntraSecrets:
+class EntraSecrets(Frozen):
     """The secrets of an application, those of its service principal too."""
 
     secrets: tuple[EntraSecret, ...]
@@ -194,7 +190,6 @@ class EntraSecrets:
     output=EntraSecrets,
     source="Microsoft Graph v1.0, GET /applications and /servicePrincipals",
 )
-@dataclass(frozen=True)
 class ListEntraSecrets(_OnSecretsOf):
     """Read which secrets an application has, and how many certificates."""
 
@@ -218,8 +213,7 @@ def _key_id(reply: Reply) -> str | Late:
     return read_record(EntraSecret, reply.body).id
 
 
-@dataclass(frozen=True, slots=True)
-class EntraSecretAdded:
+class EntraSecretAdded(Frozen):
     """The new secret: its id, and where it is. The others go on working."""
 
     secret: str | Late
@@ -232,7 +226,6 @@ class EntraSecretAdded:
     output=EntraSecretAdded,
     source="Microsoft Graph v1.0, POST /applications/{id}/addPassword",
 )
-@dataclass(frozen=True)
 class AddEntraSecret(_OnSecretsOf):
     """Make an application another secret, and bring it to its sink; the old ones stay.
 
@@ -316,8 +309,7 @@ class AddEntraSecret(_OnSecretsOf):
 # --- prove --------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class EntraSecretLife:
+class EntraSecretLife(Frozen):
     """Whether a secret gets a token: ``alive``, ``refused`` or ``inconclusive``; and why."""
 
     state: str
@@ -376,7 +368,6 @@ def _try(me: Me, app: str, value: SecretHandle) -> Looking[EntraSecretLife]:
     output=EntraSecretLife,
     source="Microsoft identity platform, client credentials; AADSTS7000215, AADSTS7000222",
 )
-@dataclass(frozen=True)
 class ProveEntraSecret(_OnSecretsOf):
     """Try a secret where tokens are issued, until it is as expected; nothing is done with a token.
 
@@ -434,8 +425,7 @@ def _removal(
     return replace(write, becomes=(*write.becomes, listed))
 
 
-@dataclass(frozen=True, slots=True)
-class EntraSecretGone:
+class EntraSecretGone(Frozen):
     """Which secret is not there now."""
 
     secret: str
@@ -447,7 +437,6 @@ class EntraSecretGone:
     output=EntraSecretGone,
     source="Microsoft Graph v1.0, POST /applications/{id}/removePassword",
 )
-@dataclass(frozen=True)
 class RemoveEntraSecret(_OnSecretsOf):
     """Remove a secret of an application. There is no way back: prove the new one before.
 
@@ -530,7 +519,6 @@ def _switch(me: Me, wanted: str, *, on: bool, **words: Any) -> Generator[Any, An
         "https://entra.microsoft.com",
     ),
 )
-@dataclass(frozen=True)
 class DisableEntraApp(OnEntraApp):
     """Stop every new token of an application, for all of its secrets and users. It can be undone.
 
@@ -555,7 +543,6 @@ class DisableEntraApp(OnEntraApp):
     output=EntraApp,
     source="Microsoft Graph v1.0, PATCH /servicePrincipals/{id}",
 )
-@dataclass(frozen=True)
 class EnableEntraApp(OnEntraApp):
     """Let an application get tokens again."""
 

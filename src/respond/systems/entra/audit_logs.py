@@ -7,9 +7,9 @@ requests in ten seconds, so they are asked for little.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, Final
 
+from respond.core.records import Frozen
 from respond.core.script import Connection, Done, Effect, Looking, Me, Script, action, both
 from respond.core.shapes import Seconds
 from respond.systems.arguments import ArgumentError
@@ -41,8 +41,7 @@ _WATCHED: Final = (
 """Beginnings of the activities by which an intruder makes a way back in."""
 
 
-@dataclass(frozen=True, slots=True)
-class EntraSignIn:
+class EntraSignIn(Frozen):
     """One sign-in. Its texts come from outside. Attributes: error: 0 for one that went well."""
 
     id: str = at("id", limit=60)
@@ -59,8 +58,7 @@ class EntraSignIn:
         return f"{self.time} {self.ip} {self.country} {self.app} {how}"
 
 
-@dataclass(frozen=True, slots=True)
-class EntraAudit:
+class EntraAudit(Frozen):
     """One change in the directory. Its texts come from outside."""
 
     id: str = at("id")
@@ -122,7 +120,6 @@ def _checked(within: int) -> None:
         raise ArgumentError("within must be a time up to 30 days: Entra keeps no more")
 
 
-@dataclass(frozen=True)
 class _Within(OnEntraUser):
     """Attributes: within: How far back to look; 30 days at most."""
 
@@ -133,8 +130,7 @@ class _Within(OnEntraUser):
         _checked(self.within)
 
 
-@dataclass(frozen=True, slots=True)
-class EntraSignIns:
+class EntraSignIns(Frozen):
     """Sign-ins, the newest first. Attributes: readable: The tenant lets them be read."""
 
     sign_ins: tuple[EntraSignIn, ...]
@@ -147,7 +143,6 @@ class EntraSignIns:
     output=EntraSignIns,
     source="Microsoft Graph v1.0, GET /auditLogs/signIns",
 )
-@dataclass(frozen=True)
 class ReadEntraSignIns(_Within):
     """Read how a user signed in. It needs a P1 licence; without one that is said."""
 
@@ -159,8 +154,7 @@ class ReadEntraSignIns(_Within):
         return Done(EntraSignIns(seen, True), says=f"{len(seen)} sign-ins", findings=lines)
 
 
-@dataclass(frozen=True, slots=True)
-class EntraAudits:
+class EntraAudits(Frozen):
     """Changes, the newest first."""
 
     changes: tuple[EntraAudit, ...]
@@ -172,8 +166,7 @@ class EntraAudits:
     output=EntraAudits,
     source="Microsoft Graph v1.0, GET /auditLogs/directoryAudits",
 )
-@dataclass(frozen=True)
-class ReadEntraAppChanges:
+class ReadEntraAppChanges(Frozen):
     """Read consents, new credentials of applications, and new roles, whoever made them.
 
     Attributes:
@@ -196,8 +189,7 @@ class ReadEntraAppChanges:
         return Done(EntraAudits(seen), says=f"{len(seen)} changes", findings=lines)
 
 
-@dataclass(frozen=True, slots=True)
-class EntraLeftBehind:
+class EntraLeftBehind(Frozen):
     """What goes on working when the account itself is closed, and what it has changed."""
 
     consents: int
@@ -213,7 +205,6 @@ class EntraLeftBehind:
     source="Microsoft Graph v1.0, GET /users/{id}/oauth2PermissionGrants, /registeredDevices, "
     "/mailFolders/inbox/messageRules and /auditLogs/directoryAudits",
 )
-@dataclass(frozen=True)
 class ListLeftInEntra(_Within):
     """Read what a user leaves behind: consents, devices, inbox rules, and changes they made."""
 

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Generator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Final
 
-from respond.core.records import replace
+from respond.core.records import Frozen, replace
 from respond.core.script import (
     STEERS,
     Again,
@@ -75,8 +75,7 @@ def _kind(found: Any) -> str:
     return str(found or "").removeprefix("#microsoft.graph.").removesuffix("AuthenticationMethod")
 
 
-@dataclass(frozen=True, slots=True)
-class EntraMethod:
+class EntraMethod(Frozen):
     """An authentication method. Attributes: kind: ``phone``, ``microsoftAuthenticator``, ..."""
 
     id: str = at("id")
@@ -90,8 +89,7 @@ class EntraMethod:
         return f"{self.kind} {self.name or self.number or self.address}".rstrip()
 
 
-@dataclass(frozen=True, slots=True)
-class _Standing:
+class _Standing(Frozen):
     """Whether a method is there, and how many others are: the default goes only as the last."""
 
     is_there: bool
@@ -120,8 +118,7 @@ def methods_of(me: Me, user: str) -> Looking[tuple[EntraMethod, ...]]:
     return tuple(each for each in seen if each.kind not in NOT_FACTORS)
 
 
-@dataclass(frozen=True, slots=True)
-class EntraMethods:
+class EntraMethods(Frozen):
     """Authentication methods."""
 
     methods: tuple[EntraMethod, ...]
@@ -133,7 +130,6 @@ class EntraMethods:
     output=EntraMethods,
     source="Microsoft Graph v1.0, GET /users/{id}/authentication/methods",
 )
-@dataclass(frozen=True)
 class ListEntraMethods(OnEntraUser):
     """Read a user's authentication methods, but for the password."""
 
@@ -189,8 +185,7 @@ def _deleted(
     )
 
 
-@dataclass(frozen=True, slots=True)
-class EntraMethodGone:
+class EntraMethodGone(Frozen):
     """The id of the method that is not there now."""
 
     method: str
@@ -202,7 +197,6 @@ class EntraMethodGone:
     output=EntraMethodGone,
     source="Microsoft Graph v1.0, DELETE /users/{id}/authentication/{kind}/{id}",
 )
-@dataclass(frozen=True)
 class DeleteEntraMethod(OnEntraUser):
     """Take one authentication method away. Whoever asks for it has to be proved before.
 
@@ -245,8 +239,7 @@ def _no_default(answer: str) -> str:
     return answer
 
 
-@dataclass(frozen=True, slots=True)
-class EntraMethodsLeft:
+class EntraMethodsLeft(Frozen):
     """Methods of kinds that no request deletes."""
 
     left: tuple[str, ...]
@@ -262,7 +255,6 @@ class EntraMethodsLeft:
         "https://entra.microsoft.com",
     ),
 )
-@dataclass(frozen=True)
 class ResetEntraMethods(OnEntraUser):
     """Take all authentication methods away, one by one, the default one last.
 
@@ -299,8 +291,7 @@ class ResetEntraMethods(OnEntraUser):
 _TTL_MIN, _TTL_MAX = 10, 43_200
 
 
-@dataclass(frozen=True, slots=True)
-class _Pass:
+class _Pass(Frozen):
     id: str = at("id", limit=60)
     is_usable: bool = at("isUsable", default=False)
 
@@ -335,8 +326,7 @@ def _ended(me: Me, user: EntraUser, pass_id: str) -> Write[None]:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class EntraAccessPass:
+class EntraAccessPass(Frozen):
     """A pass with which the person signs in; only the sink shows it."""
 
     code: SecretHandle
@@ -349,7 +339,6 @@ class EntraAccessPass:
     output=EntraAccessPass,
     source="Microsoft Graph v1.0, POST /users/{id}/authentication/temporaryAccessPassMethods",
 )
-@dataclass(frozen=True)
 class CreateEntraAccessPass(OnEntraUser):
     """Give a person who is proved one way in, once, for a while; an earlier pass ends first.
 
@@ -424,7 +413,6 @@ class CreateEntraAccessPass(OnEntraUser):
     output=EntraMethodGone,
     source="Microsoft Graph v1.0, DELETE .../authentication/temporaryAccessPassMethods/{id}",
 )
-@dataclass(frozen=True)
 class RevokeEntraAccessPass(OnEntraUser):
     """End a user's temporary access pass."""
 

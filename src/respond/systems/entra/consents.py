@@ -7,9 +7,9 @@ everybody is never touched here: it would hit everybody.
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
+from respond.core.records import Frozen
 from respond.core.script import (
     Api,
     Done,
@@ -40,8 +40,7 @@ _LIVE_ON: Final = "access tokens that were issued live on until they run out"
 _PATH: Final = ("users", "{user}", "oauth2PermissionGrants")
 
 
-@dataclass(frozen=True, slots=True)
-class EntraGrant:
+class EntraGrant(Frozen):
     """What a user, or everybody, lets an application do.
 
     Attributes:
@@ -109,8 +108,7 @@ def _revoked(
     )
 
 
-@dataclass(frozen=True, slots=True)
-class EntraGrantsLeft:
+class EntraGrantsLeft(Frozen):
     """How many consents of the user themselves are left."""
 
     left: int
@@ -123,7 +121,6 @@ class EntraGrantsLeft:
     source="Microsoft Graph v1.0, GET /users/{id}/oauth2PermissionGrants, "
     "DELETE /oauth2PermissionGrants/{id}",
 )
-@dataclass(frozen=True)
 class RevokeEntraConsents(OnEntraUser):
     """Take back what a user let applications do. What holds for everybody stays, and is named."""
 
@@ -149,7 +146,6 @@ class RevokeEntraConsents(OnEntraUser):
     output=EntraGrantsLeft,
     source="Microsoft Graph v1.0, POST /oauth2PermissionGrants",
 )
-@dataclass(frozen=True)
 class GrantEntraConsent(OnEntraUser):
     """Let an application act for a user again, as they had agreed.
 

@@ -7,10 +7,9 @@ sessions are ended as well. Both show in the user, some minutes later.
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
-from respond.core.records import replace
+from respond.core.records import Frozen, replace
 from respond.core.script import (
     Api,
     Done,
@@ -56,8 +55,7 @@ _SYNCED: Final = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class EntraSince:
+class EntraSince(Frozen):
     """From when something is good, in seconds since 1970 by our clock."""
 
     at_s: int
@@ -116,7 +114,6 @@ def _synced(user: EntraUser) -> tuple[str, ...]:
         "https://entra.microsoft.com",
     ),
 )
-@dataclass(frozen=True)
 class DisableEntraUser(OnEntraUser):
     """Disable a user, so that no new token is issued. Sessions go on: end them as well."""
 
@@ -149,7 +146,6 @@ class DisableEntraUser(OnEntraUser):
     output=EntraUser,
     source="Microsoft Graph v1.0, PATCH /users/{id}",
 )
-@dataclass(frozen=True)
 class EnableEntraUser(OnEntraUser):
     """Let a disabled user sign in again. Mail and files may take 15 to 40 minutes more."""
 
@@ -203,7 +199,6 @@ def _ends(
         "https://entra.microsoft.com",
     ),
 )
-@dataclass(frozen=True)
 class RevokeEntraSessions(OnEntraUser):
     """End a user's sessions: refresh tokens and cookies. There is no way back, and no harm."""
 
@@ -239,7 +234,6 @@ class RevokeEntraSessions(OnEntraUser):
     output=EntraUser,
     source="Microsoft Graph v1.0, PATCH /users/{id} with passwordProfile",
 )
-@dataclass(frozen=True)
 class ResetEntraPassword(OnEntraUser):
     """End a password: another one is set that nobody knows. Sessions are not ended by it.
 

@@ -7,9 +7,9 @@ rules, and forwarding that an administrator set for a mailbox, are not in this l
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from typing import Any, Final
 
+from respond.core.records import Frozen, replace
 from respond.core.script import Api, Done, Effect, Looking, Me, Script, Undo, action
 from respond.core.showable import showable
 from respond.systems.arguments import one_line
@@ -47,8 +47,7 @@ def _removes(found: Any) -> bool:
     return isinstance(found, Mapping) and any(found.get(name) for name in _REMOVES)
 
 
-@dataclass(frozen=True, slots=True)
-class EntraRule:
+class EntraRule(Frozen):
     """A rule of an inbox; without an id there is none.
 
     Attributes:
@@ -90,8 +89,7 @@ def rules_of(me: Me, user: str) -> Looking[tuple[EntraRule, ...]]:
     return (yield from RULES.of(me.connection, user=user))
 
 
-@dataclass(frozen=True, slots=True)
-class EntraRules:
+class EntraRules(Frozen):
     """Rules; the ids of those that are on and send outside or remove, for a step over each."""
 
     rules: tuple[EntraRule, ...]
@@ -104,7 +102,6 @@ class EntraRules:
     output=EntraRules,
     source="Microsoft Graph v1.0, GET /users/{id}/mailFolders/inbox/messageRules",
 )
-@dataclass(frozen=True)
 class ListEntraRules(OnEntraUser):
     """Read the rules of a user's inbox, and which of them look like an intruder's."""
 
@@ -121,7 +118,6 @@ class ListEntraRules(OnEntraUser):
         return Done(EntraRules(seen, suspect), says=says, findings=lines)
 
 
-@dataclass(frozen=True)
 class _OnRule(OnEntraUser):
     """An action on one rule. Attributes: rule: Its id, from ``entra.list_inbox_rules``."""
 
@@ -172,7 +168,6 @@ class _OnRule(OnEntraUser):
     output=EntraRule,
     source="Microsoft Graph v1.0, PATCH /users/{id}/mailFolders/inbox/messageRules/{id}",
 )
-@dataclass(frozen=True)
 class DisableEntraRule(_OnRule):
     """Switch a rule of an inbox off; it stays there as evidence."""
 
@@ -186,7 +181,6 @@ class DisableEntraRule(_OnRule):
     output=EntraRule,
     source="Microsoft Graph v1.0, PATCH /users/{id}/mailFolders/inbox/messageRules/{id}",
 )
-@dataclass(frozen=True)
 class EnableEntraRule(_OnRule):
     """Switch a rule of an inbox on again."""
 

@@ -7,9 +7,9 @@ switches Windows devices alone; the others a person switches in the console, and
 from __future__ import annotations
 
 from collections.abc import Generator
-from dataclasses import dataclass, replace
 from typing import Any, Final
 
+from respond.core.records import Frozen, replace
 from respond.core.script import (
     Api,
     Done,
@@ -39,8 +39,7 @@ _PAGE: Final = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class EntraDevice:
+class EntraDevice(Frozen):
     """A device; without an id there is none."""
 
     id: str = at("id", limit=60)
@@ -54,8 +53,7 @@ class EntraDevice:
         return f"{self.name} ({self.system or 'unknown'}, {word})"
 
 
-@dataclass(frozen=True, slots=True)
-class _Owner:
+class _Owner(Frozen):
     """Who has a device: nothing but the id, since of whom we may not read no name is told."""
 
     id: str = at("id", limit=60)
@@ -92,8 +90,7 @@ def devices_of(me: Me, user: str) -> Looking[tuple[EntraDevice, ...]]:
     return tuple({each.id: each for each in (*registered, *owned)}.values())
 
 
-@dataclass(frozen=True, slots=True)
-class EntraDevices:
+class EntraDevices(Frozen):
     """Devices; the ids of those that are enabled, for a step over each."""
 
     devices: tuple[EntraDevice, ...]
@@ -106,7 +103,6 @@ class EntraDevices:
     output=EntraDevices,
     source="Microsoft Graph v1.0, GET /users/{id}/registeredDevices and /ownedDevices",
 )
-@dataclass(frozen=True)
 class ListEntraDevices(OnEntraUser):
     """Read a user's devices."""
 
@@ -117,8 +113,7 @@ class ListEntraDevices(OnEntraUser):
         return Done(EntraDevices(seen, enabled), says=f"{len(seen)} devices", findings=lines)
 
 
-@dataclass(frozen=True)
-class _OnDevice:
+class _OnDevice(Frozen):
     """An action on one device. Attributes: device: Its object id, not its device id."""
 
     device: str
@@ -171,7 +166,6 @@ class _OnDevice:
     output=EntraDevice,
     source="Microsoft Graph v1.0, PATCH /devices/{id}",
 )
-@dataclass(frozen=True)
 class DisableEntraDevice(_OnDevice):
     """Keep a device from signing anybody in. What is no Windows device a person disables."""
 
@@ -202,7 +196,6 @@ class DisableEntraDevice(_OnDevice):
     output=EntraDevice,
     source="Microsoft Graph v1.0, PATCH /devices/{id}",
 )
-@dataclass(frozen=True)
 class EnableEntraDevice(_OnDevice):
     """Let a disabled device sign people in again."""
 

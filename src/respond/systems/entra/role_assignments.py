@@ -8,11 +8,10 @@ cannot be nested. Who is eligible only can make it active at any time (PIM).
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
 
-from respond.core.records import replace
+from respond.core.records import Frozen, replace
 from respond.core.script import (
     Api,
     Becomes,
@@ -74,8 +73,7 @@ _ENDS_ANYWAY: Final = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class EntraRole:
+class EntraRole(Frozen):
     """One assignment of a role.
 
     Attributes:
@@ -106,8 +104,7 @@ class EntraRole:
         return self.role == GLOBAL_ADMIN and self.scope == "/"
 
 
-@dataclass(frozen=True, slots=True)
-class _Group:
+class _Group(Frozen):
     id: str = at("id")
     name: str = at("displayName", default="")
     kind: str = at("@odata.type", limit=80, default="")
@@ -119,20 +116,17 @@ class _Group:
         return self.is_assignable or (self.kind.endswith(".group") and not self.name)
 
 
-@dataclass(frozen=True, slots=True)
-class _Member:
+class _Member(Frozen):
     id: str = at("id")
     kind: str = at("@odata.type", limit=80, default="")
 
 
-@dataclass(frozen=True, slots=True)
-class _InUse:
+class _InUse(Frozen):
     role: str = at("roleTemplateId", limit=60)
     name: str = at("displayName", default="")
 
 
-@dataclass(frozen=True, slots=True)
-class _Scheduled:
+class _Scheduled(Frozen):
     role: str = at("roleDefinitionId", limit=60)
     scope: str = at("directoryScopeId", default="")
     how: str = at("assignmentType", limit=20, default="")
@@ -143,8 +137,7 @@ class _Scheduled:
         return self.how == "Activated" or bool(self.until)
 
 
-@dataclass(frozen=True, slots=True)
-class _Definition:
+class _Definition(Frozen):
     role: str = at("id", limit=60)
     name: str = at("displayName", default="")
 
@@ -227,8 +220,7 @@ def _held(role: str, scope: str) -> Thing[bool]:
 # --- who has what -------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class HeldRoles:
+class HeldRoles(Frozen):
     """The roles of one user.
 
     Attributes:
@@ -348,8 +340,7 @@ def why_perhaps_refused(me: Me, user: EntraUser, held: HeldRoles) -> Looking[tup
     return (says,)
 
 
-@dataclass(frozen=True, slots=True)
-class EntraAdmin:
+class EntraAdmin(Frozen):
     """Somebody, or something, with a role.
 
     Attributes:
@@ -365,8 +356,7 @@ class EntraAdmin:
     role_id: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class EntraAdmins:
+class EntraAdmins(Frozen):
     """The administrators, and how many Global Administrators are there by an active role."""
 
     admins: tuple[EntraAdmin, ...]
@@ -380,8 +370,7 @@ class EntraAdmins:
     source="Microsoft Graph v1.0, GET /directoryRoles, /roleManagement/directory/roleAssignments "
     "and .../roleEligibilityScheduleInstances",
 )
-@dataclass(frozen=True)
-class ListEntraAdmins:
+class ListEntraAdmins(Frozen):
     """Read who has an administrator's role, by groups and as eligible too."""
 
     def run(self, me: Me) -> Script[EntraAdmins]:
@@ -444,8 +433,7 @@ def _how(role: EntraRole, eligible: Sequence[EntraRole]) -> str:
 # --- taking and giving --------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class EntraRolesLeft:
+class EntraRolesLeft(Frozen):
     """What a person has to take by hand: roles of groups, and roles that can be made active."""
 
     left: tuple[str, ...]
@@ -540,7 +528,6 @@ def for_hands(user: EntraUser, held: HeldRoles) -> tuple[str, ...]:
         "https://entra.microsoft.com",
     ),
 )
-@dataclass(frozen=True)
 class RemoveEntraRole(OnEntraUser):
     """Take administrators' roles of a user; those of groups and eligible ones are left to hands.
 
@@ -581,8 +568,7 @@ class RemoveEntraRole(OnEntraUser):
         return Done(EntraRolesLeft(left), says=says, findings=left, proved=not left)
 
 
-@dataclass(frozen=True, slots=True)
-class EntraRoleGiven:
+class EntraRoleGiven(Frozen):
     """Which role the user has now."""
 
     role: str
@@ -595,7 +581,6 @@ class EntraRoleGiven:
     output=EntraRoleGiven,
     source="Microsoft Graph v1.0, POST /roleManagement/directory/roleAssignments",
 )
-@dataclass(frozen=True)
 class AssignEntraRole(OnEntraUser):
     """Give a user an administrator's role.
 

@@ -6,9 +6,9 @@ that is read without ``$select`` does not say whether they may sign in.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, Final, NewType
 
+from respond.core.records import Frozen
 from respond.core.script import Connection, Done, Effect, Looking, Me, Script, action, gather
 from respond.core.showable import showable
 from respond.systems.arguments import one_line
@@ -39,8 +39,7 @@ def _aliases(found: Any) -> tuple[str, ...]:
     return tuple(showable(text, limit=200) for kind, _, text in kinds if kind.lower() == "smtp")
 
 
-@dataclass(frozen=True, slots=True)
-class EntraUser:
+class EntraUser(Frozen):
     """A user as Entra has them now; without an id there is none.
 
     Attributes:
@@ -105,8 +104,7 @@ _BY_ALIAS: Final = Thing(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class _Activity:
+class _Activity(Frozen):
     last: str = at("signInActivity.lastSignInDateTime", limit=40, default="")
 
 
@@ -171,8 +169,7 @@ def spare_entra_user(me: Me, user: EntraUser, verb: str) -> None:
     spare(me, verb, *user.names)
 
 
-@dataclass(frozen=True)
-class OnEntraUser:
+class OnEntraUser(Frozen):
     """An action on one user. Attributes: user: Their object id, from ``entra.find_user``."""
 
     user: EntraUserId
@@ -187,8 +184,7 @@ class OnEntraUser:
     output=EntraUser,
     source="Microsoft Graph v1.0, GET /users and /users/{id}",
 )
-@dataclass(frozen=True)
-class FindEntraUser:
+class FindEntraUser(Frozen):
     """Find a user by address or user principal name. Nobody is an answer: ``id`` is empty then.
 
     Attributes:

@@ -11,11 +11,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field
 from datetime import datetime
 from importlib.util import find_spec
 from typing import Any, Final
 
+from respond.core.records import Frozen, replace
 from respond.core.script import (
     STEERS,
     Api,
@@ -55,8 +56,7 @@ _PUT: Final = "by this run"
 _ABSENT: Final = "never"
 
 
-@dataclass(frozen=True, slots=True)
-class ActionsSecretSeen:
+class ActionsSecretSeen(Frozen):
     """A secret, of which nobody sees the value.
 
     Attributes:
@@ -68,19 +68,16 @@ class ActionsSecretSeen:
     visibility: str = at("visibility", limit=20, default="")
 
 
-@dataclass(frozen=True, slots=True)
-class _PublicKey:
+class _PublicKey(Frozen):
     id: str = at("key_id", limit=60)
     key: str = at("key", limit=100)
 
 
-@dataclass(frozen=True, slots=True)
-class _Selected:
+class _Selected(Frozen):
     number: int = at("id")
 
 
-@dataclass(frozen=True, slots=True)
-class _OwnSeen:
+class _OwnSeen(Frozen):
     """What was seen of a secret, and what the next one is sealed with."""
 
     now: ActionsSecretSeen
@@ -88,8 +85,7 @@ class _OwnSeen:
     selected: tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class _Place:
+class _Place(Frozen):
     """Where a secret stands. Attributes: parts: ORG, OWNER and REPO, or with an environment."""
 
     parts: tuple[str, ...]
@@ -154,8 +150,7 @@ def _seconds(stamp: str) -> float:
         raise MalformedReplyError("updated_at is no time") from None
 
 
-@dataclass(frozen=True, slots=True)
-class ActionsSink:
+class ActionsSink(Frozen):
     """A secret of a repository, of an environment of it, or of an organization."""
 
     connection: Connection
@@ -236,8 +231,7 @@ class ActionsSink:
         return {"visibility": "selected", "selected_repository_ids": list(own.selected)}
 
 
-@dataclass(frozen=True, slots=True)
-class ActionsSecretGone:
+class ActionsSecretGone(Frozen):
     """The secret that is not there now."""
 
     place: str
@@ -249,8 +243,7 @@ class ActionsSecretGone:
     output=ActionsSecretGone,
     source="GitHub REST API, DELETE .../actions/secrets/{secret_name}",
 )
-@dataclass(frozen=True)
-class DeleteActionsSecret:
+class DeleteActionsSecret(Frozen):
     """Delete a secret of GitHub Actions. Its value cannot be read, so nobody can put it back.
 
     Attributes:

@@ -5,9 +5,9 @@ Source: GitHub REST API, Get the audit log for an organization; its pages have c
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, Final
 
+from respond.core.records import Frozen
 from respond.core.script import Done, Effect, Me, Script, action
 from respond.core.shapes import Seconds
 from respond.systems.arguments import ArgumentError
@@ -27,8 +27,7 @@ def _moment(ms: Any) -> str:
     return stamp(ms / 1000) if plain else ""
 
 
-@dataclass(frozen=True, slots=True)
-class AuditEvent:
+class AuditEvent(Frozen):
     """One event of the audit log. Its texts come from outside."""
 
     id: str = at("_document_id", limit=60, default="")
@@ -50,8 +49,7 @@ _EVENTS: Final = Thing(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class AuditEvents:
+class AuditEvents(Frozen):
     """Events, the newest first. Attributes: seen: False where there is no such log."""
 
     events: tuple[AuditEvent, ...]
@@ -64,7 +62,6 @@ class AuditEvents:
     output=AuditEvents,
     source="GitHub REST API, GET /orgs/{org}/audit-log",
 )
-@dataclass(frozen=True)
 class ReadOrgAuditLog(OnOrgMember):
     """Read what somebody did in the organization.
 

@@ -8,9 +8,9 @@ half, so that a deleted key can be added again, under another number.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Final
 
+from respond.core.records import Frozen
 from respond.core.script import Api, Done, Effect, Looking, Me, Reply, Script, Undo, action
 from respond.core.values import Late
 from respond.systems.arguments import ArgumentError, one_line
@@ -38,8 +38,7 @@ def public_part(key: str) -> str:
     return " ".join(key.split()[:2])
 
 
-@dataclass(frozen=True, slots=True)
-class DeployKey:
+class DeployKey(Frozen):
     """A deploy key. Attributes: key: Its public half. added_by: A login; or empty."""
 
     id: int | Late = at("id", read=lambda number: number)
@@ -66,8 +65,7 @@ DEPLOY_KEYS: Final = Thing(
 )
 
 
-@dataclass(frozen=True)
-class OnRepository:
+class OnRepository(Frozen):
     """An action on one repository. Attributes: repository: With its owner: ``octo-org/shop``."""
 
     repository: str
@@ -89,8 +87,7 @@ class OnRepository:
         return (yield from DEPLOY_KEYS.of(me.connection, owner=owner, repo=repo))
 
 
-@dataclass(frozen=True, slots=True)
-class DeployKeys:
+class DeployKeys(Frozen):
     """All deploy keys of a repository."""
 
     keys: tuple[DeployKey, ...]
@@ -103,7 +100,6 @@ class DeployKeys:
     output=DeployKeys,
     source="GitHub REST API, GET /repos/{owner}/{repo}/keys",
 )
-@dataclass(frozen=True)
 class ListDeployKeys(OnRepository):
     """Read the deploy keys of a repository."""
 
@@ -115,8 +111,7 @@ class ListDeployKeys(OnRepository):
         return Done(DeployKeys(keys, len(writing)), says=says, findings=findings[:20])
 
 
-@dataclass(frozen=True, slots=True)
-class DeployKeyGone:
+class DeployKeyGone(Frozen):
     """The key that is not there now."""
 
     repository: str
@@ -133,7 +128,6 @@ class DeployKeyGone:
         "https://github.com",
     ),
 )
-@dataclass(frozen=True)
 class DeleteDeployKey(OnRepository):
     """Delete a deploy key of a repository. Its public half is kept, to add it again.
 
@@ -180,8 +174,7 @@ class DeleteDeployKey(OnRepository):
         return Done(gone, says=f"{found.called} is no deploy key of {self.repository} any more")
 
 
-@dataclass(frozen=True, slots=True)
-class _Made:
+class _Made(Frozen):
     id: int = at("id")
 
 
@@ -191,7 +184,6 @@ class _Made:
     output=DeployKey,
     source="GitHub REST API, POST /repos/{owner}/{repo}/keys",
 )
-@dataclass(frozen=True)
 class AddDeployKey(OnRepository):
     """Add a deploy key to a repository by its public half. It gets a new number.
 

@@ -8,9 +8,9 @@ of their own; on Enterprise Server only with one. It is carried out later, and n
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
 
+from respond.core.records import Frozen
 from respond.core.script import (
     Api,
     AuthBearer,
@@ -48,8 +48,7 @@ _REFRESHES: Final = "ghr_"
 _TAKEN_ONLINE: Final = ("gho_", "ghu_", _REFRESHES)
 
 
-@dataclass(frozen=True, slots=True)
-class LeakedToken:
+class LeakedToken(Frozen):
     """What trying a token came to.
 
     Attributes:
@@ -96,8 +95,7 @@ def _subject(me: Me, value: SecretHandle) -> Subject[LeakedToken]:
     return Subject(f"{me.connection.name}/token/{value.name}/alive", _SETTLES_S)
 
 
-@dataclass(frozen=True)
-class _OnToken:
+class _OnToken(Frozen):
     """Attributes: value: The token that leaked."""
 
     value: SecretHandle
@@ -109,7 +107,6 @@ class _OnToken:
     output=LeakedToken,
     source="GitHub REST API, GET /user",
 )
-@dataclass(frozen=True)
 class ProbeGithubToken(_OnToken):
     """Try a token of a person: alive and whose, refused, or it cannot be told."""
 
@@ -126,7 +123,6 @@ class ProbeGithubToken(_OnToken):
     output=LeakedToken,
     source="GitHub REST API, POST /credentials/revoke",
 )
-@dataclass(frozen=True)
 class RevokeLeakedToken(_OnToken):
     """Kill a token for good, whoever owns it: personal, OAuth or an app's for a user."""
 
@@ -190,8 +186,7 @@ class RevokeLeakedToken(_OnToken):
 # --- what single sign-on lets in ----------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class SsoCredential:
+class SsoCredential(Frozen):
     """A token or key that single sign-on lets in. Attributes: ending: Its last characters."""
 
     id: int = at("credential_id")
@@ -211,8 +206,7 @@ _SSO: Final = Thing(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class SsoCredentials:
+class SsoCredentials(Frozen):
     """How many of a person are let in now."""
 
     let_in: int
@@ -224,7 +218,6 @@ class SsoCredentials:
     output=SsoCredentials,
     source="GitHub REST API, POST /orgs/{org}/credential-authorizations/{username}/revoke",
 )
-@dataclass(frozen=True)
 class RevokeSsoCredentials(OnOrgMember):
     """Take what single sign-on allowed a person's tokens and keys here: Enterprise Cloud with SAML.
 
@@ -262,8 +255,7 @@ class RevokeSsoCredentials(OnOrgMember):
 # --- fine-grained tokens that the organization let in -------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class FineGrainedToken:
+class FineGrainedToken(Frozen):
     """A fine-grained token of somebody, as far as it reaches into the organization."""
 
     id: int = at("id")
@@ -294,7 +286,6 @@ _AT_ONCE: Final = 100
         "https://github.com/settings/organizations",
     ),
 )
-@dataclass(frozen=True)
 class RevokeFineGrained(OnOrgMember):
     """Keep a person's fine-grained tokens out of the organization. Only an app may do it.
 

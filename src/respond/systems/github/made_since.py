@@ -8,11 +8,11 @@ administrator within minutes. None of it goes with the person who made it.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from respond.core.records import Frozen
 from respond.core.script import Done, Effect, Looking, Me, Script, action, gather
 from respond.core.shapes import Seconds
 from respond.core.showable import showable
@@ -37,52 +37,44 @@ def _host(url: Any) -> str:
         return "?"
 
 
-@dataclass(frozen=True, slots=True)
-class _Row:
+class _Row(Frozen):
     """What all of these have, as far as GitHub tells it."""
 
     when: str = at("created_at", limit=40, default="")
     by: str = at("inviter.login", limit=100, default="")
 
 
-@dataclass(frozen=True, slots=True)
 class _Invite(_Row):
     what: str = at("login", limit=100, default="")
     email: str = at("email", limit=100, default="")
     role: str = at("role", limit=40, default="")
 
 
-@dataclass(frozen=True, slots=True)
 class _Hook(_Row):
     what: str = at("config.url", read=_host, default="")
 
 
-@dataclass(frozen=True, slots=True)
 class _Installed(_Row):
     what: str = at("app_slug", limit=100, default="")
     role: str = at("repository_selection", limit=40, default="")
 
 
-@dataclass(frozen=True, slots=True)
 class _Runner(_Row):
     what: str = at("name", limit=100, default="")
     role: str = at("status", limit=40, default="")
 
 
-@dataclass(frozen=True, slots=True)
 class _Key(_Row):
     what: str = at("title", limit=100, default="")
     role: str = at("read_only", read=lambda only: "reads" if only is True else "writes", default="")
     by: str = at("added_by", limit=100, default="")
 
 
-@dataclass(frozen=True, slots=True)
 class _RepositoryInvite(_Row):
     what: str = at("invitee.login", limit=100, default="")
     role: str = at("permissions", limit=40, default="")
 
 
-@dataclass(frozen=True, slots=True)
 class _Commit(_Row):
     what: str = at("sha", read=lambda sha: showable(str(sha)[:12]), default="")
     when: str = at("commit.committer.date", limit=40, default="")
@@ -113,8 +105,7 @@ _OF_REPOSITORY: Final = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class MadeThing:
+class MadeThing(Frozen):
     """Something that was made since.
 
     Attributes:
@@ -134,8 +125,7 @@ class MadeThing:
     by: str
 
 
-@dataclass(frozen=True, slots=True)
-class MadeSince:
+class MadeSince(Frozen):
     """What was made since.
 
     Attributes:
@@ -153,8 +143,7 @@ class MadeSince:
     output=MadeSince,
     source="GitHub REST API: invitations, hooks, installations, runners, deploy keys, commits",
 )
-@dataclass(frozen=True)
-class ListMadeSince:
+class ListMadeSince(Frozen):
     """Read what was made in the organization, and in some repositories, since the exposure.
 
     Attributes:

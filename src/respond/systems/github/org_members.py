@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any, Final, NewType
 
-from respond.core.records import replace
+from respond.core.records import Frozen, replace
 from respond.core.script import (
     Api,
     Becomes,
@@ -60,8 +59,7 @@ def _teams(through: Any) -> tuple[str, ...]:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class OrgMembership:
+class OrgMembership(Frozen):
     """How somebody stands in the organization.
 
     Attributes:
@@ -84,14 +82,12 @@ class OrgMembership:
 ABSENT: Final = OrgMembership()
 
 
-@dataclass(frozen=True, slots=True)
-class _Account:
+class _Account(Frozen):
     number: int = at("id")
     login: str = at("login", limit=100)
 
 
-@dataclass(frozen=True, slots=True)
-class _Invitation:
+class _Invitation(Frozen):
     id: int = at("id")
     login: str = at("login", limit=100, default="")
 
@@ -242,8 +238,7 @@ def _named(me: Me, login: str) -> str:
     return next(iter(_addresses(me, login)), login)
 
 
-@dataclass(frozen=True)
-class OnOrgMember:
+class OnOrgMember(Frozen):
     """An action on one person. Attributes: user: Their id, from ``github.find_member``."""
 
     user: GithubMemberId
@@ -284,8 +279,7 @@ class OnOrgMember:
 # --- finding ------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class FoundOrgMember:
+class FoundOrgMember(Frozen):
     """Who somebody is, and how they stand in the organization.
 
     Attributes:
@@ -306,8 +300,7 @@ class FoundOrgMember:
     output=FoundOrgMember,
     source="GitHub REST API, GET /orgs/{org}/memberships/{username} and /users/{username}",
 )
-@dataclass(frozen=True)
-class FindOrgMember:
+class FindOrgMember(Frozen):
     """Find somebody, and how they stand in the organization. Nobody is an answer: no ``user``.
 
     Attributes:
@@ -352,7 +345,6 @@ class FindOrgMember:
         _CONSOLE,
     ),
 )
-@dataclass(frozen=True)
 class RemoveOrgMember(OnOrgMember):
     """Take somebody out of the organization, or an invitation back.
 
@@ -424,7 +416,6 @@ class RemoveOrgMember(OnOrgMember):
     output=OrgMembership,
     source="GitHub REST API, POST /orgs/{org}/invitations",
 )
-@dataclass(frozen=True)
 class InviteOrgMember(OnOrgMember):
     """Invite somebody into the organization, by default as what they were.
 
@@ -496,7 +487,6 @@ class InviteOrgMember(OnOrgMember):
     source="GitHub REST API, PUT /orgs/{org}/memberships/{username}",
     by_hand=("Open the organization, People, the person. Choose Change role.", _CONSOLE),
 )
-@dataclass(frozen=True)
 class SetOrgRole(OnOrgMember):
     """Make a member an owner, or an owner a member.
 
@@ -549,8 +539,7 @@ class SetOrgRole(OnOrgMember):
         return Done(after, says=f"{self.login} is {self.role} of {org}")
 
 
-@dataclass(frozen=True, slots=True)
-class OutsideGone:
+class OutsideGone(Frozen):
     """Who is no outside collaborator now."""
 
     login: str
@@ -562,7 +551,6 @@ class OutsideGone:
     output=OutsideGone,
     source="GitHub REST API, DELETE /orgs/{org}/outside_collaborators/{username}",
 )
-@dataclass(frozen=True)
 class RemoveOutsideCollaborator(OnOrgMember):
     """Take every repository from somebody who is no member. It has no way back: each was given."""
 
@@ -595,14 +583,12 @@ class RemoveOutsideCollaborator(OnOrgMember):
 # --- teams --------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class _OrgTeam:
+class _OrgTeam(Frozen):
     number: int = at("id")
     slug: str = at("slug", limit=255)
 
 
-@dataclass(frozen=True, slots=True)
-class _InTeam:
+class _InTeam(Frozen):
     state: str = at("state", limit=20, is_needed=True, default="")
     role: str = at("role", limit=20, default="")
 
@@ -618,8 +604,7 @@ _IN_TEAM: Final = Thing(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class TeamOfMember:
+class TeamOfMember(Frozen):
     """A team that somebody is in. Attributes: role: ``maintainer`` or ``member``."""
 
     number: str
@@ -627,8 +612,7 @@ class TeamOfMember:
     role: str
 
 
-@dataclass(frozen=True, slots=True)
-class TeamsOfMember:
+class TeamsOfMember(Frozen):
     """The teams that somebody is in; ``numbers`` for an invitation."""
 
     teams: tuple[TeamOfMember, ...]
@@ -641,7 +625,6 @@ class TeamsOfMember:
     output=TeamsOfMember,
     source="GitHub REST API, GET /orgs/{org}/teams and .../memberships/{username}",
 )
-@dataclass(frozen=True)
 class ListTeamsOfMember(OnOrgMember):
     """Read which teams somebody is in, one look a team: GitHub lists the members of each alone."""
 
@@ -661,15 +644,13 @@ class ListTeamsOfMember(OnOrgMember):
         return Done(TeamsOfMember(found, tuple(each.number for each in found)), says=says)
 
 
-@dataclass(frozen=True, slots=True)
-class InOrgTeam:
+class InOrgTeam(Frozen):
     """How somebody stands in a team now; an empty role: they are not in it."""
 
     team: str
     role: str
 
 
-@dataclass(frozen=True)
 class _OnTeam(OnOrgMember):
     """Attributes: team: Its slug, as in its address: ``shop-backend``."""
 
@@ -700,7 +681,6 @@ class _OnTeam(OnOrgMember):
     output=InOrgTeam,
     source="GitHub REST API, DELETE /orgs/{org}/teams/{team_slug}/memberships/{username}",
 )
-@dataclass(frozen=True)
 class RemoveFromTeam(_OnTeam):
     """Take somebody out of a team. One that an identity provider fills is changed there."""
 
@@ -739,7 +719,6 @@ class RemoveFromTeam(_OnTeam):
     output=InOrgTeam,
     source="GitHub REST API, PUT /orgs/{org}/teams/{team_slug}/memberships/{username}",
 )
-@dataclass(frozen=True)
 class AddToTeam(_OnTeam):
     """Put a member of the organization into a team, or give them another role there.
 

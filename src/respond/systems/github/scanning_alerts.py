@@ -6,9 +6,9 @@ Source: GitHub REST API, Secret scanning. The value of the secret is never asked
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
 from typing import Final
 
+from respond.core.records import Frozen, replace
 from respond.core.script import Api, Done, Effect, Looking, Me, Script, Undo, Write, action
 from respond.systems.arguments import ArgumentError
 from respond.systems.github.deploy_keys import OnRepository
@@ -22,8 +22,7 @@ _RESOLUTIONS: Final = ("revoked", "false_positive", "wont_fix", "used_in_tests")
 _COMMENT_MAX: Final = 280
 
 
-@dataclass(frozen=True, slots=True)
-class ScanningAlert:
+class ScanningAlert(Frozen):
     """An alert, without its secret.
 
     Attributes:
@@ -50,7 +49,6 @@ _ALERT: Final = Thing(
 )
 
 
-@dataclass(frozen=True)
 class _OnAlert(OnRepository):
     """Attributes: number: The alert's, as its address ends."""
 
@@ -96,7 +94,6 @@ class _OnAlert(OnRepository):
     output=ScanningAlert,
     source="GitHub REST API, GET /repos/{owner}/{repo}/secret-scanning/alerts/{alert_number}",
 )
-@dataclass(frozen=True)
 class GetSecretAlert(_OnAlert):
     """Read what a secret scanning alert says, without the secret."""
 
@@ -113,7 +110,6 @@ class GetSecretAlert(_OnAlert):
     output=ScanningAlert,
     source="GitHub REST API, PATCH /repos/{owner}/{repo}/secret-scanning/alerts/{alert_number}",
 )
-@dataclass(frozen=True)
 class ResolveSecretAlert(_OnAlert):
     """Close an alert; as revoked only when the secret is known to be refused.
 
@@ -156,7 +152,6 @@ class ResolveSecretAlert(_OnAlert):
     output=ScanningAlert,
     source="GitHub REST API, PATCH /repos/{owner}/{repo}/secret-scanning/alerts/{alert_number}",
 )
-@dataclass(frozen=True)
 class ReopenSecretAlert(_OnAlert):
     """Open an alert again."""
 

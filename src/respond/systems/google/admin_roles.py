@@ -7,10 +7,9 @@ with an id of its own; that it is there already is answered with a 500.
 from __future__ import annotations
 
 from collections.abc import Generator
-from dataclasses import dataclass
 from typing import Any, Final
 
-from respond.core.records import replace
+from respond.core.records import Frozen, replace
 from respond.core.script import (
     Api,
     Becomes,
@@ -51,8 +50,7 @@ _HERE_ALREADY: Final = "role assignment exists"
 _SERVER_ERROR: Final = 500
 
 
-@dataclass(frozen=True, slots=True)
-class GoogleRole:
+class GoogleRole(Frozen):
     """A kind of administrator. Attributes: id: Digits. name: ``_SEED_ADMIN_ROLE``."""
 
     id: str = at("roleId")
@@ -60,8 +58,7 @@ class GoogleRole:
     is_super: bool = at("isSuperAdminRole", default=False)
 
 
-@dataclass(frozen=True, slots=True)
-class GoogleAssignment:
+class GoogleAssignment(Frozen):
     """One role of an account, of a group, or of a service account.
 
     Attributes:
@@ -111,8 +108,7 @@ _ONE: Final = Thing(
 _ALL: Final = Thing(VENDOR, "assignments", (*MINE, "roleassignments"), listed(GoogleAssignment))
 
 
-@dataclass(frozen=True, slots=True)
-class _Found:
+class _Found(Frozen):
     id: str = at("id")
 
 
@@ -163,8 +159,7 @@ def keep_a_google_admin(me: Me, user: GoogleUser) -> Looking[None]:
 # --- who they are -------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class GoogleAdmin:
+class GoogleAdmin(Frozen):
     """Who has a role. ``email`` is empty for a group or a service account; ``roles`` are names.
 
     Attributes:
@@ -186,8 +181,7 @@ class GoogleAdmin:
         return f"{self.email or f'{self.kind} {self.id}'}: {roles}"
 
 
-@dataclass(frozen=True, slots=True)
-class GoogleAdmins:
+class GoogleAdmins(Frozen):
     """The administrators, and how many super administrators could act."""
 
     admins: tuple[GoogleAdmin, ...]
@@ -200,8 +194,7 @@ class GoogleAdmins:
     output=GoogleAdmins,
     source="Directory API, roleAssignments.list, roles.list and users.get",
 )
-@dataclass(frozen=True)
-class ListGoogleAdmins:
+class ListGoogleAdmins(Frozen):
     """Read who has an administrator role, and which; groups with a role are named as such."""
 
     def run(self, me: Me) -> Script[GoogleAdmins]:
@@ -248,8 +241,7 @@ def _admin(
 # --- taking one away ----------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class GoogleRoleGone:
+class GoogleRoleGone(Frozen):
     """The id of the role that they do not have now."""
 
     role: str
@@ -330,7 +322,6 @@ def _removal(
         BY_HAND,
     ),
 )
-@dataclass(frozen=True)
 class RemoveGoogleRole(OnGoogleUser):
     """Take an administrator role away from an account, wherever it holds.
 
@@ -383,8 +374,7 @@ class RemoveGoogleRole(OnGoogleUser):
 # --- giving one ---------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class GoogleRoleGiven:
+class GoogleRoleGiven(Frozen):
     """The id of the role that they have now."""
 
     role: str
@@ -410,7 +400,6 @@ def _given(reply: Reply) -> None:
     output=GoogleRoleGiven,
     source="Directory API, roleAssignments.insert",
 )
-@dataclass(frozen=True)
 class AssignGoogleRole(OnGoogleUser):
     """Give an account an administrator role; the assignment has a new id.
 

@@ -7,10 +7,9 @@ together. Ending them works while the account is suspended, too.
 from __future__ import annotations
 
 from collections.abc import Generator
-from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
-from respond.core.records import replace
+from respond.core.records import Frozen, replace
 from respond.core.script import Becomes, Done, Effect, Looking, Me, Script, action, both, gather
 from respond.core.showable import showable
 from respond.systems.google.vendor import PEOPLE, VENDOR, ending, listed
@@ -38,8 +37,7 @@ def _code_id(value: Any) -> str:
     return str(value) if is_number else showable(str(value or ""), limit=20)
 
 
-@dataclass(frozen=True, slots=True)
-class GoogleGrant:
+class GoogleGrant(Frozen):
     """An application that may act for the person. The name is the application's own word."""
 
     id: str = at("clientId")
@@ -52,8 +50,7 @@ class GoogleGrant:
         return f"{self.name or self.id} ({', '.join(short[:_SCOPES_SHOWN])})"
 
 
-@dataclass(frozen=True, slots=True)
-class GoogleAppPassword:
+class GoogleAppPassword(Frozen):
     """A password for one application, without itself."""
 
     id: str = at("codeId", read=_code_id)
@@ -99,8 +96,7 @@ def access_of(
     )
 
 
-@dataclass(frozen=True, slots=True)
-class GoogleAccessLeft:
+class GoogleAccessLeft(Frozen):
     """How many grants and app passwords are left."""
 
     left: int
@@ -117,7 +113,6 @@ class GoogleAccessLeft:
         BY_HAND,
     ),
 )
-@dataclass(frozen=True)
 class RevokeGoogleGrants(OnGoogleUser):
     """Take away what a person let applications do, and their app passwords. There is no way back.
 

@@ -7,9 +7,9 @@ with them.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Final
 
+from respond.core.records import Frozen
 from respond.core.script import Api, Done, Effect, Me, Script, Undo, action, both
 from respond.systems.arguments import ArgumentError, one_of
 from respond.systems.google.vendor import PEOPLE, VENDOR, ask, ending, listed
@@ -23,8 +23,7 @@ _ROLES: Final = ("MEMBER", "MANAGER", "OWNER")
 _DELIVERY: Final = ("ALL_MAIL", "DAILY", "DIGEST", "DISABLED", "NONE")
 
 
-@dataclass(frozen=True, slots=True)
-class GoogleMember:
+class GoogleMember(Frozen):
     """Somebody in a group; without an id they are not in it.
 
     Attributes:
@@ -37,8 +36,7 @@ class GoogleMember:
     delivery: str = at("delivery_settings", limit=20, default="")
 
 
-@dataclass(frozen=True, slots=True)
-class _Inside:
+class _Inside(Frozen):
     id: str = at("id", default="")  # Somebody from outside need not have one.
 
 
@@ -61,7 +59,6 @@ _ALL: Final = Thing(
 )
 
 
-@dataclass(frozen=True)
 class _InGroup(OnGoogleUser):
     """Attributes: group: Its address, or its id."""
 
@@ -79,7 +76,6 @@ class _InGroup(OnGoogleUser):
     output=GoogleMember,
     source="Directory API, members.delete",
 )
-@dataclass(frozen=True)
 class LeaveGoogleGroup(_InGroup):
     """Take somebody out of a group, and so from what the group gives."""
 
@@ -122,7 +118,6 @@ class LeaveGoogleGroup(_InGroup):
     output=GoogleMember,
     source="Directory API, members.insert",
 )
-@dataclass(frozen=True)
 class JoinGoogleGroup(_InGroup):
     """Put somebody into a group.
 

@@ -10,9 +10,10 @@ import re
 from base64 import b64decode
 from binascii import Error as NoBase64Error
 from collections.abc import Generator
-from dataclasses import dataclass, field, replace
+from dataclasses import field
 from typing import Any, Final
 
+from respond.core.records import Frozen, replace
 from respond.core.script import (
     STEERS,
     Api,
@@ -55,8 +56,7 @@ def _last(value: Any) -> str:
     return found if _KEY.fullmatch(found) else ""
 
 
-@dataclass(frozen=True, slots=True)
-class GoogleKey:
+class GoogleKey(Frozen):
     """A key, without its private half; without an id there is none."""
 
     id: str = at("name", read=_last)
@@ -86,8 +86,7 @@ _ONE: Final = Thing(
 )
 
 
-@dataclass(frozen=True)
-class _OnAccount:
+class _OnAccount(Frozen):
     """An action on the keys of one service account.
 
     Attributes:
@@ -129,7 +128,6 @@ class _OnAccount:
             )
 
 
-@dataclass(frozen=True)
 class _OnKey(_OnAccount):
     """Attributes: key: Its id, from ``google.list_keys``."""
 
@@ -149,8 +147,7 @@ class _OnKey(_OnAccount):
         return key
 
 
-@dataclass(frozen=True, slots=True)
-class GoogleKeys:
+class GoogleKeys(Frozen):
     """Keys of a service account."""
 
     keys: tuple[GoogleKey, ...]
@@ -162,7 +159,6 @@ class GoogleKeys:
     output=GoogleKeys,
     source="IAM API, projects.serviceAccounts.keys.list",
 )
-@dataclass(frozen=True)
 class ListGoogleKeys(_OnAccount):
     """Read which keys a service account has; not those that Google manages itself."""
 
@@ -177,8 +173,7 @@ class ListGoogleKeys(_OnAccount):
 # --- a new one ----------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class GoogleKeyMade:
+class GoogleKeyMade(Frozen):
     """A new key. Attributes: key: Its id. file: The key file; only the sink shows it."""
 
     key: str | Late
@@ -199,7 +194,6 @@ def _file(body: Any) -> str:
     output=GoogleKeyMade,
     source="IAM API, projects.serviceAccounts.keys.create",
 )
-@dataclass(frozen=True)
 class CreateGoogleKey(_OnAccount):
     """Make a new key of a service account. Its file goes to the sink, and is shown nowhere else.
 
@@ -286,7 +280,6 @@ def _switch(me: Me, on: _OnKey, key: GoogleKey, *, disabled: bool) -> Generator[
     output=GoogleKey,
     source="IAM API, projects.serviceAccounts.keys.disable",
 )
-@dataclass(frozen=True)
 class DisableGoogleKey(_OnKey):
     """Switch a key of a service account off. Access tokens that are out live for up to an hour."""
 
@@ -307,7 +300,6 @@ class DisableGoogleKey(_OnKey):
     output=GoogleKey,
     source="IAM API, projects.serviceAccounts.keys.enable",
 )
-@dataclass(frozen=True)
 class EnableGoogleKey(_OnKey):
     """Switch a key of a service account on again."""
 
@@ -329,7 +321,6 @@ class EnableGoogleKey(_OnKey):
     output=GoogleKey,
     source="IAM API, projects.serviceAccounts.keys.delete",
 )
-@dataclass(frozen=True)
 class DeleteGoogleKey(_OnKey):
     """Delete a key of a service account that is off by now. There is no way back."""
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Generator
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Final
 
-from respond.core.records import replace
+from respond.core.records import Frozen, replace
 from respond.core.script import (
     STEERS,
     Api,
@@ -87,7 +87,6 @@ def _blind(me: Me, user: GoogleUser, what: str) -> Becomes[Any]:
     source="Directory API, users.update with suspended",
     by_hand=("Open Directory, Users, the person. Choose Suspend user.", BY_HAND),
 )
-@dataclass(frozen=True)
 class SuspendGoogleUser(OnGoogleUser):
     """Suspend an account; that ends its sign-in cookies and tokens, too. New mail bounces."""
 
@@ -119,7 +118,6 @@ class SuspendGoogleUser(OnGoogleUser):
     source="Directory API, users.update with suspended",
     by_hand=("Open Directory, Users, the person. Choose Reactivate.", BY_HAND),
 )
-@dataclass(frozen=True)
 class UnsuspendGoogleUser(OnGoogleUser):
     """Give a suspended account back. What was left to do because of it, is done now."""
 
@@ -149,8 +147,7 @@ class UnsuspendGoogleUser(OnGoogleUser):
 # --- sign out -----------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class SignedOutOfGoogle:
+class SignedOutOfGoogle(Frozen):
     """Whose sessions ended."""
 
     user: str
@@ -166,7 +163,6 @@ class SignedOutOfGoogle:
         BY_HAND,
     ),
 )
-@dataclass(frozen=True)
 class SignOutOfGoogle(OnGoogleUser):
     """End an account's sessions on web and devices. A suspension has done so already."""
 
@@ -208,7 +204,6 @@ class SignOutOfGoogle(OnGoogleUser):
     source="Directory API, users.update with password and changePasswordAtNextLogin",
     by_hand=("Open Directory, Users, the person. Choose Reset password.", BY_HAND),
 )
-@dataclass(frozen=True)
 class ResetGooglePassword(OnGoogleUser):
     """End a password; nobody knows the new one. A person gives another when it is proved who asks.
 
@@ -263,7 +258,6 @@ _PHONE: Final = re.compile(r"\+[1-9][0-9]{5,14}")
     source="Directory API, users.update with recoveryEmail and recoveryPhone",
     by_hand=("Open Directory, Users, the person, Security. Choose Recovery information.", BY_HAND),
 )
-@dataclass(frozen=True)
 class SetGoogleRecovery(OnGoogleUser):
     """Set by which address and number an account is recovered; empty: by none.
 

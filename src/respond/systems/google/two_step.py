@@ -8,10 +8,10 @@ left to do when the account is given back, and no failure.
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Final
 
-from respond.core.records import replace
+from respond.core.records import Frozen, replace
 from respond.core.script import (
     STEERS,
     Api,
@@ -50,8 +50,7 @@ __all__ = [
 _BACK: Final = "left to do when the account is given back"
 
 
-@dataclass(frozen=True, slots=True)
-class _Counted:
+class _Counted(Frozen):
     """A backup code, without itself."""
 
     whose: str = at("userId", limit=60, default="")
@@ -68,8 +67,7 @@ _COUNT: Final[Thing[int | None]] = Thing(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class _Codes:
+class _Codes(Frozen):
     """The backup codes of an account, which Google shows in clear: nothing of them is kept.
 
     Attributes:
@@ -98,8 +96,7 @@ def _codes_seen(me: Me) -> Thing[_Codes]:
 # --- which there are ----------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class GoogleFactors:
+class GoogleFactors(Frozen):
     """What Google tells of second steps: no more than that there is one.
 
     Attributes:
@@ -124,7 +121,6 @@ def _untold(_: str) -> None:
     output=GoogleFactors,
     source="Directory API, users.get, verificationCodes.list and asps.list",
 )
-@dataclass(frozen=True)
 class ListGoogleFactors(OnGoogleUser):
     """Read whether an account has a second step, and what goes round it. Which, nobody tells."""
 
@@ -150,8 +146,7 @@ class ListGoogleFactors(OnGoogleUser):
 # --- off ----------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class GoogleTwoStep:
+class GoogleTwoStep(Frozen):
     """Whether there is a second step still, and why it was left."""
 
     enrolled: bool
@@ -177,7 +172,6 @@ def _why_left(user: GoogleUser) -> str:
     source="Directory API, twoStepVerification.turnOff",
     by_hand=("Open Directory, Users, the person, Security. Turn 2-step verification off.", BY_HAND),
 )
-@dataclass(frozen=True)
 class TurnOffGoogleTwoStep(OnGoogleUser):
     """Take all second steps of an account; Google takes no single one. Not where it is enforced."""
 
@@ -216,8 +210,7 @@ class TurnOffGoogleTwoStep(OnGoogleUser):
 # --- backup codes -------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class GoogleBackupCode:
+class GoogleBackupCode(Frozen):
     """A code with which the person signs in once; only the sink shows it.
 
     Attributes:
@@ -243,7 +236,6 @@ def _codes_path(user: GoogleUser, *more: str) -> tuple[str, ...]:
         BY_HAND,
     ),
 )
-@dataclass(frozen=True)
 class MakeGoogleBackupCodes(OnGoogleUser):
     """Give a person who is proved one way in, once: one of new backup codes. The old ones end.
 
@@ -321,8 +313,7 @@ class MakeGoogleBackupCodes(OnGoogleUser):
         )
 
 
-@dataclass(frozen=True, slots=True)
-class GoogleCodesEnded:
+class GoogleCodesEnded(Frozen):
     """Whether there is no backup code, and why they were left."""
 
     ended: bool
@@ -335,7 +326,6 @@ class GoogleCodesEnded:
     output=GoogleCodesEnded,
     source="Directory API, verificationCodes.invalidate",
 )
-@dataclass(frozen=True)
 class EndGoogleBackupCodes(OnGoogleUser):
     """Make all backup codes of an account worthless."""
 

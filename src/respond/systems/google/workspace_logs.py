@@ -6,9 +6,9 @@ They come late, by minutes or hours, and some never: that there is none proves n
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, Final
 
+from respond.core.records import Frozen
 from respond.core.script import Connection, Done, Effect, Looking, Me, Script, action, both
 from respond.core.shapes import Seconds
 from respond.core.showable import showable
@@ -55,8 +55,7 @@ def _about(value: Any) -> str:
     return showable(", ".join(found), limit=200)
 
 
-@dataclass(frozen=True, slots=True)
-class GoogleEvent:
+class GoogleEvent(Frozen):
     """One entry of a log. Its texts come from outside."""
 
     time: str = at("id.time", limit=40)
@@ -88,14 +87,12 @@ def _log(
     return (yield from _LOG.of(connection, app=app, user=user, since=since))
 
 
-@dataclass(frozen=True, slots=True)
-class GoogleEvents:
+class GoogleEvents(Frozen):
     """Events, the newest first."""
 
     events: tuple[GoogleEvent, ...]
 
 
-@dataclass(frozen=True)
 class _Within(OnGoogleUser):
     """Attributes: within: How far back to look; 180 days at most, since Google keeps no more."""
 
@@ -120,7 +117,6 @@ class _Within(OnGoogleUser):
     output=GoogleEvents,
     source="Reports API, activities.list of login",
 )
-@dataclass(frozen=True)
 class ReadGoogleLogins(_Within):
     """Read how an account was signed in to, from the login log. The newest events come late."""
 
@@ -134,7 +130,6 @@ class ReadGoogleLogins(_Within):
     output=GoogleEvents,
     source="Reports API, activities.list of admin",
 )
-@dataclass(frozen=True)
 class ReadGoogleAdminLog(_Within):
     """Read what an account changed as an administrator. The newest events come late."""
 
@@ -145,8 +140,7 @@ class ReadGoogleAdminLog(_Within):
 # --- what is left behind ------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class LeftInGoogle:
+class LeftInGoogle(Frozen):
     """What goes on working when the account itself is closed, and what it has changed.
 
     Attributes:
@@ -167,7 +161,6 @@ class LeftInGoogle:
     output=LeftInGoogle,
     source="Directory API, tokens.list, asps.list, roleAssignments.list; Reports API",
 )
-@dataclass(frozen=True)
 class ListLeftInGoogle(_Within):
     """Read what an account leaves behind: grants, app passwords, recovery, roles, changes.
 

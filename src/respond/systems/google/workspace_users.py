@@ -7,9 +7,9 @@ so what is shown, judged and proved is read by id. A search lags and only finds 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Any, Final, NewType
 
+from respond.core.records import Frozen
 from respond.core.script import Connection, Done, Effect, Looking, Me, Script, action
 from respond.core.showable import showable
 from respond.systems.arguments import ArgumentError, one_line
@@ -43,8 +43,7 @@ def _login(value: Any) -> str:
     return showable(value, limit=40) if plain else ""
 
 
-@dataclass(frozen=True, slots=True)
-class GoogleUser:
+class GoogleUser(Frozen):
     """An account as Google has it now; without an id there is none.
 
     Attributes:
@@ -85,8 +84,7 @@ class GoogleUser:
         return "archived" if self.archived else "active"
 
 
-@dataclass(frozen=True, slots=True)
-class _Deleted:
+class _Deleted(Frozen):
     id: str = at("id")
     email: str = at("primaryEmail", default="")
     at_time: str = at("deletionTime", limit=40, default="")
@@ -120,8 +118,7 @@ _DELETED: Final = Thing(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class SeenByName:
+class SeenByName(Frozen):
     """Whom an address leads to. Attributes: deleted: When the account was deleted that had it."""
 
     user: GoogleUser
@@ -193,8 +190,7 @@ def spare_account(me: Me, user: GoogleUser, verb: str) -> None:
     spare(me, verb, *user.names, is_ours=is_ours)
 
 
-@dataclass(frozen=True)
-class OnGoogleUser:
+class OnGoogleUser(Frozen):
     """An action on one account. Attributes: user: Its id, from ``google.find_user``."""
 
     user: GoogleUserId
@@ -209,8 +205,7 @@ class OnGoogleUser:
     output=GoogleUser,
     source="Directory API, users.get and users.list",
 )
-@dataclass(frozen=True)
-class FindGoogleUser:
+class FindGoogleUser(Frozen):
     """Find an account by address or alias. Nobody is an answer: ``id`` is empty then.
 
     Attributes:

@@ -15,9 +15,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field
 from typing import Any, ClassVar, Final
 
+from msgspec import structs
+
+from respond.core.records import Frozen, replace
 from respond.core.script import (
     ASKS,
     STEERS,
@@ -76,8 +79,7 @@ _MISSING: Final = object()
 # --- what a step says ---------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class Observe:
+class Observe(Frozen):
     """How to look.
 
     Attributes:
@@ -104,8 +106,7 @@ class Observe:
                 )
 
 
-@dataclass(frozen=True)
-class ChangingRequest:
+class ChangingRequest(Frozen):
     """The request that changes something.
 
     Attributes:
@@ -124,7 +125,7 @@ class ChangingRequest:
         one_of("method", self.method, _METHODS_THAT_DESTROY)
         _check_path(self.path)
         _check_query(self.query)
-        object.__setattr__(self, "body", _leaves(self.body, depth=0))
+        structs.force_setattr(self, "body", _leaves(self.body, depth=0))
         size = len(json.dumps(encode(self.body), ensure_ascii=False))
         if size > _BODY_MAX:
             raise ArgumentError(f"body has {size} characters; at most {_BODY_MAX} fit")
@@ -173,8 +174,7 @@ def _leaves(value: Any, *, depth: int) -> Any:
 # --- what is seen -------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class SeenFields:
+class SeenFields(Frozen):
     """What a look saw.
 
     Attributes:
@@ -269,8 +269,7 @@ def _line(fields: Mapping[str, Any]) -> str:
     output=SeenFields,
     source="RFC 9110, section 9.3.1 (GET); the system's own documentation",
 )
-@dataclass(frozen=True)
-class ReadFields:
+class ReadFields(Frozen):
     """Read chosen fields of an answer. That the thing is not there is an answer.
 
     Attributes:
@@ -290,8 +289,7 @@ class ReadFields:
 # --- changing -----------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class _Took:
+class _Took(Frozen):
     """The system took the request. Whether it did what it should is looked at."""
 
     status: int
@@ -400,8 +398,7 @@ class _Changing:
     output=SeenFields,
     source="RFC 9110, section 9.3 (methods); the system's own documentation",
 )
-@dataclass(frozen=True)
-class ChangeFields(_Changing):
+class ChangeFields(_Changing, Frozen):
     """Change fields of a thing in a system that has no module, and see that they changed.
 
     For what can be put back. What removes access, data or a credential is ``http.destroy``,
@@ -435,8 +432,7 @@ class ChangeFields(_Changing):
     output=SeenFields,
     source="RFC 9110, section 9.3.5 (DELETE); the system's own documentation",
 )
-@dataclass(frozen=True)
-class Destroy(_Changing):
+class Destroy(_Changing, Frozen):
     """Remove something from a system that has no module, or take access away; see that it is so.
 
     Asks for a typed confirmation, like every destructive action.

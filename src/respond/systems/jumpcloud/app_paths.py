@@ -8,10 +8,9 @@ is worked out behind the scenes, so that a change shows within minutes.
 from __future__ import annotations
 
 from collections.abc import Generator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
-from respond.core.records import replace
+from respond.core.records import Frozen, replace
 from respond.core.script import (
     Api,
     Becomes,
@@ -51,8 +50,7 @@ DIRECT: Final = ""
 """In place of a group's id."""
 
 
-@dataclass(frozen=True, slots=True)
-class JumpCloudApp:
+class JumpCloudApp(Frozen):
     """An application; without an id there is none."""
 
     id: str = at("_id")
@@ -60,8 +58,7 @@ class JumpCloudApp:
     name: str = at("displayName", default="")
 
 
-@dataclass(frozen=True, slots=True)
-class JumpCloudGroup:
+class JumpCloudGroup(Frozen):
     """A user group; a dynamic one chooses its members itself."""
 
     id: str = at("id")
@@ -73,8 +70,7 @@ class JumpCloudGroup:
         return self.method.upper().startswith("DYNAMIC")
 
 
-@dataclass(frozen=True, slots=True)
-class JumpCloudRoute:
+class JumpCloudRoute(Frozen):
     """One way by which a user reaches an application.
 
     Attributes:
@@ -133,8 +129,7 @@ _APPS: Final = Thing(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class _Called:
+class _Called(Frozen):
     id: str = at("_id")
     email: str = at("email", default="")
 
@@ -214,8 +209,7 @@ def app_called(me: Me, name: str) -> Looking[JumpCloudApp]:
     output=JumpCloudApp,
     source="JumpCloud API 1.0, GET /applications",
 )
-@dataclass(frozen=True)
-class FindJumpCloudApp:
+class FindJumpCloudApp(Frozen):
     """Find an application by its label or name. None is an answer: ``id`` is empty then.
 
     Attributes:
@@ -238,8 +232,7 @@ def _names(me: Me, groups: Sequence[str]) -> Looking[dict[str, JumpCloudGroup]]:
     return {each.id: each for each in seen}
 
 
-@dataclass(frozen=True, slots=True)
-class JumpCloudAppUsers:
+class JumpCloudAppUsers(Frozen):
     """Who reaches an application, once for each way."""
 
     users: tuple[JumpCloudRoute, ...]
@@ -251,8 +244,7 @@ class JumpCloudAppUsers:
     output=JumpCloudAppUsers,
     source="JumpCloud API 2.0, GET /applications/{id}/users",
 )
-@dataclass(frozen=True)
-class WhoHasJumpCloudApp:
+class WhoHasJumpCloudApp(Frozen):
     """Read who reaches an application, by every path.
 
     Attributes:
@@ -349,8 +341,7 @@ def _membership(
     return replace(write, becomes=(*write.becomes, cut))
 
 
-@dataclass(frozen=True, slots=True)
-class JumpCloudAccess:
+class JumpCloudAccess(Frozen):
     """Whether a user reaches an application, or is in a group, now."""
 
     has: bool
@@ -363,7 +354,6 @@ def _is_chosen_by_itself(group: JumpCloudGroup, user: JumpCloudUser) -> str:
     )
 
 
-@dataclass(frozen=True)
 class _OnApp(OnJumpCloudUser):
     """An action on a user and an application. Attributes: app: The application's id."""
 
@@ -385,7 +375,6 @@ class _OnApp(OnJumpCloudUser):
         "https://console.jumpcloud.com/",
     ),
 )
-@dataclass(frozen=True)
 class TakeJumpCloudApp(_OnApp):
     """Cut every path by which a user reaches an application: their own, and those by groups.
 
@@ -450,7 +439,6 @@ class TakeJumpCloudApp(_OnApp):
     output=JumpCloudAccess,
     source="JumpCloud API 2.0, POST /users/{id}/associations",
 )
-@dataclass(frozen=True)
 class GiveJumpCloudApp(_OnApp):
     """Bind a user to an application directly, whatever their groups give them."""
 
@@ -472,7 +460,6 @@ class GiveJumpCloudApp(_OnApp):
 # --- groups -------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
 class _OnGroup(OnJumpCloudUser):
     """An action on a user and a group. Attributes: group: The group's id."""
 
@@ -520,7 +507,6 @@ class _OnGroup(OnJumpCloudUser):
     output=JumpCloudAccess,
     source="JumpCloud API 2.0, POST /usergroups/{id}/members",
 )
-@dataclass(frozen=True)
 class LeaveJumpCloudGroup(_OnGroup):
     """Take a user out of a group, and of all that it gives."""
 
@@ -534,7 +520,6 @@ class LeaveJumpCloudGroup(_OnGroup):
     output=JumpCloudAccess,
     source="JumpCloud API 2.0, POST /usergroups/{id}/members",
 )
-@dataclass(frozen=True)
 class JoinJumpCloudGroup(_OnGroup):
     """Put a user into a group again."""
 
@@ -542,8 +527,7 @@ class JoinJumpCloudGroup(_OnGroup):
         return (yield from self.changed(me, add=True, back="jumpcloud.leave_group"))
 
 
-@dataclass(frozen=True)
-class _OnBinding:
+class _OnBinding(Frozen):
     """An action on a group and an application.
 
     Attributes:
@@ -617,7 +601,6 @@ class _OnBinding:
     output=JumpCloudAccess,
     source="JumpCloud API 2.0, POST /applications/{id}/associations",
 )
-@dataclass(frozen=True)
 class UnbindJumpCloudGroup(_OnBinding):
     """Take an application from a whole group: for an emergency."""
 
@@ -631,7 +614,6 @@ class UnbindJumpCloudGroup(_OnBinding):
     output=JumpCloudAccess,
     source="JumpCloud API 2.0, POST /applications/{id}/associations",
 )
-@dataclass(frozen=True)
 class BindJumpCloudGroup(_OnBinding):
     """Give an application to a whole group again."""
 

@@ -8,11 +8,10 @@ their sessions or makes another API key: a person does, and the list shows it.
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, NewType
 
-from respond.core.records import replace
+from respond.core.records import Frozen, replace
 from respond.core.script import (
     Api,
     Becomes,
@@ -74,8 +73,7 @@ _CONSOLE: Final = "https://console.jumpcloud.com/"
 _AT: Final = "Open Settings, Administrators."
 
 
-@dataclass(frozen=True, slots=True)
-class JumpCloudAdmin:
+class JumpCloudAdmin(Frozen):
     """An administrator.
 
     Attributes:
@@ -217,8 +215,7 @@ def _changes(
     yield from replace(write, becomes=(*write.becomes, listed, as_it_is))
 
 
-@dataclass(frozen=True)
-class _OnAdmin:
+class _OnAdmin(Frozen):
     """An action on one of them. Attributes: admin: Their id, from ``jumpcloud.list_admins``."""
 
     admin: JumpCloudAdminId
@@ -239,8 +236,7 @@ class _OnAdmin:
         return admin
 
 
-@dataclass(frozen=True, slots=True)
-class JumpCloudAdmins:
+class JumpCloudAdmins(Frozen):
     """The administrators, and how many of them may do everything and are not suspended."""
 
     admins: tuple[JumpCloudAdmin, ...]
@@ -253,8 +249,7 @@ class JumpCloudAdmins:
     output=JumpCloudAdmins,
     source="JumpCloud API 1.0, GET /users",
 )
-@dataclass(frozen=True)
-class ListJumpCloudAdmins:
+class ListJumpCloudAdmins(Frozen):
     """Read who administers JumpCloud, with which role, factor and API key."""
 
     def run(self, me: Me) -> Script[JumpCloudAdmins]:
@@ -308,7 +303,6 @@ def set_role(me: Me, admin: JumpCloudAdmin, role: str) -> Generator[Any, Any, No
     source="JumpCloud API 1.0, PUT /users/{id}",
     by_hand=("Open Settings, Administrators, the person. Choose another role.", _CONSOLE),
 )
-@dataclass(frozen=True)
 class SetJumpCloudAdminRole(_OnAdmin):
     """Give an administrator another role, by its name. A demoted one still reads everything.
 
@@ -343,7 +337,6 @@ _REFUSED_NOW: Final = (
     output=JumpCloudAdmin,
     source="JumpCloud API 1.0, PUT /users/{id} (apiKeyAllowed)",
 )
-@dataclass(frozen=True)
 class SetJumpCloudApiAccess(_OnAdmin):
     """Let an administrator have an API key, or not. What that does to the key they have is unsaid.
 
@@ -432,7 +425,6 @@ def key_rotation(me: Me, admin: JumpCloudAdmin) -> Generator[Any, Any, None]:
     source="JumpCloud support pages: an API key is made by its owner alone",
     by_hand=("Sign in as the key's owner. Initials, My API Key, Generate New API Key.", _CONSOLE),
 )
-@dataclass(frozen=True)
 class RotateJumpCloudAdminKey(_OnAdmin):
     """Have an administrator make a new API key, which kills the old one."""
 
@@ -486,7 +478,6 @@ def _by_hand(me: Me, action: _OnAdmin, *, suspended: bool) -> Script[JumpCloudAd
     source="JumpCloud Directory Insights has admin_suspended; no API writes it",
     by_hand=("Open Settings, Administrators. Suspend the person.", _CONSOLE),
 )
-@dataclass(frozen=True)
 class SuspendJumpCloudAdmin(_OnAdmin):
     """Have an administrator suspended by a person; the list shows when it is done."""
 
@@ -501,7 +492,6 @@ class SuspendJumpCloudAdmin(_OnAdmin):
     person="the vendor shows no request for it",
     source="the way back of jumpcloud.suspend_admin",
 )
-@dataclass(frozen=True)
 class RestoreJumpCloudAdmin(_OnAdmin):
     """Have a suspended administrator activated again by a person."""
 
@@ -518,7 +508,6 @@ class RestoreJumpCloudAdmin(_OnAdmin):
     output=JumpCloudAdmin,
     source="JumpCloud API 1.0, POST /users/resettotp/{id}",
 )
-@dataclass(frozen=True)
 class ResetJumpCloudAdminTotp(_OnAdmin):
     """Take an administrator's second factor away. They enrol another one at the next sign-in."""
 
@@ -546,7 +535,6 @@ class ResetJumpCloudAdminTotp(_OnAdmin):
     output=JumpCloudAdmin,
     source="JumpCloud API 1.0, GET /users/reactivate/{id}, which sends mail",
 )
-@dataclass(frozen=True)
 class ResetJumpCloudAdminPassword(_OnAdmin):
     """Have JumpCloud mail an administrator a link to a new password. The old one goes on."""
 

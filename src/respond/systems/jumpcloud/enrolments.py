@@ -7,11 +7,10 @@ reset the person enrols again: nothing brings it back. No published API takes a 
 from __future__ import annotations
 
 from collections.abc import Generator
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from respond.core.records import replace
+from respond.core.records import Frozen, replace
 from respond.core.script import (
     Api,
     Becomes,
@@ -52,8 +51,7 @@ _HOURS_MAX: Final = 24
 _AGAIN: Final = "There is no way back: they are enrolled again at the next sign-in."
 
 
-@dataclass(frozen=True, slots=True)
-class JumpCloudDevice:
+class JumpCloudDevice(Frozen):
     """A device that answers questions with a tap. Attributes: state: ``active`` or not."""
 
     id: str = at("id")
@@ -91,8 +89,7 @@ def _window(user: JumpCloudUser) -> str:
     return f"nobody asks {user.name} for a second factor{until}" if user.exclusion else ""
 
 
-@dataclass(frozen=True, slots=True)
-class JumpCloudFactors:
+class JumpCloudFactors(Frozen):
     """Second factors of a user.
 
     Attributes:
@@ -114,7 +111,6 @@ class JumpCloudFactors:
     output=JumpCloudFactors,
     source="JumpCloud API 1.0, GET /systemusers/{id}; API 2.0, GET /users/{id}/pushendpoints",
 )
-@dataclass(frozen=True)
 class ListJumpCloudFactors(OnJumpCloudUser):
     """Read a user's second factors, and whether they are asked for one."""
 
@@ -170,7 +166,6 @@ def _switch(
     return replace(write, becomes=(*write.becomes, listed))
 
 
-@dataclass(frozen=True)
 class _OnDevice(OnJumpCloudUser):
     """An action on a device. Attributes: device: Its id, from ``jumpcloud.list_factors``."""
 
@@ -210,7 +205,6 @@ class _OnDevice(OnJumpCloudUser):
     output=JumpCloudDevice,
     source="JumpCloud API 2.0, PATCH /users/{id}/pushendpoints/{id}",
 )
-@dataclass(frozen=True)
 class DeactivateJumpCloudDevice(_OnDevice):
     """Switch off a device that confirms sign-ins, such as a stolen telephone. It can be undone."""
 
@@ -224,7 +218,6 @@ class DeactivateJumpCloudDevice(_OnDevice):
     output=JumpCloudDevice,
     source="JumpCloud API 2.0, PATCH /users/{id}/pushendpoints/{id}",
 )
-@dataclass(frozen=True)
 class ActivateJumpCloudDevice(_OnDevice):
     """Let a device confirm sign-ins again."""
 
@@ -266,7 +259,6 @@ def _reset(
         "https://console.jumpcloud.com/",
     ),
 )
-@dataclass(frozen=True)
 class ResetJumpCloudMfa(OnJumpCloudUser):
     """Take codes and push devices of a user. Security keys stay: a person takes them."""
 
@@ -311,8 +303,7 @@ def _states(me: Me, user: JumpCloudUser, devices: list[JumpCloudDevice]) -> Look
     yield from gather(_state_of(each.id).of(me.connection, user=user.id) for each in devices)
 
 
-@dataclass(frozen=True, slots=True)
-class JumpCloudKeysGone:
+class JumpCloudKeysGone(Frozen):
     """Whether somebody said so."""
 
     removed: bool
@@ -325,7 +316,6 @@ class JumpCloudKeysGone:
     person="the vendor shows no request for it",
     source="JumpCloud API: the routes for security keys are not published",
 )
-@dataclass(frozen=True)
 class RemoveJumpCloudKeys(OnJumpCloudUser):
     """Have a user's security keys removed by a person, whose word is all there is."""
 
@@ -379,7 +369,6 @@ def _too_long(user: JumpCloudUser, now_s: int) -> bool:
     output=JumpCloudUser,
     source="JumpCloud API 1.0, POST /systemusers/{id}/resetmfa (exclusion: true)",
 )
-@dataclass(frozen=True)
 class OpenJumpCloudWindow(OnJumpCloudUser):
     """Ask somebody who lost their device for no second factor, for a while. Codes are taken.
 
@@ -436,7 +425,6 @@ class OpenJumpCloudWindow(OnJumpCloudUser):
     output=JumpCloudUser,
     source="JumpCloud API 1.0, PUT /systemusers/{id} (mfa.exclusion)",
 )
-@dataclass(frozen=True)
 class CloseJumpCloudWindow(OnJumpCloudUser):
     """Ask somebody for a second factor again, at once."""
 

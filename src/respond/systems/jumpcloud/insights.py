@@ -7,10 +7,9 @@ JumpCloud does not say. Only administrators' credentials may ask, a Command Runn
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from typing import Final
 
-from respond.core.records import replace
+from respond.core.records import Frozen, replace
 from respond.core.script import (
     Call,
     Done,
@@ -44,8 +43,7 @@ _AHEAD_S: Final = 3_600
 SIGN_INS: Final = ("user_login_attempt", "sso_auth", "admin_login_attempt")
 
 
-@dataclass(frozen=True, slots=True)
-class JumpCloudEvent:
+class JumpCloudEvent(Frozen):
     """One event. Its texts come from outside."""
 
     id: str = at("id", limit=80)
@@ -99,8 +97,7 @@ def events_by(
     return (yield from Read(Subject(name, 0), call, parse, pages, evidence=KEPT))
 
 
-@dataclass(frozen=True, slots=True)
-class JumpCloudEvents:
+class JumpCloudEvents(Frozen):
     """Events, the newest first."""
 
     events: tuple[JumpCloudEvent, ...]
@@ -112,7 +109,6 @@ class JumpCloudEvents:
     output=JumpCloudEvents,
     source="JumpCloud Directory Insights API, POST /events",
 )
-@dataclass(frozen=True)
 class ReadJumpCloudEvents(OnJumpCloudUser):
     """Read what a user did, from Directory Insights. The newest events may come late.
 

@@ -6,10 +6,9 @@ another id.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, Final
 
-from respond.core.records import replace
+from respond.core.records import Frozen, replace
 from respond.core.script import Api, Becomes, Done, Effect, Me, Script, Undo, Write, action, gather
 from respond.systems.arguments import ArgumentError, one_line
 from respond.systems.jumpcloud.console_admins import JumpCloudAdmin, admins_called
@@ -29,8 +28,7 @@ _KEY_MAX: Final = 16_000
 _NAME_MAX: Final = 200
 
 
-@dataclass(frozen=True, slots=True)
-class JumpCloudSshKey:
+class JumpCloudSshKey(Frozen):
     """A public key with which a user signs in to devices."""
 
     id: str = at("_id")
@@ -53,8 +51,7 @@ def _key(key: str) -> Thing[bool]:
     return Thing(VENDOR, f"user/{{user}}/ssh-key/{key}", _OF, parse, surface="v1")
 
 
-@dataclass(frozen=True, slots=True)
-class JumpCloudSshKeys:
+class JumpCloudSshKeys(Frozen):
     """How many there are."""
 
     left: int
@@ -93,7 +90,6 @@ def _removal(me: Me, user: JumpCloudUser, key: JumpCloudSshKey, is_there: object
     output=JumpCloudSshKeys,
     source="JumpCloud API 1.0, GET and DELETE /systemusers/{id}/sshkeys",
 )
-@dataclass(frozen=True)
 class RemoveJumpCloudSshKeys(OnJumpCloudUser):
     """Remove a user's SSH keys; undoing it puts the same keys back."""
 
@@ -114,7 +110,6 @@ class RemoveJumpCloudSshKeys(OnJumpCloudUser):
     output=JumpCloudSshKeys,
     source="JumpCloud API 1.0, POST /systemusers/{id}/sshkeys",
 )
-@dataclass(frozen=True)
 class AddJumpCloudSshKey(OnJumpCloudUser):
     """Put an SSH key of a user back.
 
@@ -160,8 +155,7 @@ class AddJumpCloudSshKey(OnJumpCloudUser):
 # --- what is left -------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class JumpCloudLeft:
+class JumpCloudLeft(Frozen):
     """What goes on working when the account is closed, or opens it again."""
 
     ssh_keys: tuple[JumpCloudSshKey, ...]
@@ -175,7 +169,6 @@ class JumpCloudLeft:
     output=JumpCloudLeft,
     source="JumpCloud API 1.0, GET /systemusers/{id}/sshkeys, /users; API 2.0, /bulk/userstates",
 )
-@dataclass(frozen=True)
 class ListLeftInJumpCloud(OnJumpCloudUser):
     """Read what a user leaves: SSH keys, planned changes of state, an administrator's account."""
 

@@ -5,11 +5,10 @@ Source: API 2.0, ``/bulk/userstates``. One job may be about several users.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from respond.core.records import replace
+from respond.core.records import Frozen, replace
 from respond.core.script import (
     Api,
     Becomes,
@@ -37,8 +36,7 @@ __all__ = [
 _BACK: Final = "ACTIVATED"
 
 
-@dataclass(frozen=True, slots=True)
-class JumpCloudPlan:
+class JumpCloudPlan(Frozen):
     """A change of one user's state that is to come. Attributes: id: Of its job."""
 
     id: str = at("scheduledJobId", limit=60)
@@ -78,8 +76,7 @@ def planned_for(me: Me, user: str) -> Looking[tuple[JumpCloudPlan, ...]]:
     return tuple(each for each in (yield from _ALL.of(me.connection)) if each.user == user)
 
 
-@dataclass(frozen=True, slots=True)
-class JumpCloudJob:
+class JumpCloudJob(Frozen):
     """A job that gives somebody back. Attributes: rows: All that it is about."""
 
     rows: tuple[JumpCloudPlan, ...]
@@ -147,8 +144,7 @@ def cancel(me: Me, user: str, job: JumpCloudJob) -> Write[None]:
     return replace(write, becomes=(*write.becomes, listed))
 
 
-@dataclass(frozen=True, slots=True)
-class JumpCloudPlans:
+class JumpCloudPlans(Frozen):
     """What is planned for a user now."""
 
     planned: tuple[JumpCloudPlan, ...]
@@ -160,8 +156,7 @@ class JumpCloudPlans:
     output=JumpCloudPlans,
     source="JumpCloud API 2.0, DELETE /bulk/userstates/{id}",
 )
-@dataclass(frozen=True)
-class CancelJumpCloudReactivations:
+class CancelJumpCloudReactivations(Frozen):
     """Cancel what would give a suspended user back by itself.
 
     Attributes:
@@ -182,8 +177,7 @@ class CancelJumpCloudReactivations:
         return Done(JumpCloudPlans(left), says="nothing is planned to give them back")
 
 
-@dataclass(frozen=True, slots=True)
-class JumpCloudPlanMade:
+class JumpCloudPlanMade(Frozen):
     """Who is given back, and when."""
 
     users: tuple[str, ...]
@@ -196,8 +190,7 @@ class JumpCloudPlanMade:
     output=JumpCloudPlanMade,
     source="JumpCloud API 2.0, POST /bulk/userstates",
 )
-@dataclass(frozen=True)
-class PlanJumpCloudReactivation:
+class PlanJumpCloudReactivation(Frozen):
     """Plan that suspended users are given back at a time.
 
     Attributes:

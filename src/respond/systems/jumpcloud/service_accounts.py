@@ -7,9 +7,9 @@ credential is called in the answer that shows it once, nothing says: a person ma
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from typing import Any, Final
 
+from respond.core.records import Frozen, replace
 from respond.core.script import Done, Effect, MalformedReplyError, Me, Script, action
 from respond.core.showable import showable
 from respond.systems.arguments import one_line
@@ -36,8 +36,7 @@ def _credentials(found: Any) -> tuple[str, ...]:
     return tuple(ids)
 
 
-@dataclass(frozen=True, slots=True)
-class JumpCloudServiceAccount:
+class JumpCloudServiceAccount(Frozen):
     """A service account. Attributes: credentials: The ids of what it signs in with."""
 
     id: str = at("objectId", limit=80)
@@ -59,8 +58,7 @@ _ACCOUNTS: Final = Thing(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class JumpCloudServiceAccounts:
+class JumpCloudServiceAccounts(Frozen):
     """All of them."""
 
     accounts: tuple[JumpCloudServiceAccount, ...]
@@ -72,8 +70,7 @@ class JumpCloudServiceAccounts:
     output=JumpCloudServiceAccounts,
     source="JumpCloud command line, GET /service-accounts of API 2.0",
 )
-@dataclass(frozen=True)
-class ListJumpCloudServiceAccounts:
+class ListJumpCloudServiceAccounts(Frozen):
     """Read which service accounts there are, with their roles and credentials."""
 
     def run(self, me: Me) -> Script[JumpCloudServiceAccounts]:
@@ -92,8 +89,7 @@ class ListJumpCloudServiceAccounts:
     output=JumpCloudServiceAccount,
     source="JumpCloud command line, DELETE /service-accounts/{id}/auth-config/{id} of API 2.0",
 )
-@dataclass(frozen=True)
-class RevokeJumpCloudCredential:
+class RevokeJumpCloudCredential(Frozen):
     """End a credential of a service account at once. There is no way back.
 
     Attributes:

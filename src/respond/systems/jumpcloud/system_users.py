@@ -7,10 +7,10 @@ by id. Whoever is an administrator besides stays one when the user is suspended.
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
-from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final, NewType
 
+from respond.core.records import Frozen, replace
 from respond.core.script import (
     Api,
     Becomes,
@@ -70,8 +70,7 @@ def _moment(found: Any) -> str:
         return text
 
 
-@dataclass(frozen=True, slots=True)
-class JumpCloudUser:
+class JumpCloudUser(Frozen):
     """A user as JumpCloud has them now; without an id there is none.
 
     Attributes:
@@ -116,8 +115,7 @@ USER: Final = Thing(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class _Hit:
+class _Hit(Frozen):
     id: JumpCloudUserId = at("_id")
 
 
@@ -189,8 +187,7 @@ def spare_user(me: Me, user: JumpCloudUser, verb: str) -> None:
     spare(me, verb, user.name, user.username)
 
 
-@dataclass(frozen=True)
-class OnJumpCloudUser:
+class OnJumpCloudUser(Frozen):
     """An action on one user. Attributes: user: Their id, from ``jumpcloud.find_user``."""
 
     user: JumpCloudUserId
@@ -205,8 +202,7 @@ class OnJumpCloudUser:
     output=JumpCloudUser,
     source="JumpCloud API 1.0, GET /systemusers and /systemusers/{id}",
 )
-@dataclass(frozen=True)
-class FindJumpCloudUser:
+class FindJumpCloudUser(Frozen):
     """Find a user by e-mail address. Nobody is an answer: ``id`` is empty then.
 
     Attributes:
@@ -272,7 +268,6 @@ def _what_undoes_it(
     source="JumpCloud API 1.0, PUT /systemusers/{id} (state)",
     by_hand=(*_PEOPLE[:1], "Choose Suspend. Delete nobody.", _PEOPLE[1]),
 )
-@dataclass(frozen=True)
 class SuspendJumpCloudUser(OnJumpCloudUser):
     """Suspend a user, who is logged out of devices, and cancel what would give them back."""
 
@@ -318,7 +313,6 @@ class SuspendJumpCloudUser(OnJumpCloudUser):
     output=JumpCloudUser,
     source="JumpCloud API 1.0, PUT /systemusers/{id} (state)",
 )
-@dataclass(frozen=True)
 class RestoreJumpCloudUser(OnJumpCloudUser):
     """Give a suspended account back."""
 
@@ -354,7 +348,6 @@ class RestoreJumpCloudUser(OnJumpCloudUser):
     output=JumpCloudUser,
     source="JumpCloud API 1.0, POST /systemusers/{id}/expire",
 )
-@dataclass(frozen=True)
 class ExpireJumpCloudPassword(OnJumpCloudUser):
     """Expire a user's password. Whoever knows it, or reads their mail, chooses the new one."""
 
@@ -389,7 +382,6 @@ class ExpireJumpCloudPassword(OnJumpCloudUser):
     source="JumpCloud API 1.0, PUT /systemusers/{id} (password)",
     by_hand=(*_PEOPLE[:1], "Set a password that nobody keeps.", _PEOPLE[1]),
 )
-@dataclass(frozen=True)
 class ResetJumpCloudPassword(OnJumpCloudUser):
     """End a user's password: another one is set that nobody knows."""
 

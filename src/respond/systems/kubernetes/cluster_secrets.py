@@ -13,9 +13,9 @@ import base64
 import binascii
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
+from respond.core.records import Frozen
 from respond.core.script import (
     Api,
     Becomes,
@@ -68,8 +68,7 @@ _CONTROLLERS: Final = re.compile(
 _KEPT: Final = "kubectl.kubernetes.io/last-applied-configuration"
 
 
-@dataclass(frozen=True, slots=True)
-class ClusterSecret:
+class ClusterSecret(Frozen):
     """A Secret, without its values.
 
     Attributes:
@@ -85,8 +84,7 @@ class ClusterSecret:
     keeps_old: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class ClusterSink:
+class ClusterSink(Frozen):
     """A key of a Secret."""
 
     connection: Connection

@@ -7,9 +7,10 @@ when it is taken; the profile that Okta holds of them in it is saved, and set ag
 from __future__ import annotations
 
 from collections.abc import Generator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field
 from typing import Any, Final
 
+from respond.core.records import Frozen, replace
 from respond.core.script import (
     Api,
     Becomes,
@@ -40,8 +41,7 @@ _MAPPED: Final = "E0000075"
 _ALREADY: Final = "E0000062"
 
 
-@dataclass(frozen=True, slots=True)
-class OktaApp:
+class OktaApp(Frozen):
     """An application; without an id there is none."""
 
     id: str = at("id")
@@ -56,8 +56,7 @@ def _profile(found: Any) -> dict[str, Any]:
     return {str(name): value for name, value in known.items() if value is not None}
 
 
-@dataclass(frozen=True, slots=True)
-class OktaAppUser:
+class OktaAppUser(Frozen):
     """Somebody's assignment to an application; without an id they have it not.
 
     Attributes:
@@ -100,8 +99,7 @@ def app_users(me: Me, app: str) -> Looking[tuple[OktaAppUser, ...]]:
     output=OktaApp,
     source="Okta Management API, GET /api/v1/apps",
 )
-@dataclass(frozen=True)
-class FindOktaApp:
+class FindOktaApp(Frozen):
     """Find an application by its label. None is an answer: ``id`` is empty then.
 
     Attributes:
@@ -127,15 +125,13 @@ class FindOktaApp:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class OktaAppUsers:
+class OktaAppUsers(Frozen):
     """Who has an application."""
 
     users: tuple[OktaAppUser, ...]
 
 
-@dataclass(frozen=True)
-class _OnApp:
+class _OnApp(Frozen):
     """An action on one application. Attributes: app: Its id, from ``okta.find_app``."""
 
     app: str
@@ -150,7 +146,6 @@ class _OnApp:
     output=OktaAppUsers,
     source="Okta Management API, GET /api/v1/apps/{appId}/users",
 )
-@dataclass(frozen=True)
 class WhoHasOktaApp(_OnApp):
     """Read who is assigned to an application."""
 
@@ -162,7 +157,6 @@ class WhoHasOktaApp(_OnApp):
 # --- off and on again ---------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
 class _OnAppUser(OnOktaUser):
     """An action on somebody's assignment. Attributes: app: Id of the application."""
 
@@ -213,7 +207,6 @@ def take_app(me: Me, user: OktaUser, app: str, seen: OktaAppUser) -> Generator[A
     output=OktaAppUser,
     source="Okta Management API, DELETE /api/v1/apps/{appId}/users/{userId}",
 )
-@dataclass(frozen=True)
 class UnassignOktaApp(_OnAppUser):
     """Take an application away from a user. Its own data of them may be lost."""
 
@@ -232,7 +225,6 @@ class UnassignOktaApp(_OnAppUser):
     output=OktaAppUser,
     source="Okta Management API, POST /api/v1/apps/{appId}/users and .../users/{userId}",
 )
-@dataclass(frozen=True)
 class AssignOktaApp(_OnAppUser):
     """Give a user an application.
 

@@ -7,9 +7,10 @@ active one cannot be switched off. The list shows the values in clear: digests a
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field
 from typing import Any, Final
 
+from respond.core.records import Frozen, replace
 from respond.core.script import (
     STEERS,
     Api,
@@ -41,13 +42,12 @@ _MOST: Final = 2
 _VALUES: Final = frozenset({"client_secret"})
 
 
-@dataclass(frozen=True, slots=True)
-class OktaSecret:
+class OktaSecret(Frozen):
     """A client secret, without its value."""
 
     id: str | Late = at("id")
     status: str = at("status", among=("ACTIVE", "INACTIVE"))
-    digest: str = field(default="", repr=False)
+    digest: str = ""
 
 
 def _things(me: Me) -> Thing[tuple[OktaSecret, ...]]:
@@ -73,8 +73,7 @@ def secrets_of(me: Me, app: str) -> Looking[tuple[OktaSecret, ...]]:
     return (yield from _things(me).of(me.connection, app=app))
 
 
-@dataclass(frozen=True)
-class _OnSecretsOf:
+class _OnSecretsOf(Frozen):
     """An action on secrets. Attributes: app: Id of the application, from ``okta.find_app``."""
 
     app: str
@@ -83,8 +82,7 @@ class _OnSecretsOf:
         check_id("app", self.app, "0oa", "0oaj96z2dGonI16R1d7")
 
 
-@dataclass(frozen=True, slots=True)
-class RotatedOktaSecret:
+class RotatedOktaSecret(Frozen):
     """The new secret: its id, and where it is. The old one goes on working."""
 
     secret: str | Late
@@ -97,7 +95,6 @@ class RotatedOktaSecret:
     output=RotatedOktaSecret,
     source="Okta Management API, POST /api/v1/apps/{appId}/credentials/secrets",
 )
-@dataclass(frozen=True)
 class RotateOktaSecret(_OnSecretsOf):
     """Make an application a second client secret, and bring it to its sink; the old one stays.
 
@@ -157,8 +154,7 @@ class RotateOktaSecret(_OnSecretsOf):
         )
 
 
-@dataclass(frozen=True, slots=True)
-class OktaSecretsOn:
+class OktaSecretsOn(Frozen):
     """Ids of the secrets that are on."""
 
     active: tuple[str, ...]
@@ -193,7 +189,6 @@ def _switched(
     output=OktaSecretsOn,
     source="Okta Management API, POST .../credentials/secrets/{secretId}/lifecycle/deactivate",
 )
-@dataclass(frozen=True)
 class DeactivateOktaSecrets(_OnSecretsOf):
     """Switch the client secrets of an application off but those that are kept.
 
@@ -235,7 +230,6 @@ class DeactivateOktaSecrets(_OnSecretsOf):
     output=OktaSecretsOn,
     source="Okta Management API, POST .../credentials/secrets/{secretId}/lifecycle/activate",
 )
-@dataclass(frozen=True)
 class ActivateOktaSecret(_OnSecretsOf):
     """Switch a client secret on again.
 

@@ -7,9 +7,10 @@ Identity Engine". What is taken away the person enrols again: nothing brings it 
 from __future__ import annotations
 
 from collections.abc import Generator
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Final
 
+from respond.core.records import Frozen
 from respond.core.script import (
     STEERS,
     Api,
@@ -61,8 +62,7 @@ _TAKES_ALONG: Final = frozenset({"push", "signed_nonce"})
 _STAYS: Final = frozenset({"email", "question"})
 
 
-@dataclass(frozen=True, slots=True)
-class OktaFactor:
+class OktaFactor(Frozen):
     """A second factor; without an id there is none."""
 
     id: str = at("id")
@@ -76,8 +76,7 @@ class OktaFactor:
         return f"{self.type} {self.name}".rstrip()
 
 
-@dataclass(frozen=True, slots=True)
-class _Org:
+class _Org(Frozen):
     pipeline: str = at("pipeline", among=("v1", "idx"))
 
 
@@ -110,8 +109,7 @@ def that_stay(factors: tuple[OktaFactor, ...], *, is_idx: bool) -> tuple[OktaFac
     return tuple(each for each in factors if is_idx and each.type in _STAYS)
 
 
-@dataclass(frozen=True, slots=True)
-class OktaFactors:
+class OktaFactors(Frozen):
     """Second factors."""
 
     factors: tuple[OktaFactor, ...]
@@ -123,7 +121,6 @@ class OktaFactors:
     output=OktaFactors,
     source="Okta Management API, GET /api/v1/users/{id}/factors",
 )
-@dataclass(frozen=True)
 class ListOktaFactors(OnOktaUser):
     """Read a user's second factors."""
 
@@ -177,8 +174,7 @@ def delete_factor(
     )
 
 
-@dataclass(frozen=True, slots=True)
-class OktaFactorGone:
+class OktaFactorGone(Frozen):
     """The id of the factor that is not there now."""
 
     factor: str
@@ -190,7 +186,6 @@ class OktaFactorGone:
     output=OktaFactorGone,
     source="Okta Management API, DELETE /api/v1/users/{id}/factors/{factorId}",
 )
-@dataclass(frozen=True)
 class DeleteOktaFactor(OnOktaUser):
     """Take one second factor away. Whoever asks for it has to be proved before.
 
@@ -245,8 +240,7 @@ def reset_factors(
     )
 
 
-@dataclass(frozen=True, slots=True)
-class OktaFactorsLeft:
+class OktaFactorsLeft(Frozen):
     """What a reset leaves: e-mail and question, on Identity Engine."""
 
     left: tuple[OktaFactor, ...]
@@ -262,7 +256,6 @@ class OktaFactorsLeft:
         "https://login.okta.com",
     ),
 )
-@dataclass(frozen=True)
 class ResetOktaFactors(OnOktaUser):
     """Take all second factors away. On Identity Engine e-mail and security question stay."""
 
@@ -285,8 +278,7 @@ class ResetOktaFactors(OnOktaUser):
 _TTL_MIN, _TTL_MAX = 10, 14_400
 
 
-@dataclass(frozen=True, slots=True)
-class _Keyed:
+class _Keyed(Frozen):
     id: str = at("id")
     key: str = at("key", limit=60, default="")
 
@@ -300,8 +292,7 @@ _ENROLLED: Final = Thing(
 _AUTHENTICATORS: Final = Thing(VENDOR, "authenticators", ("authenticators",), rows(_Keyed))
 
 
-@dataclass(frozen=True, slots=True)
-class OktaAccessCode:
+class OktaAccessCode(Frozen):
     """A code with which the person signs in; only the sink shows it."""
 
     code: SecretHandle
@@ -314,7 +305,6 @@ class OktaAccessCode:
     output=OktaAccessCode,
     source="Okta Management API, POST /api/v1/users/{id}/authenticator-enrollments/tac",
 )
-@dataclass(frozen=True)
 class CreateOktaAccessCode(OnOktaUser):
     """Give a person who is proved one way in, once, for a while; an earlier code ends with it.
 
@@ -393,7 +383,6 @@ class CreateOktaAccessCode(OnOktaUser):
     output=OktaFactorGone,
     source="Okta Management API, DELETE /api/v1/users/{id}/authenticator-enrollments/{id}",
 )
-@dataclass(frozen=True)
 class RevokeOktaAccessCode(OnOktaUser):
     """End a user's temporary access code."""
 

@@ -8,9 +8,10 @@ active any more, so suspending comes first.
 from __future__ import annotations
 
 from collections.abc import Generator
-from dataclasses import dataclass, field, replace
+from dataclasses import field
 from typing import Any, Final
 
+from respond.core.records import replace
 from respond.core.script import (
     STEERS,
     Api,
@@ -129,7 +130,6 @@ def unsuspend(me: Me, user: OktaUser) -> Generator[Any, Any, None]:
         "https://login.okta.com",
     ),
 )
-@dataclass(frozen=True)
 class SuspendOktaUser(OnOktaUser):
     """Suspend a user, so that no new session can start. Sessions that applications hold go on."""
 
@@ -149,7 +149,6 @@ class SuspendOktaUser(OnOktaUser):
     output=OktaUser,
     source="Okta Management API, POST /api/v1/users/{id}/lifecycle/unsuspend",
 )
-@dataclass(frozen=True)
 class UnsuspendOktaUser(OnOktaUser):
     """Give a suspended account back, with its groups and applications."""
 
@@ -205,7 +204,6 @@ def end_password(
     output=OktaUser,
     source="Okta Management API, POST /api/v1/users/{id}/lifecycle/expire_password",
 )
-@dataclass(frozen=True)
 class ExpireOktaPassword(OnOktaUser):
     """Make a user change their password. Against a thief who knows it this is useless."""
 
@@ -233,7 +231,6 @@ class ExpireOktaPassword(OnOktaUser):
     output=OktaUser,
     source="Okta Management API, POST /api/v1/users/{id}/lifecycle/reset_password",
 )
-@dataclass(frozen=True)
 class ResetOktaPassword(OnOktaUser):
     """End a password and every session at Okta; no letter is sent, since a thief may read it.
 

@@ -9,10 +9,9 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Generator, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
-from respond.core.records import replace
+from respond.core.records import Frozen, replace
 from respond.core.script import (
     Api,
     Becomes,
@@ -78,8 +77,7 @@ _ASSIGNED: Final = frozenset({409})
 _MAKE_ANOTHER: Final = "make somebody else a super administrator first"
 
 
-@dataclass(frozen=True, slots=True)
-class OktaRole:
+class OktaRole(Frozen):
     """One role of a user.
 
     Attributes:
@@ -107,8 +105,7 @@ class OktaRole:
         return self.type == SUPER_ADMIN and self.status == "ACTIVE"
 
 
-@dataclass(frozen=True, slots=True)
-class _Id:
+class _Id(Frozen):
     id: str = at("id", default="")
     name: str = at("name", default="")
 
@@ -163,8 +160,7 @@ def roles_of(me: Me, user: str) -> Looking[tuple[OktaRole, ...]]:
 # --- who they are -------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class OktaAdmin:
+class OktaAdmin(Frozen):
     """An administrator. ``roles`` are types, ``USER_ADMIN``; ``is_super`` only if they can act."""
 
     id: OktaUserId
@@ -215,8 +211,7 @@ def keep_a_super_admin(me: Me, user: OktaUser, roles: tuple[OktaRole, ...]) -> L
     keep_an_administrator(me, user.email or user.login, others, do=_MAKE_ANOTHER)
 
 
-@dataclass(frozen=True, slots=True)
-class OktaAdmins:
+class OktaAdmins(Frozen):
     """The administrators, and how many super administrators could act."""
 
     admins: tuple[OktaAdmin, ...]
@@ -229,8 +224,7 @@ class OktaAdmins:
     output=OktaAdmins,
     source="Okta Management API, GET /api/v1/iam/assignees/users and /users/{id}/roles",
 )
-@dataclass(frozen=True)
-class ListOktaAdmins:
+class ListOktaAdmins(Frozen):
     """Read who has an administrator role, and which."""
 
     def run(self, me: Me) -> Script[OktaAdmins]:
@@ -243,8 +237,7 @@ class ListOktaAdmins:
 # --- taking one away ----------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class OktaRoleGone:
+class OktaRoleGone(Frozen):
     """The id of the assignment that is not there now."""
 
     role: str
@@ -348,7 +341,6 @@ def _no(_: bool) -> bool:  # noqa: FBT001 - as a prediction is asked
         "https://login.okta.com",
     ),
 )
-@dataclass(frozen=True)
 class RemoveOktaRole(OnOktaUser):
     """Take an administrator role away from a user.
 
@@ -377,15 +369,13 @@ def _id_of(kind: str) -> str:
     return base64.b32encode(kind.encode()).decode().rstrip("=")
 
 
-@dataclass(frozen=True, slots=True)
-class OktaRoleGiven:
+class OktaRoleGiven(Frozen):
     """Which role the user has now."""
 
     type: str
 
 
-@dataclass(frozen=True, slots=True)
-class _Given:
+class _Given(Frozen):
     id: str = at("id")
 
 
@@ -395,7 +385,6 @@ class _Given:
     output=OktaRoleGiven,
     source="Okta Management API, POST /api/v1/users/{id}/roles and PUT .../targets",
 )
-@dataclass(frozen=True)
 class AddOktaRole(OnOktaUser):
     """Give a user an administrator role, with the groups and applications that it is confined to.
 

@@ -7,9 +7,9 @@ lists a user's sessions, so that they are ended is known from Okta's answer alon
 from __future__ import annotations
 
 from collections.abc import Generator
-from dataclasses import dataclass
 from typing import Any, Final
 
+from respond.core.records import Frozen
 from respond.core.script import (
     Api,
     Becomes,
@@ -47,8 +47,7 @@ _NOT_THERE: Final = frozenset({403, 404})
 # --- what there is ------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class OktaGrant:
+class OktaGrant(Frozen):
     """What a user let an application do."""
 
     id: str = at("id")
@@ -56,16 +55,14 @@ class OktaGrant:
     scope: str = at("scopeId", default="")
 
 
-@dataclass(frozen=True, slots=True)
-class OktaClient:
+class OktaClient(Frozen):
     """An application that holds grants or tokens of a user."""
 
     id: str = at("client_id", limit=60)
     name: str = at("client_name", default="")
 
 
-@dataclass(frozen=True, slots=True)
-class OktaToken:
+class OktaToken(Frozen):
     """A refresh token of a user, by its id."""
 
     id: str = at("id")
@@ -86,8 +83,7 @@ _TOKENS: Final = Thing(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class OktaGrants:
+class OktaGrants(Frozen):
     """What a user let applications do, and the refresh tokens that these hold."""
 
     grants: tuple[OktaGrant, ...]
@@ -146,8 +142,7 @@ def _blind(me: Me, user: OktaUser, what: str) -> Becomes[Any]:
     return Becomes(subject, lambda before: before)
 
 
-@dataclass(frozen=True, slots=True)
-class OktaSignedOut:
+class OktaSignedOut(Frozen):
     """How far it went: ``everywhere`` is true where Okta also told the applications."""
 
     everywhere: bool
@@ -164,7 +159,6 @@ class OktaSignedOut:
         "https://login.okta.com",
     ),
 )
-@dataclass(frozen=True)
 class RevokeOktaSessions(OnOktaUser):
     """End a user's sessions at Okta, with their OAuth tokens. There is no way back, and no harm."""
 
@@ -225,7 +219,6 @@ def _how_far(reply: Reply) -> OktaSignedOut:
     output=OktaSignedOut,
     source="Okta OpenID Connect & OAuth 2.0 API, POST /oauth2/v1/global-token-revocation",
 )
-@dataclass(frozen=True)
 class SignOutOfOkta(OnOktaUser):
     """End sessions and tokens, then have Okta sign the user out of applications, where it can.
 
@@ -292,8 +285,7 @@ def _revocation(
     )
 
 
-@dataclass(frozen=True, slots=True)
-class OktaGrantsLeft:
+class OktaGrantsLeft(Frozen):
     """How many grants and refresh tokens are left."""
 
     left: int
@@ -305,7 +297,6 @@ class OktaGrantsLeft:
     output=OktaGrantsLeft,
     source="Okta Management API, DELETE /api/v1/users/{id}/grants and .../clients/{id}/tokens",
 )
-@dataclass(frozen=True)
 class RevokeOktaGrants(OnOktaUser):
     """Take away what a user let applications do, with the refresh tokens. There is no way back."""
 

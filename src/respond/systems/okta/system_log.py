@@ -6,9 +6,9 @@ there, and events may come late. Without ``until`` the list has no end.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 
+from respond.core.records import Frozen
 from respond.core.script import Connection, Done, Effect, Looking, Me, Script, action, both
 from respond.core.shapes import Seconds
 from respond.systems.arguments import ArgumentError
@@ -38,8 +38,7 @@ _MADE: Final = (
 """Beginnings of the event types by which an account leaves a way back in."""
 
 
-@dataclass(frozen=True, slots=True)
-class OktaEvent:
+class OktaEvent(Frozen):
     """One event of the System Log. Its texts come from outside."""
 
     id: str = at("uuid", limit=60)
@@ -76,14 +75,12 @@ def events_by(
     return (yield from _EVENTS.of(connection, user=user, since=since, until=until))
 
 
-@dataclass(frozen=True, slots=True)
-class OktaEvents:
+class OktaEvents(Frozen):
     """Events, the newest first."""
 
     events: tuple[OktaEvent, ...]
 
 
-@dataclass(frozen=True)
 class _Within(OnOktaUser):
     """Attributes: within: How far back to look; 90 days at most, since Okta keeps no more."""
 
@@ -101,7 +98,6 @@ class _Within(OnOktaUser):
     output=OktaEvents,
     source="Okta Management API, GET /api/v1/logs",
 )
-@dataclass(frozen=True)
 class ReadOktaLog(_Within):
     """Read what a user did, from Okta's System Log. The newest events may come late."""
 
@@ -110,8 +106,7 @@ class ReadOktaLog(_Within):
         return Done(OktaEvents(seen), says=f"{len(seen)} events")
 
 
-@dataclass(frozen=True, slots=True)
-class OktaLeftBehind:
+class OktaLeftBehind(Frozen):
     """What goes on working when the account itself is closed, and what it has changed.
 
     Attributes:
@@ -141,7 +136,6 @@ def left_by(
     output=OktaLeftBehind,
     source="Okta Management API, GET /api/v1/api-tokens, /users/{id}/grants, /clients and /logs",
 )
-@dataclass(frozen=True)
 class ListLeftInOkta(_Within):
     """Read what a user leaves behind: API tokens, grants, and what they changed of the org."""
 

@@ -7,9 +7,9 @@ Admin Console can replace.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from typing import Any, Final
 
+from respond.core.records import Frozen, replace
 from respond.core.script import Api, Becomes, Done, Effect, Looking, Me, Script, Undo, Write, action
 from respond.systems.arguments import ArgumentError, one_of
 from respond.systems.okta.users import USER, OktaUserId, check_id, spare_user
@@ -30,8 +30,7 @@ def _zones(found: Any) -> tuple[str, ...]:
     return tuple(each for each in found if isinstance(each, str)) if isinstance(found, list) else ()
 
 
-@dataclass(frozen=True, slots=True)
-class OktaApiToken:
+class OktaApiToken(Frozen):
     """An API token, without its value, which nothing shows.
 
     Attributes:
@@ -71,8 +70,7 @@ def without(me: Me, tokens: tuple[OktaApiToken, ...]) -> tuple[Becomes[Any], ...
     return (left, *(Becomes(subject, lambda _: _NONE) for subject in subjects))
 
 
-@dataclass(frozen=True, slots=True)
-class OktaApiTokens:
+class OktaApiTokens(Frozen):
     """API tokens."""
 
     tokens: tuple[OktaApiToken, ...]
@@ -84,8 +82,7 @@ class OktaApiTokens:
     output=OktaApiTokens,
     source="Okta Management API, GET /api/v1/api-tokens",
 )
-@dataclass(frozen=True)
-class ListOktaTokens:
+class ListOktaTokens(Frozen):
     """Read which API tokens there are.
 
     Attributes:
@@ -109,8 +106,7 @@ def _spare(me: Me, token: OktaApiToken, verb: str) -> Looking[None]:
         yield from spare_user(me, owner, f"{verb} a token of")
 
 
-@dataclass(frozen=True)
-class _OnToken:
+class _OnToken(Frozen):
     """An action on one API token. Attributes: token: Its id, from ``okta.list_api_tokens``."""
 
     token: str
@@ -131,7 +127,6 @@ def _confined(token: OktaApiToken) -> str:
     output=OktaApiToken,
     source="Okta Management API, PUT /api/v1/api-tokens/{apiTokenId}",
 )
-@dataclass(frozen=True)
 class ConfineOktaToken(_OnToken):
     """Let an API token work in some network zones only; this has a way back, revoking has none.
 
@@ -206,8 +201,7 @@ class ConfineOktaToken(_OnToken):
         }
 
 
-@dataclass(frozen=True, slots=True)
-class OktaTokenGone:
+class OktaTokenGone(Frozen):
     """The id of the token that is not there now."""
 
     token: str
@@ -243,7 +237,6 @@ def revoke_token(me: Me, token: OktaApiToken) -> Write[None]:
         "https://login.okta.com",
     ),
 )
-@dataclass(frozen=True)
 class RevokeOktaToken(_OnToken):
     """Revoke an API token. There is no way back, and no API makes another."""
 

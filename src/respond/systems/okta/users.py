@@ -7,9 +7,9 @@ only finds ids: what is shown, judged and proved is read by id.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Final, NewType
 
+from respond.core.records import Frozen
 from respond.core.script import Connection, Done, Effect, Looking, Me, Script, action, gather
 from respond.systems.arguments import ArgumentError, one_line
 from respond.systems.guards import GuardRefusedError, only_one, spare
@@ -28,8 +28,7 @@ OktaUserId = NewType("OktaUserId", str)
 ID: Final = "[A-Za-z0-9]{8,40}"
 
 
-@dataclass(frozen=True, slots=True)
-class OktaUser:
+class OktaUser(Frozen):
     """A user as Okta has them now; without an id there is none.
 
     Attributes:
@@ -146,8 +145,7 @@ def spare_user(me: Me, user: OktaUser, verb: str) -> Looking[None]:
     spare(me, verb, user.login, user.email, is_ours=ours == user.id)
 
 
-@dataclass(frozen=True)
-class OnOktaUser:
+class OnOktaUser(Frozen):
     """An action on one user. Attributes: user: Their id, from ``okta.find_user``."""
 
     user: OktaUserId
@@ -162,8 +160,7 @@ class OnOktaUser:
     output=OktaUser,
     source="Okta Management API, GET /api/v1/users and /api/v1/users/{id}",
 )
-@dataclass(frozen=True)
-class FindOktaUser:
+class FindOktaUser(Frozen):
     """Find a user by e-mail address or login. Nobody is an answer: ``id`` is empty then.
 
     Attributes:

@@ -13,9 +13,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
+from respond.core.records import Frozen
 from respond.core.script import (
     Api,
     Becomes,
@@ -59,8 +59,7 @@ _PLANNED: Final = ""
 """Stands for the id of an item that a plan makes."""
 
 
-@dataclass(frozen=True, slots=True)
-class OpItem:
+class OpItem(Frozen):
     """An item, without its values.
 
     Attributes:
@@ -88,8 +87,7 @@ class OpItem:
         return not self.id or (self.category in _SAFE and not self.others and plain)
 
 
-@dataclass(frozen=True, slots=True)
-class OpItemSink:
+class OpItemSink(Frozen):
     """A field of an item."""
 
     connection: Connection

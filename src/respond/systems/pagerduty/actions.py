@@ -11,9 +11,9 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Generator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from typing import Any, Final, NewType
 
+from respond.core.records import Frozen, replace
 from respond.core.script import (
     Api,
     Becomes,
@@ -81,8 +81,7 @@ _LIMIT: Final = ("limit", str(A_PAGE))
 # --- what can be looked at ----------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Incident:
+class Incident(Frozen):
     """An incident as PagerDuty has it now; without an id there is none."""
 
     id: IncidentId = at("id")
@@ -102,8 +101,7 @@ def _details(found: Any) -> dict[str, str]:
     }
 
 
-@dataclass(frozen=True, slots=True)
-class Alert:
+class Alert(Frozen):
     """One alert of an incident. ``details`` is text from outside, as the pager handed it on."""
 
     id: str = at("id")
@@ -112,14 +110,12 @@ class Alert:
     details: dict[str, str] = at("body.details", read=_details, default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class _Note:
+class _Note(Frozen):
     id: str = at("id")
     content: str = at("content", limit=_NOTE_MAX, default="")
 
 
-@dataclass(frozen=True, slots=True)
-class _User:
+class _User(Frozen):
     id: str = at("id")
     email: str = at("email", default="")
 
@@ -198,8 +194,7 @@ def check_incident(incident: str) -> None:
     output=Incident,
     source="PagerDuty REST API v2, GET /incidents and GET /incidents/{id}",
 )
-@dataclass(frozen=True)
-class FindIncident:
+class FindIncident(Frozen):
     """Find an incident by its id, or by the key that its events carried.
 
     With a key, no incident is an answer: its ``id`` is empty then.
@@ -228,8 +223,7 @@ class FindIncident:
         return Done(found, says=f"{found.id} is {found.status}" if found.id else "no such incident")
 
 
-@dataclass(frozen=True, slots=True)
-class Context:
+class Context(Frozen):
     """What an incident's alerts say. ``details`` holds all alerts' details; the first one wins."""
 
     alerts: tuple[Alert, ...]
@@ -242,8 +236,7 @@ class Context:
     output=Context,
     source="PagerDuty REST API v2, GET /incidents/{id}/alerts",
 )
-@dataclass(frozen=True)
-class GetContext:
+class GetContext(Frozen):
     """Read what the alerts of an incident say; a webhook does not carry it.
 
     Only details that are text are taken, each up to 4,000 characters. They come from outside.
@@ -268,8 +261,7 @@ class GetContext:
 # --- notes --------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Noted:
+class Noted(Frozen):
     """The note on the incident."""
 
     id: str | Late
@@ -281,8 +273,7 @@ class Noted:
     output=Noted,
     source="PagerDuty REST API v2, GET and POST /incidents/{id}/notes",
 )
-@dataclass(frozen=True)
-class AddNote:
+class AddNote(Frozen):
     """Put a note on an incident, once.
 
     The note begins with run and step, and notes are searched for that first: PagerDuty itself
@@ -341,8 +332,7 @@ class AddNote:
     output=Incident,
     source="PagerDuty REST API v2, PUT /incidents/{id}; error codes 1001 and 1002",
 )
-@dataclass(frozen=True)
-class SetStatus:
+class SetStatus(Frozen):
     """Acknowledge or resolve an incident, or open it again.
 
     Acknowledging stops the escalation, so it is refused while nobody is at work on the run. An
@@ -427,8 +417,7 @@ _VERBS: Final = {"acknowledged": "acknowledge", "resolved": "resolve", "triggere
 # --- paging -------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Paged:
+class Paged(Frozen):
     """The event's key. PagerDuty took it; whether somebody's phone rang, it does not say."""
 
     dedup_key: str = at("dedup_key", limit=_DEDUP_MAX)
@@ -502,8 +491,7 @@ def page(
     output=Paged,
     source="PagerDuty Events API v2, POST /v2/enqueue",
 )
-@dataclass(frozen=True)
-class Page:
+class Page(Frozen):
     """Page whoever is on call for the service behind the routing key, once.
 
     The event carries run and step as its key, so PagerDuty makes one alert of it even if it
@@ -545,8 +533,7 @@ class Page:
 # --- who would be woken -------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class OnCall:
+class OnCall(Frozen):
     """Who is on call now, at the first level of each escalation policy.
 
     Attributes:
@@ -588,8 +575,7 @@ _UNSEEN: Final = ""
     output=OnCall,
     source="PagerDuty REST API v2, GET /oncalls",
 )
-@dataclass(frozen=True)
-class WhoIsOnCall:
+class WhoIsOnCall(Frozen):
     """Read who is on call now, over all escalation policies."""
 
     def run(self, me: Me) -> Script[OnCall]:

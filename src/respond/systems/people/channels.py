@@ -7,10 +7,10 @@ every look, tells nobody twice, and leaves whoever must not know to ``recipients
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping, Sequence
-from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, Final, TypeAlias
 
+from respond.core.records import Frozen
 from respond.core.script import Connection, Me, PersonRecord, Subject
 from respond.core.showable import showable
 from respond.systems import vendor
@@ -21,8 +21,7 @@ __all__ = ["NoticeChannel", "Reached", "channel_of", "connection_of", "name_of",
 _SETTLE_S: Final = 15
 
 
-@dataclass(frozen=True, slots=True)
-class Reached:
+class Reached(Frozen):
     """How it came out for one person.
 
     Attributes:
@@ -40,8 +39,7 @@ _Tell: TypeAlias = Callable[
 _Page: TypeAlias = Callable[[Me, Connection, Notice], Generator[Any, object, str]]
 
 
-@dataclass(frozen=True, slots=True)
-class NoticeChannel:
+class NoticeChannel(Frozen):
     """One way to people; it tells those who are named, or pages those who are not.
 
     Attributes:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from respond.core.records import Frozen
 from respond.core.script import (
     STEERS,
     Becomes,
@@ -29,8 +30,7 @@ _LINE_MAX: Final = 100
 """Longest line of a write, in characters; the whole text stands in the instructions."""
 
 
-@dataclass(frozen=True, slots=True)
-class Word:
+class Word(Frozen):
     """Somebody said that it is done. It is a word, and no proof."""
 
     done: bool
@@ -43,8 +43,7 @@ class Word:
     source="no vendor: a person's own work",
     person="no system of ours can see it",
 )
-@dataclass(frozen=True)
-class Do:
+class Do(Frozen):
     """Ask a person to do something that no system of ours can see.
 
     The step is done once the person says so, and the record calls it their word. Running it

@@ -14,12 +14,12 @@ The same notice has the same text whenever the step runs again: its time is the 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Final
 
 from respond.core.plan import short_digest
+from respond.core.records import Frozen
 from respond.core.script import Me
 from respond.core.showable import showable, showable_host
 from respond.systems import vendors
@@ -28,8 +28,7 @@ from respond.systems.arguments import one_of
 __all__ = ["MESSAGES", "Button", "Message", "Notice", "compose"]
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(Frozen):
     """One named text.
 
     Attributes:
@@ -50,8 +49,7 @@ class Message:
     of_run: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Button:
+class Button(Frozen):
     """A button under a message, and the question that is put before a click counts.
 
     Attributes:
@@ -69,8 +67,7 @@ class Button:
     asks: str
 
 
-@dataclass(frozen=True, slots=True)
-class Notice:
+class Notice(Frozen):
     """A text, ready to be sent, with the buttons for those whose click can count."""
 
     title: str

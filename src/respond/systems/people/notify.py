@@ -15,12 +15,13 @@ in that chat stands in ``respond.toml``: only then can a click of theirs count.
 from __future__ import annotations
 
 from collections.abc import Generator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field
 from types import MappingProxyType
 from typing import Any, Final
 
 from respond.core.approval import Verdict
 from respond.core.plan import short_digest
+from respond.core.records import Frozen, replace
 from respond.core.script import (
     STEERS,
     Becomes,
@@ -63,16 +64,14 @@ _UNSAID: Final = Timestamp("")
 _NO_TIME: Final = Seconds(0)
 
 
-@dataclass(frozen=True, slots=True)
-class NotTold:
+class NotTold(Frozen):
     """Somebody configured who was not told, and why."""
 
     person: str
     why: str
 
 
-@dataclass(frozen=True, slots=True)
-class Told:
+class Told(Frozen):
     """The end of a notice: ids of persons."""
 
     told: tuple[str, ...]
@@ -88,8 +87,7 @@ class Told:
         "Call the other admins, one by one: what was done, since when, what does not work now.",
     ),
 )
-@dataclass(frozen=True)
-class Persons:
+class Persons(Frozen):
     """Tell the configured persons with a role, once each, in a text chosen by name.
 
     At least one person has to be told, or the step fails: a silence that nobody notices is an

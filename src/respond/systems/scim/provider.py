@@ -6,9 +6,9 @@ The first is read each time (``ScimFeatures``); the second is for what no produc
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
 from typing import Any, Final
 
+from respond.core.records import Frozen, names_of
 from respond.core.script import Connection
 from respond.core.showable import showable
 from respond.systems.guards import GuardRefusedError
@@ -17,8 +17,7 @@ from respond.systems.rest import at
 __all__ = ["ScimFeatures", "ScimSwitches", "switches", "switches_in"]
 
 
-@dataclass(frozen=True, slots=True)
-class ScimFeatures:
+class ScimFeatures(Frozen):
     """What a product says of itself; what it does not say is as most are.
 
     Source: RFC 7643, section 5.
@@ -33,12 +32,11 @@ class ScimFeatures:
 
     @property
     def says(self) -> str:
-        can = [each.name for each in fields(self) if getattr(self, each.name)]
+        can = [each for each in names_of(type(self)) if getattr(self, each)]
         return f"offers {', '.join(can) or 'nothing that is optional'}"
 
 
-@dataclass(frozen=True, slots=True)
-class ScimSwitches:
+class ScimSwitches(Frozen):
     """What a product does that it does not say; each is an option of the connection.
 
     Attributes:
@@ -77,14 +75,15 @@ _WORDS: Final = {"patch": ("path", "value", "put"), "remove": ("path", "value")}
 def switches_in(options: Mapping[str, Any]) -> tuple[ScimSwitches, str]:
     """The switches, and what is wrong with one; or empty."""
     given: dict[str, Any] = {}
-    for each in fields(ScimSwitches):
-        value, name = options.get(each.name), each.name
+    usual = ScimSwitches()
+    for name in names_of(ScimSwitches):
+        value = options.get(name)
         if value is None:
             continue
         given[name] = tuple(value) if isinstance(value, list | tuple) else value
         if name in _WORDS:
             good = value in _WORDS[name]
-        elif isinstance(each.default, bool):
+        elif isinstance(getattr(usual, name), bool):
             good = isinstance(value, bool)
         else:
             good = not isinstance(value, str) and all(isinstance(one, str) for one in given[name])

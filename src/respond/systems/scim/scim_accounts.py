@@ -8,10 +8,10 @@ next turn: the assignment there goes first.
 from __future__ import annotations
 
 from collections.abc import Generator
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Final
 
-from respond.core.records import replace
+from respond.core.records import Frozen, replace
 from respond.core.script import (
     Api,
     Becomes,
@@ -117,7 +117,6 @@ def _removal(me: Me, user: ScimUser, call: Call, **words: Any) -> Generator[Any,
     source="RFC 7643, section 4.1.1 (active); RFC 7644, section 3.5.2.3: PATCH /Users/{id}",
     by_hand=("Open the administration of the product, Users. Deactivate the person.",),
 )
-@dataclass(frozen=True)
 class DeactivateScimUser(OnScimUser):
     """Switch an account off. Whether sessions that are open end with it, the product decides."""
 
@@ -161,7 +160,6 @@ class DeactivateScimUser(OnScimUser):
     output=ScimUser,
     source="RFC 7643, section 4.1.1 (active); RFC 7644, section 3.5.2.3: PATCH /Users/{id}",
 )
-@dataclass(frozen=True)
 class ActivateScimUser(OnScimUser):
     """Switch an account on again."""
 
@@ -190,8 +188,7 @@ def _made(reply: Reply) -> str | Late:
 # --- gone and again -----------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class ScimUserGone:
+class ScimUserGone(Frozen):
     """The id that is not there now."""
 
     user: str
@@ -203,7 +200,6 @@ class ScimUserGone:
     output=ScimUserGone,
     source="RFC 7644, section 3.6: DELETE /Users/{id}",
 )
-@dataclass(frozen=True)
 class DeleteScimUser(OnScimUser):
     """Delete an account. Deactivate it instead, where that is enough: what it owns may be lost."""
 
@@ -221,8 +217,7 @@ class DeleteScimUser(OnScimUser):
         return Done(ScimUserGone(self.user), says=f"the account of {user.called} is deleted")
 
 
-@dataclass(frozen=True, slots=True)
-class ScimUserMade:
+class ScimUserMade(Frozen):
     """The id that the account has now."""
 
     user: str | Late
@@ -234,8 +229,7 @@ class ScimUserMade:
     output=ScimUserMade,
     source="RFC 7644, section 3.3: POST /Users",
 )
-@dataclass(frozen=True)
-class RecreateScimUser:
+class RecreateScimUser(Frozen):
     """Make a deleted account again, with its groups; one that was inactive stays so.
 
     What the old one owned does not come back.
@@ -316,7 +310,6 @@ class RecreateScimUser:
     output=ScimUser,
     source="RFC 7643, sections 4.1.1 (password) and 5 (changePassword); RFC 7644, section 3.5.2.3",
 )
-@dataclass(frozen=True)
 class SetScimPassword(OnScimUser):
     """Set a user's password to one that the run was given, where the product lets SCIM do that.
 

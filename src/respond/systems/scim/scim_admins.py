@@ -7,9 +7,9 @@ Source: RFC 7643, section 4.1.2 (roles); RFC 7644, section 3.5.2.
 from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Mapping
-from dataclasses import dataclass, replace
 from typing import Any, Final
 
+from respond.core.records import Frozen, replace
 from respond.core.script import Done, Effect, Looking, Me, Script, Undo, action, gather
 from respond.core.showable import showable
 from respond.systems.arguments import ArgumentError
@@ -130,8 +130,7 @@ def keep_an_admin(me: Me, user: ScimUser) -> Looking[None]:
     keep_an_administrator(me, user.called, others, do=_ANOTHER)
 
 
-@dataclass(frozen=True, slots=True)
-class ScimAdmins:
+class ScimAdmins(Frozen):
     """The administrators, and how many of them are active."""
 
     admins: tuple[ScimUser, ...]
@@ -144,8 +143,7 @@ class ScimAdmins:
     output=ScimAdmins,
     source="RFC 7643, sections 4.1.2 and 4.2: GET /Groups, GET /Users",
 )
-@dataclass(frozen=True)
-class ListScimAdmins:
+class ListScimAdmins(Frozen):
     """Read who administers the product, by the groups and roles that its options name."""
 
     def run(self, me: Me) -> Script[ScimAdmins]:
@@ -213,7 +211,6 @@ def set_roles(
     output=ScimUser,
     source="RFC 7643, section 4.1.2; RFC 7644, section 3.5.2.3: PATCH /Users/{id}, op replace",
 )
-@dataclass(frozen=True)
 class SetScimRoles(OnScimUser):
     """Give a user these roles and no others; the way back gives the same as before.
 
@@ -251,7 +248,6 @@ class SetScimRoles(OnScimUser):
     output=ScimGroup,
     source="RFC 7644, section 3.5.2.2: PATCH /Groups/{id}, op remove",
 )
-@dataclass(frozen=True)
 class RemoveFromScimGroup(OnScimMembership):
     """Take a user out of a group."""
 

@@ -7,10 +7,9 @@ are, and the path is named: what every product of the standard takes.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
-from respond.core.records import replace
+from respond.core.records import Frozen, replace
 from respond.core.script import Api, Becomes, Call, Effect, Looking, Me, Undo, Write
 from respond.systems.rest import change, no_answer
 from respond.systems.scim.provider import switches
@@ -30,8 +29,7 @@ def ours_of(record: Record) -> Record:
     return ours | ({"active": is_on(ours["active"])} if "active" in ours else {})
 
 
-@dataclass(frozen=True, slots=True)
-class Edit:
+class Edit(Frozen):
     """One change of a user or group.
 
     Attributes:

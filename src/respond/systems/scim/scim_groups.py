@@ -7,10 +7,9 @@ read-only and often missing: membership is read and changed at the group.
 from __future__ import annotations
 
 from collections.abc import Generator
-from dataclasses import dataclass
 from typing import Any, Final
 
-from respond.core.records import replace
+from respond.core.records import Frozen, replace
 from respond.core.script import (
     Api,
     Becomes,
@@ -52,8 +51,7 @@ __all__ = [
 _NO_TARGET: Final = "noTarget"
 
 
-@dataclass(frozen=True, slots=True)
-class ScimGroup:
+class ScimGroup(Frozen):
     """A group; without an id there is none.
 
     Attributes:
@@ -121,8 +119,7 @@ def group_of(me: Me, group: str) -> Looking[ScimGroup]:
     output=ScimGroup,
     source="RFC 7644, section 3.4.2: GET /Groups",
 )
-@dataclass(frozen=True)
-class FindScimGroup:
+class FindScimGroup(Frozen):
     """Find a group by its name, with its members. None is an answer: ``id`` is empty then.
 
     Attributes:
@@ -239,7 +236,6 @@ def _membership(
     )
 
 
-@dataclass(frozen=True)
 class OnScimMembership(OnScimUser):
     """An action on one membership. Attributes: group: Id, from ``scim.find_group``."""
 
@@ -256,7 +252,6 @@ class OnScimMembership(OnScimUser):
     output=ScimGroup,
     source="RFC 7644, section 3.5.2.1: PATCH /Groups/{id}, op add",
 )
-@dataclass(frozen=True)
 class AddToScimGroup(OnScimMembership):
     """Put a user into a group."""
 

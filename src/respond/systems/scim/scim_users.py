@@ -9,10 +9,9 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final, NewType, TypeVar
 
-from respond.core.records import replace
+from respond.core.records import Frozen, replace
 from respond.core.script import (
     Connection,
     Done,
@@ -63,8 +62,7 @@ def is_on(found: Any) -> bool:
     return str(found).casefold() != "false"
 
 
-@dataclass(frozen=True, slots=True)
-class ScimUser:
+class ScimUser(Frozen):
     """A user as the product has them now; without an id there is none.
 
     Attributes:
@@ -285,8 +283,7 @@ def check_scim_id(name: str, value: str) -> None:
         raise ArgumentError(f"{name} must be an id of the product's, from scim.find_{name}")
 
 
-@dataclass(frozen=True)
-class OnScimUser:
+class OnScimUser(Frozen):
     """An action on one user. Attributes: user: Their id, from ``scim.find_user``."""
 
     user: ScimUserId
@@ -301,8 +298,7 @@ class OnScimUser:
     output=ScimUser,
     source="RFC 7644, section 3.4.2: GET /Users with a filter, GET /Users/{id}",
 )
-@dataclass(frozen=True)
-class FindScimUser:
+class FindScimUser(Frozen):
     """Find a user by user name or e-mail address. Nobody is an answer: ``id`` is empty then.
 
     Attributes:
@@ -322,8 +318,7 @@ class FindScimUser:
         return Done(user, says=f"{showable(self.email, limit=100)} is no user{hidden}")
 
 
-@dataclass(frozen=True, slots=True)
-class ScimUsers:
+class ScimUsers(Frozen):
     """Those whom the product lists."""
 
     users: tuple[ScimUser, ...]
@@ -335,8 +330,7 @@ class ScimUsers:
     output=ScimUsers,
     source="RFC 7644, section 3.4.2: GET /Users",
 )
-@dataclass(frozen=True)
-class ListScimUsers:
+class ListScimUsers(Frozen):
     """Read who may use the product: all active users."""
 
     def run(self, me: Me) -> Script[ScimUsers]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from respond.core.records import Frozen
 from respond.core.script import STEERS, Done, Effect, Me, Script, action
 from respond.core.values import SecretHandle
 from respond.systems.sinks.sink import sink_of
@@ -11,8 +12,7 @@ from respond.systems.sinks.sink import sink_of
 __all__ = ["ACTIONS", "CheckSink", "SinkState"]
 
 
-@dataclass(frozen=True, slots=True)
-class SinkState:
+class SinkState(Frozen):
     """What ``sink.check`` says.
 
     Attributes:
@@ -31,8 +31,7 @@ class SinkState:
     output=SinkState,
     source="https://developer.hashicorp.com/vault/api-docs/secret/kv/kv-v2",
 )
-@dataclass(frozen=True)
-class CheckSink:
+class CheckSink(Frozen):
     """Look at a secret's place, and whether it holds a given value.
 
     Attributes:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
+from respond.core.records import Frozen
 from respond.core.script import Connection, Done, Effect, Me, Read, Reply, Script, action
 from respond.core.showable import showable_host
 from respond.systems.arguments import one_line
@@ -20,8 +20,7 @@ def _is_admin(user: Any) -> bool:
     return any(user.get(f"is_{what}") is True for what in ("admin", "owner", "primary_owner"))
 
 
-@dataclass(frozen=True, slots=True)
-class SlackAccount:
+class SlackAccount(Frozen):
     """Somebody in the workspace, or nobody.
 
     Attributes:
@@ -63,8 +62,7 @@ _BY_ID: Final = Thing(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class _Ourselves:
+class _Ourselves(Frozen):
     user_id: str = at("user_id")
 
 
@@ -107,8 +105,7 @@ def _find_anyone(connection: Connection, email: str) -> Read[SlackAccount]:
     output=SlackAccount,
     source="Slack Web API, methods users.lookupByEmail and users.list",
 )
-@dataclass(frozen=True)
-class FindPerson:
+class FindPerson(Frozen):
     """Find the person with an e-mail address, deactivated ones included.
 
     Nobody is an answer: ``there`` is false then.

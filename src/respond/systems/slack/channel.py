@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
-from respond.core.records import replace
+from respond.core.records import Frozen, replace
 from respond.core.script import (
     Api,
     Connection,
@@ -31,8 +30,7 @@ from respond.systems.slack.vendor import VENDOR
 __all__ = ["CHANNEL"]
 
 
-@dataclass(frozen=True, slots=True)
-class _Told:
+class _Told(Frozen):
     """What became of one message: its time stamp, or the word that Slack refused it with."""
 
     ts: str | Late = ""

@@ -13,9 +13,10 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Final, NewType
 
+from respond.core.records import Frozen
 from respond.core.script import (
     STEERS,
     Api,
@@ -67,16 +68,14 @@ _BEFORE_S: Final = 3600
 """History is read back to so long before the run, by Slack's own clock."""
 
 
-@dataclass(frozen=True, slots=True)
-class Posted:
+class Posted(Frozen):
     """Where a message stands: its conversation, and its time stamp, which is its id."""
 
     channel: str | Late = at("channel")
     ts: str | Late = at("ts")
 
 
-@dataclass(frozen=True, slots=True)
-class Seen:
+class Seen(Frozen):
     """Whether our message for this step was seen; without a time stamp it was not.
 
     Attributes:
@@ -144,8 +143,7 @@ def _element(button: Button) -> dict[str, Any]:
     }
 
 
-@dataclass(frozen=True, slots=True)
-class _Place:
+class _Place(Frozen):
     id: str = at("id")
 
 
@@ -303,8 +301,7 @@ def _unproved(seen: Seen, to: str) -> tuple[str, ...]:
     output=Posted,
     source="Slack Web API, methods chat.postMessage and conversations.history",
 )
-@dataclass(frozen=True)
-class PostMessage:
+class PostMessage(Frozen):
     """Post a text into a channel, once.
 
     The text is shown as it is: markup, mentions and previews stay dead. If an answer is lost, the
@@ -355,8 +352,7 @@ class PostMessage:
     output=Posted,
     source="Slack Web API, methods users.lookupByEmail, conversations.list, chat.postMessage",
 )
-@dataclass(frozen=True)
-class DirectMessage:
+class DirectMessage(Frozen):
     """Send somebody a direct message, once; never the subject of the incident or a suspect.
 
     Posting to somebody's user id opens the conversation when there is none yet, so that nothing

@@ -8,9 +8,10 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Callable, Generator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Final, TypeVar
 
+from respond.core.records import Frozen
 from respond.core.script import (
     STEERS,
     Api,
@@ -48,16 +49,14 @@ _SUFFIXES_MAX: Final = 9
 _IN_ALREADY: Final = frozenset({"already_in_channel", "cant_invite_self"})
 
 
-@dataclass(frozen=True, slots=True)
-class Channel:
+class Channel(Frozen):
     """The incident's channel; its id is known once it exists."""
 
     id: ChannelId | Late
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class _Rooms:
+class _Rooms(Frozen):
     """Which of the names that we would take exist.
 
     Attributes:
@@ -69,8 +68,7 @@ class _Rooms:
     taken: frozenset[str]
 
 
-@dataclass(frozen=True, slots=True)
-class _Room:
+class _Room(Frozen):
     id: str = at("id")
     name: str = at("name", default="")
     creator: str = at("creator", default="")
@@ -105,8 +103,7 @@ def _rooms_named(base: str, us: str) -> Thing[_Rooms]:
     output=Channel,
     source="Slack Web API, methods conversations.list and conversations.create",
 )
-@dataclass(frozen=True)
-class OpenIncidentChannel:
+class OpenIncidentChannel(Frozen):
     """Open a private channel for this incident.
 
     Its name ends in the run's mark. A private channel with that name is adopted if our own bot
@@ -175,22 +172,19 @@ class OpenIncidentChannel:
 # --- topic and people ---------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Gathered:
+class Gathered(Frozen):
     """Who of those named is in the channel, by address."""
 
     members: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class _Invited:
+class _Invited(Frozen):
     """Slack's own words for those it did not let in, by user id."""
 
     refused: dict[str, str]
 
 
-@dataclass(frozen=True, slots=True)
-class _NotIn:
+class _NotIn(Frozen):
     user: str = at("user")
 
 
@@ -232,8 +226,7 @@ _Part = Generator[Any, object, tuple[dict[str, str], tuple[str, ...]]]
     output=Gathered,
     source="Slack Web API, methods conversations.setTopic, conversations.members and .invite",
 )
-@dataclass(frozen=True)
-class GatherPeople:
+class GatherPeople(Frozen):
     """Set the topic of the incident's channel, and invite people into it.
 
     Slack may let some in and refuse others: those are findings, and so is everybody who is left
@@ -364,8 +357,7 @@ def _invited(reply: Reply) -> _Invited:
 # --- and its end --------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Archived:
+class Archived(Frozen):
     """Whether the channel is closed now. False: there is none that is ours."""
 
     archived: bool
@@ -377,8 +369,7 @@ class Archived:
     output=Archived,
     source="Slack Web API, method conversations.archive",
 )
-@dataclass(frozen=True)
-class ArchiveIncidentChannel:
+class ArchiveIncidentChannel(Frozen):
     """Close a channel that our own bot opened; what was written in it stays readable.
 
     Attributes:

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
+from respond.core.records import Frozen
 from respond.core.script import (
     Api,
     Becomes,
@@ -34,8 +34,7 @@ _ABSENT = 404
 _SEGMENT = re.compile(r"(?!\.{1,2}\Z)[\w.@ -]{1,128}")
 
 
-@dataclass(frozen=True, slots=True)
-class KvSeen:
+class KvSeen(Frozen):
     """A KV v2 secret, without its values.
 
     Attributes:
@@ -49,8 +48,7 @@ class KvSeen:
     digests: tuple[tuple[str, str], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class KvSink:
+class KvSink(Frozen):
     """A field of a secret in a KV v2 mount."""
 
     connection: Connection
