@@ -10,11 +10,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from enum import Enum
 from typing import Any, Final, Protocol
 
-from msgspec import Struct
-
 from respond.core.events import Actor, Event, Record
 from respond.core.incoming import Delivery, Incoming
 from respond.core.questions import Answer, Question
+from respond.core.records import Frozen
 from respond.core.script import Call, Person, Reply
 from respond.core.values import SecretHandle
 
@@ -93,7 +92,7 @@ class Intent:
         self._spent = True
 
 
-class Head(Struct, frozen=True):
+class Head(Frozen):
     """Where the journal ends: how many records there are, and the hash of the last."""
 
     journal: str
@@ -353,7 +352,7 @@ class Became(Enum):
     IGNORED = "ignored"
 
 
-class Kept(Struct, frozen=True):
+class Kept(Frozen):
     """What was kept of a delivery, durably.
 
     Attributes:
@@ -364,7 +363,7 @@ class Kept(Struct, frozen=True):
     result: Took
 
 
-class KeptEvent(Struct, frozen=True):
+class KeptEvent(Frozen):
     """An event that waits, or is held.
 
     Attributes:
@@ -376,7 +375,7 @@ class KeptEvent(Struct, frozen=True):
     event: Incoming
 
 
-class Settlement(Struct, frozen=True):
+class Settlement(Frozen):
     """What became of an event: as ``Inbox.settle`` takes it.
 
     Attributes:
@@ -390,7 +389,7 @@ class Settlement(Struct, frozen=True):
     stays: tuple[str, str] = ("", "")
 
 
-class Received(Struct, frozen=True):
+class Received(Frozen):
     """One line of what came lately, for the page. All texts but ``source`` are from outside.
 
     Attributes:

@@ -12,7 +12,7 @@ import pytest
 from msgspec import Struct
 
 import respond
-from respond.core.records import is_record, is_record_type, names_of, needed_of, replace
+from respond.core.records import Frozen, is_record, is_record_type, names_of, needed_of, replace
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,7 @@ class Written:
     d: tuple[int, ...] = ()
 
 
-class Ours(Struct, frozen=True):
+class Ours(Frozen):
     """As one of ours is."""
 
     a: int
@@ -34,7 +34,7 @@ class Ours(Struct, frozen=True):
     d: tuple[int, ...] = ()
 
 
-class More(Struct, frozen=True, kw_only=True):
+class More(Frozen, kw_only=True):
     """What others of ours have too, by name alone."""
 
     late: str

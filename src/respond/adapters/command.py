@@ -19,9 +19,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
-from msgspec import Struct
-
 from respond.adapters.secrets.redactor import Redactor
+from respond.core.records import Frozen
 from respond.core.script import Call, Reply
 from respond.core.showable import showable
 from respond.core.values import SecretHandle
@@ -72,7 +71,7 @@ def told_when_slow(
         word.cancel()
 
 
-class Ran(Struct, frozen=True):
+class Ran(Frozen):
     """A program that ended by itself.
 
     Attributes:
@@ -103,7 +102,7 @@ class Runs(Protocol):
     ) -> Ran: ...
 
 
-class ProgramLine(Struct, frozen=True):
+class ProgramLine(Frozen):
     """The program that a connection runs.
 
     Attributes:

@@ -13,9 +13,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
-from msgspec import Struct
-
 from respond.adapters.command import Ran
+from respond.core.records import Frozen
 from respond.core.script import Person
 from respond.errors import NotReadyError, UsageError
 from respond.ports import Clock
@@ -27,7 +26,7 @@ PROTOCOL = 1
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
-class Doors(Struct, frozen=True):
+class Doors(Frozen):
     """A simulated company that has shaken hands."""
 
     url: str

@@ -9,8 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from msgspec import Struct
-
+from respond.core.records import Frozen
 from respond.core.script import Call, Reply
 from respond.errors import StepFailedError
 from respond.ports import Clock, Intent, Pen, Reader
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["LoggedPen", "LoggedReader"]
 
 
-class _Log(Struct, frozen=True):
+class _Log(Frozen):
     """Times one request and says how it went."""
 
     _log: FilteringBoundLogger

@@ -19,14 +19,13 @@ from email.message import EmailMessage
 from email.utils import formatdate
 from typing import Any, Final, Literal
 
-from msgspec import Struct
-
 from respond.adapters.http.answer import How
 from respond.adapters.http.request import is_loopback
 from respond.adapters.secrets.redactor import Redactor
 from respond.adapters.sockets import tls_context, tunnel
 from respond.adapters.way import DIRECT, WayThere
 from respond.core.addresses import is_email
+from respond.core.records import Frozen
 from respond.core.script import Call, DrawnSecret, Reply
 from respond.core.showable import hidden_character, showable, showable_host
 from respond.errors import NoAnswerError, NotReadyError, RefusedBySystemError
@@ -50,7 +49,7 @@ _FOREVER: Final = 500
 _DOT: Final = re.compile(rb"(?m)^\.")
 
 
-class SmtpServer(Struct, frozen=True):
+class SmtpServer(Frozen):
     """The mail server of one connection.
 
     Attributes:
@@ -283,7 +282,7 @@ def _leave(smtp: _Smtp) -> None:
     smtp.close()
 
 
-class _Talk(Struct, frozen=True):
+class _Talk(Frozen):
     """Words about one server for errors."""
 
     server: str
@@ -322,7 +321,7 @@ class _Talk(Struct, frozen=True):
         )
 
 
-class _Letter(Struct, frozen=True):
+class _Letter(Frozen):
     sender: str
     to: Sequence[str]
     subject: str

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from typing import Final
 
-from msgspec import Struct
+from respond.core.records import Frozen
 
 __all__ = ["DIRECT", "WayThere"]
 
 
-class WayThere(Struct, frozen=True):
+class WayThere(Frozen):
     """How to get to one place.
 
     Attributes:

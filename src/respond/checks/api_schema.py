@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 from urllib.parse import unquote
 
-from msgspec import Struct
+from respond.core.records import Frozen
 
 try:
     from jsonschema import Draft202012Validator, ValidationError
@@ -72,7 +72,7 @@ def _is_nested(plain: str) -> bool:
     return False
 
 
-class Misfit(Struct, frozen=True):
+class Misfit(Frozen):
     """One place where a value does not fit. ``about`` is the field, ``items[].id``."""
 
     about: str

@@ -14,11 +14,10 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 from urllib.parse import parse_qs, urlsplit
 
-from msgspec import Struct
-
 from respond.checks.description import Description, Operation, Parameter, read_descriptions
 from respond.checks.deviations import DEVIATIONS, Deviation
 from respond.checks.exchanges import Exchange, Exchanged, VendorExamples, vendors
+from respond.core.records import Frozen
 from respond.core.showable import showable
 from respond.errors import UsageError
 
@@ -38,7 +37,7 @@ _EVERYONE_SENDS: Final = frozenset(
 )
 
 
-class Remark(Struct, frozen=True):
+class Remark(Frozen):
     """One thing that was found.
 
     Attributes:
@@ -59,7 +58,7 @@ class Remark(Struct, frozen=True):
     do: str
 
 
-class ContractReport(Struct, frozen=True):
+class ContractReport(Frozen):
     """What came of one description.
 
     Attributes:

@@ -10,8 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from msgspec import Struct
-
+from respond.core.records import Frozen
 from respond.core.script import Call, Reply
 from respond.core.showable import showable
 from respond.errors import NotReadyError, RefusedBySystemError, StepFailedError
@@ -29,7 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["Line", "line_of", "open_line", "probe", "sign_on_line"]
 
 
-class Line(Struct, frozen=True):
+class Line(Frozen):
     """Where a connection leads: an HTTP endpoint, a mail server, a program that can be asked; or
     nowhere that can be looked at (a command).
     """

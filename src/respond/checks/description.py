@@ -16,10 +16,9 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 import yaml
-from msgspec import Struct
 
 from respond.checks.api_schema import ApiSchemas, pattern_fault
-from respond.core.records import replace
+from respond.core.records import Frozen, replace
 from respond.errors import UsageError
 
 __all__ = ["Description", "Flaw", "Operation", "Parameter", "read_descriptions"]
@@ -40,7 +39,7 @@ _NO_DATA: Final = frozenset({"example", "examples", "default", "enum", "const"})
 """Keywords with values in them, which only look like parts of the description."""
 
 
-class Flaw(Struct, frozen=True):
+class Flaw(Frozen):
     """Something that is broken in a description, and what was made of it."""
 
     kind: str
@@ -48,7 +47,7 @@ class Flaw(Struct, frozen=True):
     instead: str
 
 
-class Parameter(Struct, frozen=True):
+class Parameter(Frozen):
     """One argument. ``place`` is ``path``, ``query``, ``header``, ``cookie`` or ``form``."""
 
     name: str
@@ -58,7 +57,7 @@ class Parameter(Struct, frozen=True):
     splits: bool
 
 
-class Operation(Struct, frozen=True):
+class Operation(Frozen):
     """One method of one path.
 
     Attributes:

@@ -8,12 +8,12 @@ from __future__ import annotations
 from fnmatch import fnmatchcase
 from typing import Final
 
-from msgspec import Struct
+from respond.core.records import Frozen
 
 __all__ = ["DEVIATIONS", "Deviation"]
 
 
-class Deviation(Struct, frozen=True):
+class Deviation(Frozen):
     """One known difference.
 
     Attributes:

@@ -21,11 +21,10 @@ from pathlib import Path
 from pkgutil import iter_modules
 from typing import Any, Final
 
-from msgspec import Struct
-
 from respond.company import Company, default_company, examples, serve
 from respond.company.examples import BareRequest, Example
 from respond.company.rehearsal import Rehearsal, rehearsal_inputs, story_value
+from respond.core.records import Frozen
 from respond.errors import RespondError
 
 __all__ = ["Exchange", "Exchanged", "VendorExamples", "vendors"]
@@ -35,7 +34,7 @@ _RUN: Final = "EX-AMPL"
 _AT_ONCE: Final = 4
 
 
-class Exchange(Struct, frozen=True):
+class Exchange(Frozen):
     """One request as a simulator got it, and what it answered.
 
     Attributes:
@@ -86,7 +85,7 @@ class _Recorded(Company):
         return delivery
 
 
-class Exchanged(Struct, frozen=True):
+class Exchanged(Frozen):
     """What the examples of one vendor came to.
 
     Attributes:

@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import typer
-from msgspec import Struct
 
 from respond.adapters.ordinary_file import is_folder, may_be_there, read_ordinary, write_whole
 from respond.checks.rights import PINNED
@@ -33,6 +32,7 @@ from respond.cli.output import (
     screen_width,
 )
 from respond.cli.signing_options import AS, KEY
+from respond.core.records import Frozen
 from respond.errors import ExitCode, NotReadyError, UsageError
 from respond.wiring.places import Places
 from respond.wiring.rehearsed_journal import RUN_ID
@@ -87,7 +87,7 @@ def _rehearsal_with(places: Places, run: str) -> Store | None:
     return theirs if found else None
 
 
-class _Where(Struct, frozen=True):
+class _Where(Frozen):
     """The journal that a command is about.
 
     Attributes:
@@ -226,7 +226,7 @@ def _id_in(path: Path) -> str:
     return claimed if is_journal_id(claimed) else ""
 
 
-class _Key(Struct, frozen=True):
+class _Key(Frozen):
     """The public key that is used, and where it comes from."""
 
     key: NoteKey | None = None

@@ -7,7 +7,6 @@ from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING
 
 import typer
-from msgspec import Struct
 
 from respond.cli.examples import examples
 from respond.cli.opening import KeptRun, journal_of, read_run, rehearsal_of, store_with
@@ -15,6 +14,7 @@ from respond.cli.output import answer, say, screen_width
 from respond.cli.secret_input import ask_hidden, read_secret
 from respond.cli.signing_options import AS, KEY
 from respond.core.events import Actor, Strength
+from respond.core.records import Frozen
 from respond.errors import ExitCode
 from respond.wiring.places import Places
 
@@ -136,7 +136,7 @@ def _say_what_came(
 # --- who, and where -----------------------------------------------------------------------------
 
 
-class _Door(Struct, frozen=True):
+class _Door(Frozen):
     """The journal that has the run, opened, and who stands before it.
 
     Attributes:
@@ -230,7 +230,7 @@ def _ask(item: Item, reason: str) -> None:
     )
 
 
-class _Try(Struct, frozen=True):
+class _Try(Frozen):
     """What is looked at once more, and with which value."""
 
     door: _Door

@@ -6,11 +6,10 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from msgspec import Struct
-
 from respond.cli.opening import KeptRun, evidence_folder
 from respond.cli.output import answer, line_width, say, screen_width
 from respond.core.kept_answer import KeptAnswer
+from respond.core.records import Frozen
 from respond.errors import ExitCode, NotReadyError, RespondError
 from respond.wiring.places import Places
 
@@ -116,7 +115,7 @@ def _lost_text(found: FoundAnswer) -> str:
 # --- with the log ---------------------------------------------------------------------------------
 
 
-class KeptEvidence(Struct, frozen=True):
+class KeptEvidence(Frozen):
     """Whether the answers are there that the records speak of. They are no part of the chain.
 
     Attributes:

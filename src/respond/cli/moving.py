@@ -11,10 +11,9 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from typing import TYPE_CHECKING
 
-from msgspec import Struct
-
 from respond.adapters.ordinary_file import may_be_there
 from respond.audit.verify import Verification
+from respond.core.records import Frozen
 from respond.errors import JournalBrokenError, JournalUnusableError, UsageError
 from respond.ports import Head
 
@@ -26,7 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["MovedJournal", "moved_into"]
 
 
-class MovedJournal(Struct, frozen=True):
+class MovedJournal(Frozen):
     """What came over.
 
     Attributes:

@@ -11,8 +11,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from msgspec import Struct
-
+from respond.core.records import Frozen
 from respond.core.showable import hidden_character
 from respond.errors import UsageError
 from respond.formats.runbook.input_entries import OPTION_NAMES
@@ -25,7 +24,7 @@ _OPTIONS: Final = {"about": "--asks", "connection": "--connection"}
 """What stands bare in a template, and the option that gives it."""
 
 
-class Beginning(Struct, frozen=True):
+class Beginning(Frozen):
     """What is known of a runbook that is to be written.
 
     Attributes:

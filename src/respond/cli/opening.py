@@ -10,10 +10,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from msgspec import Struct
-
 from respond.adapters.ordinary_file import is_file, may_be_there, names_in
 from respond.cli.output import say, screen_width
+from respond.core.records import Frozen
 from respond.errors import JournalBrokenError, JournalUnusableError, NotReadyError, UsageError
 from respond.wiring.places import Places
 from respond.wiring.rehearsed_journal import RUN_ID, SERVED, open_rehearsal
@@ -51,7 +50,7 @@ PAGE: Final = 50
 """Runs on one page of ``respond runs``."""
 
 
-class KeptRun(Struct, frozen=True):
+class KeptRun(Frozen):
     """A run as a journal has it."""
 
     state: RunState

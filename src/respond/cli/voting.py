@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import typer
-from msgspec import Struct
 
 from respond.adapters.ordinary_file import read_ordinary
 from respond.cli.examples import examples
@@ -21,6 +20,7 @@ from respond.cli.new_file import write_private
 from respond.cli.opening import journal_of, only_open
 from respond.cli.output import line_width, result, say, screen_width
 from respond.cli.signing_options import AS, KEY
+from respond.core.records import Frozen
 from respond.errors import ExitCode, NotReadyError, ParkedError, RefusedByPersonError, UsageError
 from respond.wiring.places import Places
 
@@ -95,7 +95,7 @@ def deny(
 # --- who ----------------------------------------------------------------------------------------
 
 
-class Signatory(Struct, frozen=True):
+class Signatory(Frozen):
     """Who says that they sit here; their key proves it.
 
     Attributes:

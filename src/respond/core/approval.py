@@ -15,13 +15,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from enum import Enum
 from typing import Any, Final
 
-from msgspec import Struct
-
 from respond.core.events import Actor, Strength
 from respond.core.plan import digest_of
 from respond.core.policy import Chat
 from respond.core.read_back import read
-from respond.core.records import replace
+from respond.core.records import Frozen, replace
 from respond.core.script import PersonRecord
 from respond.core.shapes import encode
 
@@ -69,7 +67,7 @@ class Verdict(Enum):
     REVIEW = "review"
 
 
-class Moment(Struct, frozen=True):
+class Moment(Frozen):
     """A time by both clocks; ``mono_ms`` counts only within one ``boot``."""
 
     wall_ms: int
@@ -77,7 +75,7 @@ class Moment(Struct, frozen=True):
     boot: str
 
 
-class Request(Struct, frozen=True):
+class Request(Frozen):
     """An ``approval-asked`` record: what people are asked to agree to.
 
     Attributes:
@@ -140,7 +138,7 @@ class Request(Struct, frozen=True):
         return read(cls, {**data, "run": run, "step": data["at_step"]})
 
 
-class Vote(Struct, frozen=True):
+class Vote(Frozen):
     """An ``approved`` or ``denied`` record.
 
     Attributes:
@@ -159,7 +157,7 @@ class Vote(Struct, frozen=True):
     proof: str = ""
 
 
-class People(Struct, frozen=True):
+class People(Frozen):
     """Everybody who can be asked, and what policy says of the channels.
 
     Attributes:

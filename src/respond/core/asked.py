@@ -9,8 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from itertools import zip_longest
 
-from msgspec import Struct
-
 from respond.core.approval import (
     Moment,
     People,
@@ -25,6 +23,7 @@ from respond.core.approval import (
 from respond.core.fold import RunState, RunStatus, is_undo
 from respond.core.plan import moved
 from respond.core.policy import Policy
+from respond.core.records import Frozen
 from respond.core.runbook import Runbook
 
 __all__ = ["Today", "asked_now", "changed_since", "why_anew"]
@@ -84,7 +83,7 @@ def _runbook_changed(was: str, now: str) -> str:
     return f"the runbook changed (line {first})" if first else "a runbook that it calls changed"
 
 
-class Today(Struct, frozen=True):
+class Today(Frozen):
     """What recorded answers are held against.
 
     Attributes:

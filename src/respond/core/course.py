@@ -12,13 +12,12 @@ from datetime import UTC, datetime
 from enum import Enum
 from typing import Final
 
-from msgspec import Struct
-
 from respond.core import recorded
 from respond.core.events import Kind, Record, Strength
 from respond.core.fold import RunState
 from respond.core.outcome import Containment
 from respond.core.recorded import Content, WriteStatus, content_of
+from respond.core.records import Frozen
 from respond.core.runbook import Phase
 
 __all__ = ["Course", "CourseKind", "CourseMark", "CourseWait", "course_of"]
@@ -49,7 +48,7 @@ class CourseKind(Enum):
     AFTERWARDS = "afterwards"
 
 
-class CourseMark(Struct, frozen=True):
+class CourseMark(Frozen):
     """One moment. ``says`` may be text from outside.
 
     Attributes:
@@ -65,7 +64,7 @@ class CourseMark(Struct, frozen=True):
     who: str = ""
 
 
-class CourseWait(Struct, frozen=True):
+class CourseWait(Frozen):
     """A stretch in which the run waited, for people or for systems."""
 
     for_people: bool
@@ -77,7 +76,7 @@ class CourseWait(Struct, frozen=True):
         return self.end_s - self.begin_s
 
 
-class Course(Struct, frozen=True):
+class Course(Frozen):
     """All of it, in order of time.
 
     Attributes:

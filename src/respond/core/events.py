@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from enum import Enum
 from typing import Any, Self
 
-from msgspec import Struct
+from respond.core.records import Frozen
 
 __all__ = ["Actor", "Event", "Kind", "KnownWord", "Record", "Strength"]
 
@@ -74,14 +74,14 @@ class Strength(Enum):
     MACHINE = "machine"
 
 
-class Actor(Struct, frozen=True):
+class Actor(Frozen):
     """Who did it, and how surely that is known."""
 
     id: str
     strength: Strength
 
 
-class Event(Struct, frozen=True):
+class Event(Frozen):
     """Something that happened, before the journal gives it a place and a time.
 
     Attributes:
@@ -97,7 +97,7 @@ class Event(Struct, frozen=True):
     data: Mapping[str, Any] = {}
 
 
-class Record(Struct, frozen=True):
+class Record(Frozen):
     """An event as it stands in the journal.
 
     Attributes:

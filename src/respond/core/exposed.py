@@ -6,18 +6,17 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import TypeVar
 
-from msgspec import Struct
-
 from respond.core.exposure import ExposedPlace, TakenData
 from respond.core.fold import RunState
 from respond.core.outcome import Containment
+from respond.core.records import Frozen
 
 __all__ = ["Exposed", "exposed_of"]
 
 T = TypeVar("T")
 
 
-class Exposed(Struct, frozen=True):
+class Exposed(Frozen):
     """Facts for who has to judge what follows. Times are RFC 3339, or empty.
 
     Attributes:

@@ -6,12 +6,12 @@ the steps of a run say together. Words are the system's; nothing here judges any
 
 from __future__ import annotations
 
-from msgspec import Struct
+from respond.core.records import Frozen
 
 __all__ = ["ExposedPlace", "Exposure", "TakenData"]
 
 
-class ExposedPlace(Struct, frozen=True):
+class ExposedPlace(Frozen):
     """A part of a system that stood open.
 
     Attributes:
@@ -23,7 +23,7 @@ class ExposedPlace(Struct, frozen=True):
     might: str
 
 
-class TakenData(Struct, frozen=True):
+class TakenData(Frozen):
     """A file that somebody made, or a stream that somebody turned on.
 
     Attributes:
@@ -40,7 +40,7 @@ class TakenData(Struct, frozen=True):
     downloads: int | None = None
 
 
-class Exposure(Struct, frozen=True):
+class Exposure(Frozen):
     """What one look says.
 
     Attributes:

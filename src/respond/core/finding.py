@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from enum import Enum
 from typing import TypeAlias
 
-from msgspec import Struct
+from respond.core.records import Frozen
 
 __all__ = ["Finding", "Found", "Severity", "line_of", "lines_of", "structured"]
 
@@ -27,7 +27,7 @@ class Severity(Enum):
         return list(Severity).index(self)
 
 
-class Finding(Struct, frozen=True):
+class Finding(Frozen):
     """One thing that somebody should mend.
 
     Attributes:

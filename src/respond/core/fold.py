@@ -10,8 +10,6 @@ from collections.abc import Iterable, Mapping
 from enum import Enum
 from typing import Any, Final
 
-from msgspec import Struct
-
 from respond.core import recorded
 from respond.core.approval import Request, Verdict, Vote, proved_by
 from respond.core.events import Event, Kind, Record
@@ -30,7 +28,7 @@ from respond.core.recorded import (
     WriteStatus,
     content_of,
 )
-from respond.core.records import replace
+from respond.core.records import Frozen, replace
 from respond.core.script import Undo
 from respond.errors import ExitCode
 
@@ -66,7 +64,7 @@ class RunStatus(Enum):
     ENDED = "ended"
 
 
-class WriteState(Struct, frozen=True):
+class WriteState(Frozen):
     """One attempt. ``seq`` is its intent's place in the journal.
 
     Attributes:
@@ -85,7 +83,7 @@ class WriteState(Struct, frozen=True):
     by: str = "tool"
 
 
-class StepState(Struct, frozen=True):
+class StepState(Frozen):
     """Everything the journal has about one step."""
 
     address: str
@@ -116,7 +114,7 @@ class StepState(Struct, frozen=True):
 _NOT_OVER: Final = recorded.Ended(ExitCode.UNKNOWN)
 
 
-class RunState(Struct, frozen=True):
+class RunState(Frozen):
     """A run, as its events tell it."""
 
     id: str

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from enum import Enum
 from typing import Any
 
-from msgspec import Struct
+from respond.core.records import Frozen
 
 __all__ = ["Delivery", "Incoming", "Means"]
 
@@ -24,7 +24,7 @@ class Means(Enum):
     TEST = "test"  # the sender tries the connection
 
 
-class Incoming(Struct, frozen=True):
+class Incoming(Frozen):
     """One event, as ``[[hooks]]`` see it. A delivery may hold several.
 
     Attributes:
@@ -52,7 +52,7 @@ class Incoming(Struct, frozen=True):
     body: Any = None
 
 
-class Delivery(Struct, frozen=True):
+class Delivery(Frozen):
     """One request that was verified and is kept durably.
 
     Attributes:

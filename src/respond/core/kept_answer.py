@@ -14,8 +14,9 @@ from functools import lru_cache
 from typing import Any, Final
 from urllib.parse import quote, urlencode
 
-from msgspec import Struct, structs
+from msgspec import structs
 
+from respond.core.records import Frozen
 from respond.core.script import Call, Evidence, Reply
 from respond.core.secret_looks import looks_secret
 from respond.core.shapes import encode
@@ -42,7 +43,7 @@ _IN_ADDRESS: Final = re.compile(
 )
 
 
-class KeptAnswer(Struct, frozen=True):
+class KeptAnswer(Frozen):
     """One answer, as the journal speaks of it.
 
     Attributes:

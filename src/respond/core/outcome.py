@@ -15,8 +15,6 @@ from datetime import datetime
 from enum import Enum
 from typing import Final
 
-from msgspec import Struct
-
 from respond.core.events import Kind
 from respond.core.fold import (
     As,
@@ -30,7 +28,7 @@ from respond.core.fold import (
 from respond.core.item_names import item_id, short_names
 from respond.core.plan import PlannedStep, StepPlan
 from respond.core.recorded import FollowedUp, FollowUp
-from respond.core.records import replace
+from respond.core.records import Frozen, replace
 from respond.core.runbook import Phase
 from respond.core.script import Effect, Proof
 from respond.core.way_back import put_back, undoable
@@ -65,7 +63,7 @@ class Known(Enum):
     LEFT_TO_DO = "left-to-do"
 
 
-class Item(Struct, frozen=True):
+class Item(Frozen):
     """One line.
 
     Attributes:
@@ -102,7 +100,7 @@ class Item(Struct, frozen=True):
         return self.how == "finding" and _COMMAND.search(self.says) is None
 
 
-class LookedAgain(Struct, frozen=True):
+class LookedAgain(Frozen):
     """What came of looking at an item once more, after the end of its run.
 
     Attributes:
@@ -117,7 +115,7 @@ class LookedAgain(Struct, frozen=True):
     findings: tuple[str, ...] = ()
 
 
-class Containment(Struct, frozen=True):
+class Containment(Frozen):
     """Whether the harm is stopped.
 
     Attributes:
@@ -169,7 +167,7 @@ def _seconds(begin: str, end: str) -> int | None:
         return None
 
 
-class Outcome(Struct, frozen=True):
+class Outcome(Frozen):
     """All of it.
 
     Attributes:

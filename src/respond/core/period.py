@@ -9,15 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from statistics import median
 
-from msgspec import Struct
-
 from respond.core.fold import RunState, RunStatus
 from respond.core.outcome import Item, Outcome, outcome_of
+from respond.core.records import Frozen
 
 __all__ = ["Period", "PeriodRun", "ProofTimes", "period_of"]
 
 
-class PeriodRun(Struct, frozen=True):
+class PeriodRun(Frozen):
     """A run with what it came to."""
 
     state: RunState
@@ -37,7 +36,7 @@ class PeriodRun(Struct, frozen=True):
         return () if self.is_open else self.outcome.left_to_do
 
 
-class ProofTimes(Struct, frozen=True):
+class ProofTimes(Frozen):
     """Lengths of time, in seconds; None where there is none to take them from."""
 
     count: int
@@ -50,7 +49,7 @@ class ProofTimes(Struct, frozen=True):
         return cls(len(known), median(known) if known else None, max(known, default=None))
 
 
-class Period(Struct, frozen=True):
+class Period(Frozen):
     """Runs of one kind, oldest first."""
 
     runs: tuple[PeriodRun, ...]

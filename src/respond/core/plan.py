@@ -15,8 +15,7 @@ from functools import cached_property
 from itertools import pairwise
 from typing import Any, Final
 
-from msgspec import Struct
-
+from respond.core.records import Frozen
 from respond.core.runbook import Phase
 from respond.core.script import (
     Auth,
@@ -84,7 +83,7 @@ def short_digest(digest: str) -> str:
     return f"{digest[:4]}-{digest[4:8]}"
 
 
-class PlannedWrite(Struct, frozen=True):
+class PlannedWrite(Frozen):
     """One write of a plan, as it is shown and as it is bound.
 
     Attributes:
@@ -231,7 +230,7 @@ def planned_write(write: Write[Any], key: str = "") -> PlannedWrite:
     )
 
 
-class OthersAgree(Struct, frozen=True):
+class OthersAgree(Frozen):
     """Who else has to agree before a step writes.
 
     Attributes:
@@ -246,7 +245,7 @@ class OthersAgree(Struct, frozen=True):
     or_signed: bool
 
 
-class PlannedStep(Struct, frozen=True):
+class PlannedStep(Frozen):
     """One step of a plan.
 
     Attributes:
@@ -283,7 +282,7 @@ class PlannedStep(Struct, frozen=True):
     when: str = ""
 
 
-class Plan(Struct, frozen=True, dict=True):
+class Plan(Frozen, dict=True):
     """All of it.
 
     Attributes:

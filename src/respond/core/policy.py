@@ -11,8 +11,7 @@ from collections.abc import Mapping
 from enum import Enum
 from typing import Any
 
-from msgspec import Struct
-
+from respond.core.records import Frozen
 from respond.core.runbook import ActionStep, Approval
 from respond.core.script import Effect
 from respond.core.shapes import encode
@@ -80,7 +79,7 @@ _COVERED: Mapping[str, frozenset[Effect]] = {
 }
 
 
-class Policy(Struct, frozen=True):
+class Policy(Frozen):
     """``[policy]`` of ``respond.toml``. The defaults let one person contain, and nothing slip.
 
     Attributes:
@@ -108,7 +107,7 @@ class Policy(Struct, frozen=True):
         return data
 
 
-class Asked(Struct, frozen=True):
+class Asked(Frozen):
     """What a runbook step and the flags of this run ask for. Nothing of it can lower care."""
 
     confirm: bool = False
@@ -116,7 +115,7 @@ class Asked(Struct, frozen=True):
     limit: int | None = None
 
 
-class Care(Struct, frozen=True):
+class Care(Frozen):
     """What a step gets.
 
     Attributes:

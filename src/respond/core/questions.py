@@ -8,10 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final, TypeAlias
 
-from msgspec import Struct
-
 from respond.core.events import Actor, KnownWord
 from respond.core.plan import PlannedWrite
+from respond.core.records import Frozen
 from respond.core.runbook import ChooseStep, InputKind, Runbook, all_steps
 
 __all__ = [
@@ -69,7 +68,7 @@ class Decision(KnownWord):
     UNHEARD = ""
 
 
-class Answer(Struct, frozen=True):
+class Answer(Frozen):
     """A decision, and the words typed.
 
     Attributes:
@@ -84,7 +83,7 @@ class Answer(Struct, frozen=True):
     asks: Mapping[str, Any] = {}
 
 
-class AskStart(Struct, frozen=True):
+class AskStart(Frozen):
     """The plan stands on the screen: may it start?
 
     Attributes:
@@ -95,7 +94,7 @@ class AskStart(Struct, frozen=True):
     others: tuple[str, ...] = ()
 
 
-class AskConfirm(Struct, frozen=True):
+class AskConfirm(Frozen):
     """A group of writes of one step. Destructive ones want ``verb target`` typed.
 
     Attributes:
@@ -124,7 +123,7 @@ class AskConfirm(Struct, frozen=True):
     by_hand: bool = True
 
 
-class AskDrift(Struct, frozen=True):
+class AskDrift(Frozen):
     """What was planned is not what is there now. YES takes what is so now; SKIP leaves it open.
 
     Attributes:
@@ -141,7 +140,7 @@ class AskDrift(Struct, frozen=True):
     now_writes: tuple[PlannedWrite, ...] = ()
 
 
-class AskByHand(Struct, frozen=True):
+class AskByHand(Frozen):
     """A containment step cannot be done by the tool. YES: by hand; SKIP: it stays failed.
 
     Attributes:
@@ -157,7 +156,7 @@ class AskByHand(Struct, frozen=True):
     do: str = ""
 
 
-class AskAgain(Struct, frozen=True):
+class AskAgain(Frozen):
     """Nobody agreed in time. YES looks anew, and asks the same people again."""
 
     step: str
@@ -165,7 +164,7 @@ class AskAgain(Struct, frozen=True):
     why: str
 
 
-class AskUnknown(Struct, frozen=True):
+class AskUnknown(Frozen):
     """A write may have happened and cannot be seen. YES: it happened; NO: it did not."""
 
     step: str
@@ -173,7 +172,7 @@ class AskUnknown(Struct, frozen=True):
     evidence: str
 
 
-class AskPerson(Struct, frozen=True):
+class AskPerson(Frozen):
     """A free task or report by a person; the word is recorded as a word."""
 
     step: str
@@ -183,7 +182,7 @@ class AskPerson(Struct, frozen=True):
     wants: str = ""
 
 
-class AskInput(Struct, frozen=True):
+class AskInput(Frozen):
     """A missing input of the runbook.
 
     Attributes:

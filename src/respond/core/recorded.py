@@ -11,8 +11,6 @@ from collections.abc import Mapping, Sequence
 from enum import Enum
 from typing import Any, Final
 
-from msgspec import Struct
-
 from respond.core.approval import Request, proved_by
 from respond.core.events import Actor, Event, Kind, KnownWord, Strength
 from respond.core.exposure import Exposure
@@ -22,6 +20,7 @@ from respond.core.kept_answer import KeptAnswer
 from respond.core.plan import Plan, PlannedWrite, plan_from
 from respond.core.questions import Decision
 from respond.core.read_back import data_of, read
+from respond.core.records import Frozen
 from respond.core.review import ReviewEnd
 from respond.core.script import Undo
 from respond.errors import ExitCode
@@ -65,7 +64,7 @@ __all__ = [
 ]
 
 
-class Content(Struct, frozen=True):
+class Content(Frozen):
     """What an event tells; bare for an event of the journal itself."""
 
 
@@ -88,7 +87,7 @@ _OLD_S: Final = 600
 # --- a run ----------------------------------------------------------------------------------------
 
 
-class OutsideEvent(Struct, frozen=True):
+class OutsideEvent(Frozen):
     """An event from outside, as far as a run keeps it; what each is says ``Incoming``.
 
     Attributes:
@@ -180,7 +179,7 @@ class Planned(CarriesEvidence, frozen=True):
     changed: Sequence[str] = ()
 
 
-class Since(Struct, frozen=True):
+class Since(Frozen):
     """When a wait began, by both clocks, in milliseconds."""
 
     since: int
@@ -198,7 +197,7 @@ class AskKind(KnownWord):
     INPUTS = "inputs"
 
 
-class AsksFor(Struct, frozen=True):
+class AsksFor(Frozen):
     """What people are asked while a run is parked.
 
     Attributes:
@@ -315,7 +314,7 @@ class Confirmed(Content, frozen=True):
     proof: Mapping[str, str] | None = None
 
 
-class Corrected(Struct, frozen=True):
+class Corrected(Frozen):
     """What an answer changes in what was proposed."""
 
     subject: str = ""
@@ -353,7 +352,7 @@ class Voted(Content, frozen=True):
     proof: Mapping[str, str] = {}
 
 
-class Signed(Struct, frozen=True):
+class Signed(Frozen):
     """Whose key stands under which plan; ``key`` is its fingerprint."""
 
     by: str
@@ -475,7 +474,7 @@ class Settled(Content, frozen=True):
     word: bool = False
 
 
-class StepFailure(Struct, frozen=True):
+class StepFailure(Frozen):
     """Why a step failed; ``recovered``: its handler says that this is made good."""
 
     what: str = ""

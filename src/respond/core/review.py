@@ -13,9 +13,8 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import date
 from enum import Enum
 
-from msgspec import Struct
-
 from respond.core.finding import Finding, Severity
+from respond.core.records import Frozen
 from respond.core.review_policy import AcceptedRisk
 
 __all__ = ["ReviewEnd", "ReviewMark", "Stands", "compared", "reaches", "worst"]
@@ -36,7 +35,7 @@ class Stands(Enum):
         return self in (Stands.NEW, Stands.STILL, Stands.UNSEEN)
 
 
-class ReviewMark(Struct, frozen=True):
+class ReviewMark(Frozen):
     """One finding, and how it stands.
 
     Attributes:
@@ -53,7 +52,7 @@ class ReviewMark(Struct, frozen=True):
     accepted: AcceptedRisk | None = None
 
 
-class ReviewEnd(Struct, frozen=True):
+class ReviewEnd(Frozen):
     """What a review came to, beside the last one.
 
     Attributes:

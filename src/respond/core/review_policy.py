@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from datetime import date
 from typing import Final
 
-from msgspec import Struct
+from respond.core.records import Frozen
 
 __all__ = ["FACTS", "SHARED", "AcceptedRisk", "AttestedFact", "ReviewPolicy", "Rights"]
 
@@ -23,7 +23,7 @@ SHARED: Final = (
 """First parts of addresses that name a post and no person (RFC 2142 has the older of them)."""
 
 
-class AcceptedRisk(Struct, frozen=True):
+class AcceptedRisk(Frozen):
     """A finding with which somebody decided to live for a while.
 
     Attributes:
@@ -42,7 +42,7 @@ class AcceptedRisk(Struct, frozen=True):
         return bool(self.until) and date.fromisoformat(self.until) < today
 
 
-class AttestedFact(Struct, frozen=True):
+class AttestedFact(Frozen):
     """Something that no API tells, and a person saw to be so.
 
     Attributes:
@@ -59,7 +59,7 @@ class AttestedFact(Struct, frozen=True):
 FACTS: Final = ("legal-contact", "password-policy", "sso-required", "technical-contact")
 
 
-class Rights(Struct, frozen=True):
+class Rights(Frozen):
     """What people with one job may do in the account that is reviewed, at most.
 
     Attributes:
@@ -77,7 +77,7 @@ class Rights(Struct, frozen=True):
     switches: tuple[str, ...] = ()
 
 
-class ReviewPolicy(Struct, frozen=True):
+class ReviewPolicy(Frozen):
     """What reviews hold the world against.
 
     Attributes:

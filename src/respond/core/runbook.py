@@ -10,8 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Protocol, TypeAlias
 
-from msgspec import Struct
-
+from respond.core.records import Frozen
 from respond.core.runbook_head import TIMES, Input, InputKind, Phase
 from respond.core.script import WrittenAction
 from respond.core.shapes import Shape
@@ -73,7 +72,7 @@ class Template(Protocol):
     def value(self, scope: Mapping[str, Value]) -> Value: ...
 
 
-class Fixed(Struct, frozen=True):
+class Fixed(Frozen):
     """A value of ours where a step has a template."""
 
     given: Value
@@ -84,14 +83,14 @@ class Fixed(Struct, frozen=True):
         return self.given
 
 
-class Place(Struct, frozen=True):
+class Place(Frozen):
     """Line and column in the file, both from 1."""
 
     line: int
     column: int
 
 
-class Approval(Struct, frozen=True):
+class Approval(Frozen):
     """Another person agrees first."""
 
     by: str
@@ -99,7 +98,7 @@ class Approval(Struct, frozen=True):
     within_s: int
 
 
-class Retry(Struct, frozen=True):
+class Retry(Frozen):
     """How often a step that was refused for now is tried again.
 
     Attributes:
@@ -113,7 +112,7 @@ class Retry(Struct, frozen=True):
     on: frozenset[str] = frozenset({"rate-limit", "unavailable"})
 
 
-class ForEach(Struct, frozen=True):
+class ForEach(Frozen):
     """A fixed set of targets. More than ``limit`` ask again (P8)."""
 
     items: Formula
@@ -121,7 +120,7 @@ class ForEach(Struct, frozen=True):
     limit: int
 
 
-class Failure(Struct, frozen=True):
+class Failure(Frozen):
     """What a failed step means for the rest."""
 
     how: str = "stop"
@@ -130,7 +129,7 @@ class Failure(Struct, frozen=True):
     recovered: bool = False
 
 
-class StepWords(Struct, frozen=True):
+class StepWords(Frozen):
     """What every kind of step may carry.
 
     Attributes:
@@ -152,7 +151,7 @@ class StepWords(Struct, frozen=True):
         return f"does not apply: {self.skipped}" if self.skipped else "does not apply"
 
 
-class ActionStep(Struct, frozen=True):
+class ActionStep(Frozen):
     """Calls an action.
 
     Attributes:
@@ -176,7 +175,7 @@ class ActionStep(Struct, frozen=True):
         return self.connection or self.arguments.get("connection")
 
 
-class ChooseStep(Struct, frozen=True):
+class ChooseStep(Frozen):
     """One of several lists of steps, by the value of an expression."""
 
     words: StepWords
@@ -184,7 +183,7 @@ class ChooseStep(Struct, frozen=True):
     branches: Mapping[str, tuple[Step, ...]]
 
 
-class BlockStep(Struct, frozen=True):
+class BlockStep(Frozen):
     """Steps in order, with one ``when``, ``for_each`` and ``on_failure`` for all of them.
 
     Attributes:
@@ -201,14 +200,14 @@ class BlockStep(Struct, frozen=True):
     arguments: Mapping[str, Template] = {}
 
 
-class ParallelStep(Struct, frozen=True):
+class ParallelStep(Frozen):
     """Steps that may run at the same time, if none writes what another reads."""
 
     words: StepWords
     steps: tuple[Step, ...]
 
 
-class AssertStep(Struct, frozen=True):
+class AssertStep(Frozen):
     """Must hold, or the run fails; in a dry run too."""
 
     words: StepWords
@@ -216,7 +215,7 @@ class AssertStep(Struct, frozen=True):
     message: Template
 
 
-class EndStep(Struct, frozen=True):
+class EndStep(Frozen):
     """Ends the run well, here: nothing to do, or another runbook is the right one."""
 
     words: StepWords
@@ -224,7 +223,7 @@ class EndStep(Struct, frozen=True):
     next: str = ""
 
 
-class WaitStep(Struct, frozen=True):
+class WaitStep(Frozen):
     """Parks the run until something holds, or a time has passed.
 
     Attributes:
@@ -249,7 +248,7 @@ Step: TypeAlias = (
 )
 
 
-class Runbook(Struct, frozen=True):
+class Runbook(Frozen):
     """One file.
 
     Attributes:

@@ -13,10 +13,9 @@ from enum import Enum
 from types import MappingProxyType
 from typing import Any, ClassVar, Final, Generic, Protocol, TypeAlias, TypeVar, cast
 
-from msgspec import Struct
-
 from respond.core.exposure import Exposure
 from respond.core.finding import Found
+from respond.core.records import Frozen
 from respond.core.review_policy import ReviewPolicy
 from respond.core.shapes import decode
 from respond.core.values import DrawnSecret, Json, OwnCredential, SecretHandle
@@ -96,21 +95,21 @@ class Proof(Enum):
 # --- requests -------------------------------------------------------------------------------
 
 
-class AuthOwn(Struct, frozen=True):
+class AuthOwn(Frozen):
     """The connection's own credential."""
 
 
-class AuthNone(Struct, frozen=True):
+class AuthNone(Frozen):
     """No credential at all."""
 
 
-class AuthBearer(Struct, frozen=True):
+class AuthBearer(Frozen):
     """``Authorization: Bearer`` with a secret of the run, e.g. to probe a leaked key."""
 
     value: SecretHandle
 
 
-class AuthBasic(Struct, frozen=True):
+class AuthBasic(Frozen):
     """HTTP Basic; ``pair`` is a secret whose text is ``user:password``."""
 
     pair: SecretHandle
@@ -120,7 +119,7 @@ _OWN = AuthOwn()
 Auth: TypeAlias = AuthOwn | AuthNone | AuthBearer | AuthBasic
 
 
-class Sealed(Struct, frozen=True):
+class Sealed(Frozen):
     """Stands in a body where a secret goes that the service's own key has to seal first.
 
     It becomes a sealed box of libsodium in base64, another one each time it is sent.
@@ -134,7 +133,7 @@ class Sealed(Struct, frozen=True):
     key: str
 
 
-class Paging(Struct, frozen=True):
+class Paging(Frozen):
     """How to ask for the page after a reply; ``after`` answers None on the last page.
 
     Attributes:
@@ -150,7 +149,7 @@ NOT_HTTP: Final = frozenset({"smtp", "command", "screen", "own"})
 """Surfaces that are no HTTP."""
 
 
-class Call(Struct, frozen=True):
+class Call(Frozen):
     """One request, as data. Nothing in it is late, and secrets are handles.
 
     Attributes:
@@ -212,7 +211,7 @@ def _quoted(segment: str) -> str:
     return quote(segment, safe="", errors="surrogatepass")
 
 
-class Reply(Struct, frozen=True):
+class Reply(Frozen):
     """What came back: status, lower-case headers, and the decoded JSON (None when empty).
 
     Attributes:
@@ -252,7 +251,7 @@ class MalformedReplyError(ReplyError):
 # --- subjects, reads and writes -----------------------------------------------------------------
 
 
-class Subject(Struct, Generic[T], frozen=True):
+class Subject(Frozen, Generic[T]):
     """A thing that can be looked at and changed; one thing has one name, however it was reached.
 
     Attributes:
@@ -267,14 +266,14 @@ class Subject(Struct, Generic[T], frozen=True):
     looks: int = 1
 
 
-class Becomes(Struct, Generic[T], frozen=True):
+class Becomes(Frozen, Generic[T]):
     """A prediction: what the subject's parsed value turns into when the write is done."""
 
     subject: Subject[T]
     change: Callable[[T], T]
 
 
-class Evidence(Struct, frozen=True):
+class Evidence(Frozen):
     """Mark of a look whose answer is kept as it came, for whoever has to judge it later.
 
     Attributes:
@@ -286,7 +285,7 @@ class Evidence(Struct, frozen=True):
     only: frozenset[str] = frozenset()
 
 
-class Read(Struct, Generic[T], frozen=True):
+class Read(Frozen, Generic[T]):
     """Look at a subject. ``seen = yield from Read(...)`` is typed ``T``.
 
     ``parse`` gets the replies of all pages, in order. It may raise ``RefusedError`` or
@@ -311,7 +310,7 @@ class Read(Struct, Generic[T], frozen=True):
         return cast("T", answer)
 
 
-class Gather(Struct, frozen=True):
+class Gather(Frozen):
     """Parts of a script that only read and need nothing of each other: they go out together.
 
     They come to the same as one after the other, and are recorded in that order.
@@ -336,7 +335,7 @@ def both(one: Looking[T] | Read[T], other: Looking[R] | Read[R]) -> Looking[tupl
     return cast("tuple[T, R]", answers)
 
 
-class Keep(Struct, frozen=True):
+class Keep(Frozen):
     """A secret that the reply shows once; it is taken out before anything else looks at it.
 
     Attributes:
@@ -348,7 +347,7 @@ class Keep(Struct, frozen=True):
     shows_values: frozenset[str]
 
 
-class Api(Struct, Generic[R], frozen=True):
+class Api(Frozen, Generic[R]):
     """The tool sends the request. ``parse`` gets the reply with ``keep``'s secret taken out."""
 
     call: Call
@@ -356,7 +355,7 @@ class Api(Struct, Generic[R], frozen=True):
     keep: Keep | None = None
 
 
-class Person(Struct, Generic[R], frozen=True):
+class Person(Frozen, Generic[R]):
     """A person does it in the vendor's own console.
 
     Attributes:
@@ -380,14 +379,14 @@ class Person(Struct, Generic[R], frozen=True):
     keep: str = ""
 
 
-class Undo(Struct, frozen=True):
+class Undo(Frozen):
     """The way back: an action with arguments; it refuses unless it finds our recorded after."""
 
     action: str
     arguments: Mapping[str, Any]
 
 
-class Write(Struct, Generic[R], frozen=True):
+class Write(Frozen, Generic[R]):
     """Change a subject. ``answer = yield from Write(...)`` is typed ``R``.
 
     Attributes:
@@ -452,7 +451,7 @@ def answer_as(kind: type[T], answer: object, unknown: T) -> T:
 # --- answers ------------------------------------------------------------------------------------
 
 
-class Done(Struct, Generic[O_co], frozen=True):
+class Done(Frozen, Generic[O_co]):
     """The subject is as wanted (or will be, once the writes yielded are done).
 
     Attributes:
@@ -473,7 +472,7 @@ class Done(Struct, Generic[O_co], frozen=True):
     exposures: tuple[Exposure, ...] = ()
 
 
-class NotYet(Struct, frozen=True):
+class NotYet(Frozen):
     """What is waited for has not happened; the run parks or looks again in ``every_s``.
 
     ``otherwise`` is what the step comes to when its time is over; without it the step fails then.
@@ -486,7 +485,7 @@ class NotYet(Struct, frozen=True):
     goes_on: bool = False
 
 
-class Again(Struct, frozen=True):
+class Again(Frozen):
     """This pass cleaned up something of our own; run the action again now."""
 
     says: str
@@ -499,7 +498,7 @@ Script: TypeAlias = Generator[Read[Any] | Write[Any] | Gather, object, Outcome[O
 # --- what an action is given --------------------------------------------------------------------
 
 
-class Connection(Struct, frozen=True):
+class Connection(Frozen):
     """One configured account of a system, without its credential.
 
     Attributes:
@@ -526,7 +525,7 @@ class Connection(Struct, frozen=True):
         return {name: part for name, part in {**parts, **self.reached}.items() if part}
 
 
-class PersonRecord(Struct, frozen=True):
+class PersonRecord(Frozen):
     """Somebody in ``respond.toml``.
 
     Attributes:
@@ -545,7 +544,7 @@ class PersonRecord(Struct, frozen=True):
     logins: tuple[str, ...] = ()
 
 
-class Me(Struct, frozen=True):
+class Me(Frozen):
     """What an action may know about where it runs. All of it is data.
 
     Attributes:
@@ -620,7 +619,7 @@ ASKS: Final[Mapping[str, str]] = MappingProxyType({"mark": "asks"})
 """Metadata of a JSON field in which whatever is called ``query`` is such a text, as in GraphQL."""
 
 
-class Spec(Struct, frozen=True):
+class Spec(Frozen):
     """What can be said about an action without running it.
 
     Attributes:

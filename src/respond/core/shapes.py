@@ -13,9 +13,7 @@ from enum import Enum
 from functools import cache
 from typing import Any, TypeAlias
 
-from msgspec import Struct
-
-from respond.core.records import is_record, is_record_type, names_of, needed_of
+from respond.core.records import Frozen, is_record, is_record_type, names_of, needed_of
 from respond.core.values import DrawnSecret, Late, OwnCredential, SecretHandle, ShapeError
 
 __all__ = [
@@ -54,45 +52,45 @@ else:
 """What is sent as JSON: handles of secrets may stand in it, to any depth."""
 
 
-class Text(Struct, frozen=True):
+class Text(Frozen):
     """Text; ``kind`` names an id type such as ``customerio.KeyId`` that must not be swapped."""
 
     kind: str = ""
 
 
-class Integer(Struct, frozen=True):
+class Integer(Frozen):
     """A whole number up to 2^53-1."""
 
 
-class Boolean(Struct, frozen=True):
+class Boolean(Frozen):
     """True or false."""
 
 
-class Time(Struct, frozen=True):
+class Time(Frozen):
     """A point in time, RFC 3339 in UTC."""
 
 
-class Duration(Struct, frozen=True):
+class Duration(Frozen):
     """Whole seconds."""
 
 
-class SecretShape(Struct, frozen=True):
+class SecretShape(Frozen):
     """A handle; the value itself is nowhere."""
 
 
-class AnyJson(Struct, frozen=True):
+class AnyJson(Frozen):
     """Whatever JSON can say; where ``secrets`` is true, handles too."""
 
     secrets: bool = False
 
 
-class ListOf(Struct, frozen=True):
+class ListOf(Frozen):
     """A list with items of one shape."""
 
     item: Shape
 
 
-class RecordShape(Struct, frozen=True):
+class RecordShape(Frozen):
     """Named fields in order; ``optional`` ones may be absent."""
 
     fields: tuple[tuple[str, Shape], ...]

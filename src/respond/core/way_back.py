@@ -9,10 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from msgspec import Struct
-
 from respond.core.events import Kind
 from respond.core.fold import RunState, StepState, WriteState, WriteStatus, is_undo
+from respond.core.records import Frozen
 
 __all__ = [
     "WayBack",
@@ -25,7 +24,7 @@ __all__ = [
 ]
 
 
-class WayBack(Struct, frozen=True):
+class WayBack(Frozen):
     """One write of a run that can be put back.
 
     Attributes:

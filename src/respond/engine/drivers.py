@@ -16,10 +16,8 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Generic, TypeAlias, TypeVar
 
-from msgspec import Struct
-
 from respond.core.plan import write_key
-from respond.core.records import is_record, replace
+from respond.core.records import Frozen, is_record, replace
 from respond.core.script import (
     NOT_HTTP,
     Again,
@@ -226,7 +224,7 @@ def _in_hands(write: Write[Any]) -> Write[Any]:
     return replace(write, hands=person)
 
 
-class Look(Struct, Generic[O], frozen=True):
+class Look(Frozen, Generic[O]):
     """What one pass over a script came to.
 
     Attributes:

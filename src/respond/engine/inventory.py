@@ -9,11 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from msgspec import Struct
-
 from respond.core.fold import RunState
 from respond.core.plan import StepPlan
 from respond.core.recorded import Conclusion
+from respond.core.records import Frozen
 from respond.core.runbook import ActionStep, BlockStep, all_steps
 from respond.core.script import Done, Effect
 from respond.core.shapes import ShapeError, encode
@@ -30,7 +29,7 @@ _NAMES = ("id", "key", "name", "email")
 """Fields that say which item a record is, whatever else about it changes; the first one counts."""
 
 
-class SetTaken(Struct, frozen=True):
+class SetTaken(Frozen):
     """The set of a ``for_each`` as this run took it."""
 
     step: ActionStep | BlockStep

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from msgspec import Struct, structs
+from msgspec import structs
 
 from respond.core.approval import (
     Moment,
@@ -41,7 +41,7 @@ from respond.core.recorded import (
     WentAlone,
     data_of,
 )
-from respond.core.records import replace
+from respond.core.records import Frozen, replace
 from respond.core.script import Effect
 from respond.core.shapes import encode
 from respond.engine.run import MEANWHILE_S, LiveRun
@@ -70,7 +70,7 @@ __all__ = [
 ]
 
 
-class Needed(Struct, frozen=True):
+class Needed(Frozen):
     """What other people have to agree to.
 
     Attributes:

@@ -9,15 +9,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from msgspec import Struct
-
 from respond.core.finding import lines_of
 from respond.core.fold import RunStatus
 from respond.core.item_names import item_id
 from respond.core.outcome import Item, Known, LookedAgain, can_be_seen, outcome_of
 from respond.core.plan import moved
 from respond.core.recorded import FollowUp
-from respond.core.records import replace
+from respond.core.records import Frozen, replace
 from respond.core.script import Done, NotYet, WrittenAction
 from respond.core.shapes import ShapeError, encode
 from respond.core.values import SecretHandle
@@ -35,7 +33,7 @@ _PAUSES_S: Final = (0.0, 1.0, 3.0)
 _OPEN: Final = frozenset({Known.NOT_SEEN, Known.LEFT_TO_DO, Known.YOUR_WORD})
 
 
-class ToProve(Struct, frozen=True):
+class ToProve(Frozen):
     """One item that can be looked at once more.
 
     Attributes:

@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from msgspec import Struct
-
 from respond.core.approval import People
 from respond.core.events import Actor, Strength
 from respond.core.fold import RunState, is_notice
 from respond.core.plan import OthersAgree, PlannedWrite
 from respond.core.policy import Care, Policy, asked_by, effective
-from respond.core.records import is_record, names_of
+from respond.core.records import Frozen, is_record, names_of
 from respond.core.review_policy import ReviewPolicy
 from respond.core.runbook import ActionStep, BlockStep, ForEach, Runbook, all_steps
 from respond.core.script import Connection, Effect, Me, PersonRecord, WrittenAction
@@ -75,7 +73,7 @@ _GENERIC: Final = "http"
 """The system whose connections ``stand_ins`` can answer for in a rehearsal."""
 
 
-class Site(Struct, frozen=True):
+class Site(Frozen):
     """Everything about a run that is not the runbook and not the journal.
 
     Attributes:

@@ -15,11 +15,9 @@ from functools import partial
 from threading import Event, Lock, Semaphore, Thread
 from typing import Final, TypeAlias
 
-from msgspec import Struct
-
 from respond.core.background import carry_out
 from respond.core.plan import digest_of
-from respond.core.records import replace
+from respond.core.records import Frozen, replace
 from respond.core.script import Call, Reply
 from respond.core.shapes import encode
 from respond.errors import NotReadyError, RespondError
@@ -36,7 +34,7 @@ _SUCCESS: Final = range(200, 300)
 _Key: TypeAlias = tuple[Call, str, frozenset[int] | None]
 
 
-class _Came(Struct, frozen=True):
+class _Came(Frozen):
     """What a future came to, in a tenth of its room: of thousands of looks each has one."""
 
     reply: Reply | None
@@ -51,7 +49,7 @@ class _Came(Struct, frozen=True):
         return self.reply
 
 
-class _Asked(Struct, frozen=True):
+class _Asked(Frozen):
     answer: Future[Reply] | _Came
     answers: frozenset[int]
     at_ms: int
@@ -167,7 +165,7 @@ class SharedAnswers:
             return self._gates[connection]
 
 
-class _Pass(Struct, frozen=True):
+class _Pass(Frozen):
     """One pass over a step; what it asks for is remembered for the next."""
 
     answers: SharedAnswers

@@ -13,9 +13,8 @@ from functools import partial
 from threading import Event, Lock
 from typing import Final, TypeAlias
 
-from msgspec import Struct
-
 from respond.core.background import carry_out
+from respond.core.records import Frozen
 from respond.core.runbook import ActionStep
 from respond.core.values import Value
 from respond.engine.walk import Absent, Came, Here, Place
@@ -29,7 +28,7 @@ _ITEMS_MAX: Final = 256
 _Item: TypeAlias = "tuple[Place, Future[Value | Absent]]"
 
 
-class Touched(Struct, frozen=True):
+class Touched(Frozen):
     """What an item reads, which subjects it writes, and all that those writes change."""
 
     reads: frozenset[str] = frozenset()

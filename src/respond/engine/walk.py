@@ -14,11 +14,9 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
-from msgspec import Struct
-
 from respond.core.inputs import absent_value, input_value, timestamp_from
 from respond.core.plan import digest_of
-from respond.core.records import replace
+from respond.core.records import Frozen, replace
 from respond.core.runbook import (
     ActionStep,
     AssertStep,
@@ -58,7 +56,7 @@ __all__ = [
 ]
 
 
-class Absent(Struct, frozen=True):
+class Absent(Frozen):
     """A step without output: skipped, failed or left open. ``why`` is one line.
 
     Attributes:

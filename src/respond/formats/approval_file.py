@@ -14,12 +14,13 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, Final
 
-from msgspec import Struct, structs
+from msgspec import structs
 
 from respond.core.approval import Request, step_digest
 from respond.core.fold import RunState
 from respond.core.plan import OthersAgree, Plan, PlannedStep, PlannedWrite, digest_of, plan_from
 from respond.core.recorded import OutsideEvent, Proposed
+from respond.core.records import Frozen
 from respond.core.shapes import encode
 from respond.core.strict_json import NotStrictJsonError, decode
 from respond.errors import UsageError
@@ -56,7 +57,7 @@ _FACTS: Final = ("operator", "proposed_at", "planned_at", "reason", "incident")
 _TEXT_MAX: Final = 4_096
 
 
-class RequestFile(Struct, frozen=True):
+class RequestFile(Frozen):
     """What somebody is asked, as a file tells it.
 
     Attributes:
@@ -70,7 +71,7 @@ class RequestFile(Struct, frozen=True):
     head: Head
 
 
-class AnswerFile(Struct, frozen=True):
+class AnswerFile(Frozen):
     """A signed answer; neither text nor signature was checked."""
 
     text: str

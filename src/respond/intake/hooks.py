@@ -14,13 +14,12 @@ from datetime import datetime
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from msgspec import Struct
-
 from respond.core.fold import RunState, RunStatus
 from respond.core.incoming import Delivery, Incoming, Means
 from respond.core.inputs import input_value
 from respond.core.plan import digest_of
 from respond.core.recorded import OutsideEvent
+from respond.core.records import Frozen
 from respond.core.runbook import TIMES, Input, InputKind, Runbook
 from respond.core.secret_looks import looks_secret, names_an_id
 from respond.core.shapes import ShapeError
@@ -45,7 +44,7 @@ _FACT_MAX: Final = 1_000
 _NOTE_MAX: Final = 300
 
 
-class Hook(Struct, frozen=True):
+class Hook(Frozen):
     """One of ``[[hooks]]``, with its expressions checked and its runbook loaded."""
 
     config: HookConfig
@@ -53,7 +52,7 @@ class Hook(Struct, frozen=True):
     reads: HookReads
 
 
-class Wanted(Struct, frozen=True):
+class Wanted(Frozen):
     """What one event asks for of one runbook.
 
     Attributes:

@@ -13,10 +13,8 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qsl, urlsplit
 
-from msgspec import Struct
-
 from respond.core.incoming import Incoming, Means
-from respond.core.records import replace
+from respond.core.records import Frozen, replace
 from respond.core.script import Call
 from respond.core.showable import showable
 from respond.errors import NotReadyError, StepFailedError
@@ -40,7 +38,7 @@ _CURSORS: Final = frozenset({"page", "after", "cursor"})
 _CURSOR: Final = re.compile(r"[!-~]{1,500}")
 
 
-class Enriched(Struct, frozen=True):
+class Enriched(Frozen):
     """An event with what could be found out about it.
 
     Attributes:
@@ -106,7 +104,7 @@ def enrich(reader: Reader, source: SourceConfig, event: Incoming) -> Enriched:
     return Enriched(event, showable("; ".join(notes), limit=500))
 
 
-class _Asked(Struct, frozen=True):
+class _Asked(Frozen):
     """Where questions go, and who is told what they leave open. See ``senders.asking``."""
 
     reader: Reader

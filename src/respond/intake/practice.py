@@ -9,12 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from msgspec import Struct
-
 from respond.core.events import Actor
 from respond.core.fold import RunState
 from respond.core.recorded import Proposed, data_of
-from respond.core.records import replace
+from respond.core.records import Frozen, replace
 from respond.core.runbook import Runbook
 from respond.engine.proposing import GivenInputs, new_run_id, propose
 from respond.engine.setting import Site
@@ -23,7 +21,7 @@ from respond.ports import Clock, Journal
 __all__ = ["Practice"]
 
 
-class Practice(Struct, frozen=True):
+class Practice(Frozen):
     """Starts rehearsals.
 
     Attributes:

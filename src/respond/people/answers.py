@@ -12,8 +12,6 @@ from contextlib import suppress
 from functools import wraps
 from typing import Any, Final, ParamSpec, TypeVar
 
-from msgspec import Struct
-
 from respond.core.approval import (
     NAMESPACE,
     People,
@@ -32,6 +30,7 @@ from respond.core.events import Actor, Event, Kind, Strength
 from respond.core.fold import RunState, RunStatus, fold
 from respond.core.questions import DONE, is_decision, late_question, pasted
 from respond.core.recorded import Answered, AskKind, Corrected, Reviewed, Voted, data_of
+from respond.core.records import Frozen
 from respond.core.runbook import Runbook
 from respond.core.showable import showable
 from respond.engine.other_people import today
@@ -63,7 +62,7 @@ Verify = Callable[[Sequence[str], bytes, str, str], str]
 ``RespondError`` when none of them did."""
 
 
-class Entry(Struct, frozen=True):
+class Entry(Frozen):
     """What decides at a door: journal, time, people.
 
     Attributes:

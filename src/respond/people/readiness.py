@@ -12,13 +12,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import product
 from typing import Final
 
-from msgspec import Struct
-
 from respond.audit.ssh_signature import SignatureRefusedError, public_key
 from respond.core.approval import Moment, People, Request, able
 from respond.core.events import Actor, Strength
 from respond.core.policy import Chat
-from respond.core.records import replace
+from respond.core.records import Frozen, replace
 from respond.core.runbook import (
     ActionStep,
     BlockStep,
@@ -38,7 +36,7 @@ _HOOK: Final = "hook/"
 _NEVER: Final = Moment(0, 0, "")
 
 
-class Need(Struct, frozen=True):
+class Need(Frozen):
     """Whose yes a plan needs, or one step of it.
 
     Attributes:
@@ -54,7 +52,7 @@ class Need(Struct, frozen=True):
     asked: bool
 
 
-class Gap(Struct, frozen=True):
+class Gap(Frozen):
     """Nights on which too few people could agree.
 
     Attributes:
@@ -189,7 +187,7 @@ def _cases(
             yield from ((each, about) for each in hit)
 
 
-class _Left(Struct, frozen=True):
+class _Left(Frozen):
     """Who is left to agree when initiator and subject are taken out."""
 
     need: Need

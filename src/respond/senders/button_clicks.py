@@ -10,8 +10,7 @@ from __future__ import annotations
 import re
 from typing import Any, ClassVar, Final, Self
 
-from msgspec import Struct
-
+from respond.core.records import Frozen
 from respond.core.showable import showable
 from respond.errors import NotReadyError
 from respond.senders.decoding import decoded, of_form
@@ -30,7 +29,7 @@ _ACTION_ID_MAX: Final = 255
 _VALUE_MAX: Final = 2_000
 
 
-class Click(Struct, frozen=True):
+class Click(Frozen):
     """One click on one button.
 
     Attributes:
@@ -57,7 +56,7 @@ class Click(Struct, frozen=True):
     clicked_ts: str
 
 
-class Workspace(Struct, frozen=True):
+class Workspace(Frozen):
     """Where the clicks of one ``[sources.NAME]`` come from.
 
     Attributes:

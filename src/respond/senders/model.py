@@ -11,9 +11,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol, TypeAlias
 
-from msgspec import Struct
-
 from respond.core.incoming import Incoming, Means
+from respond.core.records import Frozen
 from respond.senders.asking import Asking, Unsent
 from respond.senders.decoding import decoded, of_form
 from respond.senders.headers import Headers, is_form
@@ -45,7 +44,7 @@ class SenderSecrets:
     values: tuple[str, ...] = field(repr=False)
 
 
-class Proven(Struct, frozen=True):
+class Proven(Frozen):
     """What a verification found out.
 
     Attributes:
@@ -59,7 +58,7 @@ class Proven(Struct, frozen=True):
     weak: bool
 
 
-class Letter(Struct, frozen=True):
+class Letter(Frozen):
     """A genuine delivery, opened: what a reader sees.
 
     Attributes:
@@ -101,7 +100,7 @@ class ProofScheme(Protocol):
 Reader: TypeAlias = Callable[[Letter], tuple[Incoming, ...]]
 
 
-class Wanting(Struct, frozen=True):
+class Wanting(Frozen):
     """An option that a source should have; ``{0}`` in the texts is the source.
 
     Attributes:
@@ -115,7 +114,7 @@ class Wanting(Struct, frozen=True):
     do: str
 
 
-class Sender(Struct, frozen=True):
+class Sender(Frozen):
     """One kind of webhook sender.
 
     Attributes:

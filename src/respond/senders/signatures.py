@@ -17,8 +17,7 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
-from msgspec import Struct
-
+from respond.core.records import Frozen
 from respond.senders.headers import Headers, single, word
 from respond.senders.model import Options, Proven, SenderSecrets
 from respond.senders.refusals import NotGenuineError
@@ -49,7 +48,7 @@ def _body_alone(body: bytes, _time: bytes) -> bytes:
     return body
 
 
-class HmacHeader(Struct, frozen=True):
+class HmacHeader(Frozen):
     """An HMAC-SHA256 in hex in a header of its own.
 
     Attributes:
@@ -114,7 +113,7 @@ class HmacHeader(Struct, frozen=True):
         ]
 
 
-class StandardWebhooks(Struct, frozen=True):
+class StandardWebhooks(Frozen):
     """Standard Webhooks with a shared secret: id, time and body are signed together.
 
     Entries of another version than ``v1`` are passed over, ``v1a`` (public keys) too.
@@ -163,7 +162,7 @@ def webhook_id(headers: Headers) -> str:
     return word(headers, f"{_family(headers)}-id")
 
 
-class BearerToken(Struct, frozen=True):
+class BearerToken(Frozen):
     """A token in a header. It proves that somebody knew the token, and nothing about the body.
 
     The source's options may name the header (``token_header``) and the word before the token

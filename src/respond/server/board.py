@@ -14,10 +14,9 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
-from msgspec import Struct
-
 from respond.core.events import Kind, Record
 from respond.core.fold import IllegalEventError, RunState, after, fold
+from respond.core.records import Frozen
 from respond.ports import Clock, Head, Journal
 
 if TYPE_CHECKING:
@@ -28,14 +27,14 @@ __all__ = ["Audit", "Board", "OneRun", "Witness"]
 _CHECK_EVERY_MS: Final = 60_000
 
 
-class OneRun(Struct, frozen=True):
+class OneRun(Frozen):
     """A run and all its records, which belong together."""
 
     state: RunState
     records: tuple[Record, ...]
 
 
-class Witness(Struct, frozen=True):
+class Witness(Frozen):
     """Somebody else who has an anchor, because they answered a request that carries it."""
 
     person: str
@@ -44,7 +43,7 @@ class Witness(Struct, frozen=True):
     at: str
 
 
-class Audit(Struct, frozen=True):
+class Audit(Frozen):
     """How far the journal is vouched for.
 
     Attributes:

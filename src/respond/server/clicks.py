@@ -15,12 +15,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from msgspec import Struct
-
 from respond.core.approval import account
 from respond.core.asked import asked_now
 from respond.core.events import Actor, Strength
 from respond.core.fold import RunState
+from respond.core.records import Frozen
 from respond.core.script import PersonRecord
 from respond.errors import RefusedByPersonError, UsageError
 from respond.people.answers import Entry, decide
@@ -38,7 +37,7 @@ class _DoesNotCountError(Exception):
     """This click answers nothing; the text says why, for the log."""
 
 
-class Clicks(Struct, frozen=True):
+class Clicks(Frozen):
     """What a receiver does with a click. It may be called from several threads at once.
 
     Attributes:

@@ -12,8 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
-from msgspec import Struct
-
+from respond.core.records import Frozen
 from respond.core.script import Call, Reply
 from respond.ports import Reader
 from respond.views.live import QuietProgress
@@ -73,7 +72,7 @@ class Guest:
             self._left_s -= time.monotonic() - began
 
 
-class CourteousReader(Struct, frozen=True):
+class CourteousReader(Frozen):
     """A ``Reader`` that gives way before each request."""
 
     reader: Reader

@@ -11,12 +11,11 @@ import hashlib
 from collections.abc import Sequence
 from typing import Final
 
-from msgspec import Struct
-
 from respond.core.approval import Request, Standing
 from respond.core.asked import Today
 from respond.core.fold import RunState, RunStatus
 from respond.core.recorded import AskKind
+from respond.core.records import Frozen
 from respond.engine.other_people import has_news
 from respond.errors import ExitCode
 
@@ -78,7 +77,7 @@ def open_for_s(request: Request, today: Today) -> int:
 # --- tries ----------------------------------------------------------------------------------------
 
 
-class Try(Struct, frozen=True):
+class Try(Frozen):
     """That a run was tried.
 
     Attributes:

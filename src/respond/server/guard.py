@@ -13,13 +13,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 from urllib.parse import parse_qsl, urlsplit
 
-from msgspec import Struct
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
 from respond.core.approval import account
 from respond.core.events import Actor, Strength
+from respond.core.records import Frozen
 from respond.errors import RespondError
 from respond.server.sessions import SESSION, Sessions, SignedOnSession
 from respond.server.signon import SignOn
@@ -56,7 +56,7 @@ HEADERS: Final[Mapping[str, str]] = {
 """On every answer. A page may only set ``cache-control`` otherwise, for what is no secret."""
 
 
-class Visitor(Struct, frozen=True):
+class Visitor(Frozen):
     """Somebody who is signed on, and is a person here.
 
     Attributes:
@@ -77,7 +77,7 @@ class Visitor(Struct, frozen=True):
         return {"account": account(self.session.issuer, self.session.subject)}
 
 
-class Refused(Struct, frozen=True):
+class Refused(Frozen):
     """Why a request is not taken, in words for a page."""
 
     status: int

@@ -9,10 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
-from msgspec import Struct
-
 from respond.core.inputs import input_value
-from respond.core.records import replace
+from respond.core.records import Frozen, replace
 from respond.core.runbook import Input, InputKind, Runbook
 from respond.core.shapes import ShapeError
 from respond.engine.proposing import GivenInputs
@@ -35,7 +33,7 @@ _HINTS: Final = {
 _PREFIX: Final = "in_"
 
 
-class Field(Struct, frozen=True):
+class Field(Frozen):
     """One field.
 
     Attributes:

@@ -10,11 +10,10 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Protocol
 
-from msgspec import Struct
-
 from respond.core.events import Actor
 from respond.core.fold import RunState
 from respond.core.outcome import LookedAgain
+from respond.core.records import Frozen
 from respond.core.runbook import Runbook
 from respond.core.values import SecretHandle
 from respond.errors import UsageError
@@ -40,7 +39,7 @@ class LooksWith(Protocol):
     def close(self) -> None: ...
 
 
-class LaterLooks(Struct, frozen=True):
+class LaterLooks(Frozen):
     """Looks for people who are signed on.
 
     Attributes:

@@ -12,9 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from msgspec import Struct
-
 from respond.core.clocks import APART_DO, apart, are_apart
+from respond.core.records import Frozen
 from respond.errors import RespondError
 from respond.ports import Clock, Inbox, Journal
 
@@ -39,7 +38,7 @@ _ASK_EVERY_MS: Final = 60_000
 _DAY_MS: Final = 86_400_000
 
 
-class Outage(Struct, frozen=True):
+class Outage(Frozen):
     """One thing that does not work.
 
     Attributes:

@@ -14,12 +14,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
-from msgspec import Struct
-
 from respond.adapters.command import Ran, TookTooLongError
 from respond.core.asked import Today
 from respond.core.events import Actor
-from respond.core.records import replace
+from respond.core.records import Frozen, replace
 from respond.errors import RefusedByPersonError, RespondError, UsageError
 from respond.ports import Clock, Head
 from respond.server.board import OneRun
@@ -56,7 +54,7 @@ class SeenRehearsal(NamedTuple):
     stays: bool = False
 
 
-class Played(Struct, frozen=True):
+class Played(Frozen):
     """One rehearsal that was begun from the page.
 
     Attributes:

@@ -20,12 +20,13 @@ import secrets as random
 import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import field
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-from msgspec import Struct
 from starlette.responses import JSONResponse, Response
 
 from respond.core.incoming import Delivery
+from respond.core.records import Frozen
 from respond.errors import NotReadyError, RespondError
 from respond.ports import Clock, Inbox, Kept, ServerMemory, Took
 from respond.senders import (
@@ -62,7 +63,7 @@ _COME_AGAIN_S: Final = 10
 _UNKNOWN: Final = "unknown source"
 
 
-class Source(Struct, frozen=True):
+class Source(Frozen):
     """One ``[sources.NAME]``, ready to be listened to.
 
     Attributes:
@@ -73,11 +74,11 @@ class Source(Struct, frozen=True):
 
     sender: Sender
     secrets: Callable[[], SenderSecrets]
-    options: Options = {}
+    options: Options = field(default_factory=dict)
     rate: int = 600
 
 
-class ReceivingLimits(Struct, frozen=True):
+class ReceivingLimits(Frozen):
     """What strangers can take of this process.
 
     Attributes:
@@ -98,7 +99,7 @@ class ReceivingLimits(Struct, frozen=True):
     threads: int = 4
 
 
-class _Answer(Struct, frozen=True):
+class _Answer(Frozen):
     """What the sender is told, and what the log calls it."""
 
     status: int

@@ -14,9 +14,9 @@ from hashlib import sha256
 from typing import Any, Final
 
 from itsdangerous import BadData, URLSafeSerializer
-from msgspec import Struct
 
 from respond.core.approval import Moment
+from respond.core.records import Frozen
 from respond.ports import Clock, ServerMemory
 
 __all__ = [
@@ -47,7 +47,7 @@ def local_path(text: str) -> str:
     return text if _PAGES.fullmatch(text) else "/"
 
 
-class SignedOnSession(Struct, frozen=True):
+class SignedOnSession(Frozen):
     """Somebody who signed on.
 
     Attributes:

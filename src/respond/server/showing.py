@@ -14,9 +14,9 @@ from typing import Any, Final
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
-from msgspec import Struct
 from starlette.responses import HTMLResponse, Response
 
+from respond.core.records import Frozen
 from respond.core.showable import showable
 from respond.views.markup import Element, html_of
 from respond.views.paper_style import RULES
@@ -32,7 +32,7 @@ _KINDS: Final = {
 }
 
 
-class _File(Struct, frozen=True):
+class _File(Frozen):
     body: bytes
     kind: str
     digest: str

@@ -18,12 +18,12 @@ from urllib.parse import quote_plus, urlsplit
 
 from authlib.common.errors import AuthlibBaseError  # type: ignore[import-untyped]  # has none
 from joserfc.errors import BadSignatureError, JoseError
-from msgspec import Struct
 from starlette.concurrency import run_in_threadpool
 
 from respond.adapters.http.wire import public_authorities
 from respond.adapters.sockets import tls_context
 from respond.adapters.way import DIRECT, WayThere
+from respond.core.records import Frozen
 from respond.core.showable import showable, showable_host
 from respond.errors import NotReadyError, RefusedByPersonError
 from respond.ports import Clock
@@ -69,7 +69,7 @@ _ODD: Final = (AuthlibBaseError, JoseError, ValueError, TypeError, KeyError, Run
 """What authlib raises for an answer that is not as it should be."""
 
 
-class SignOnSettings(Struct, frozen=True):
+class SignOnSettings(Frozen):
     """Who signs people on.
 
     Attributes:

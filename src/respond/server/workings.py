@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from msgspec import Struct
-
+from respond.core.records import Frozen
 from respond.intake.practice import Practice
 from respond.ports import Received
 from respond.server.later_looks import LaterLooks
@@ -15,7 +14,7 @@ from respond.server.playing import Player
 __all__ = ["Workings"]
 
 
-class Workings(Struct, frozen=True):
+class Workings(Frozen):
     """The server, as its pages see it.
 
     Attributes:

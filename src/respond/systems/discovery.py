@@ -16,8 +16,9 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from msgspec import Struct, structs
+from msgspec import structs
 
+from respond.core.records import Frozen
 from respond.core.script import Call
 from respond.systems.rest import dig
 
@@ -31,7 +32,7 @@ __all__ = [
 _REF_DEPTH_MAX: Final = 24
 
 
-class Candidate(Struct, frozen=True):
+class Candidate(Frozen):
     """An operation that we would use if it exists.
 
     Attributes:
@@ -56,7 +57,7 @@ class Candidate(Struct, frozen=True):
     where: str = ""
 
 
-class Capability(Struct, frozen=True):
+class Capability(Frozen):
     """What a document says about one candidate.
 
     Attributes:
@@ -75,7 +76,7 @@ class Capability(Struct, frozen=True):
     why_not: str
 
 
-class CapabilityTable(Struct, frozen=True):
+class CapabilityTable(Frozen):
     """What an account offers, for a person to accept and for later comparison."""
 
     capabilities: tuple[Capability, ...]
@@ -109,7 +110,7 @@ def _stored(row: Any) -> Capability | None:
 # --- matching -----------------------------------------------------------------------------------
 
 
-class Discovery(Struct, frozen=True):
+class Discovery(Frozen):
     """What an account's live documents are asked for.
 
     Attributes:

@@ -9,8 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from collections.abc import Set as AbstractSet
 
-from msgspec import Struct
-
+from respond.core.records import Frozen
 from respond.core.script import Spec
 from respond.systems import DIRECTORY, discovery_of, title_of, vendors
 from respond.systems.directory.vocabulary import VERBS, Lacks, directory_of
@@ -20,7 +19,7 @@ __all__ = ["ByHand", "by_hand"]
 _ANY: str = "what signs people in"
 
 
-class ByHand(Struct, frozen=True):
+class ByHand(Frozen):
     """One thing that a person does, or that nobody can.
 
     Attributes:

@@ -17,9 +17,7 @@ from functools import cache
 from typing import Any, Final, Generic, TypeVar, cast
 from urllib.parse import parse_qsl, urlsplit
 
-from msgspec import Struct
-
-from respond.core.records import is_record, marks_of, names_of, replace
+from respond.core.records import Frozen, is_record, marks_of, names_of, replace
 from respond.core.script import (
     Api,
     Becomes,
@@ -124,7 +122,7 @@ def at(
     return field(metadata={"at": _At(path, limit, tuple(among), read, is_needed)}, **default)
 
 
-class _At(Struct, frozen=True):
+class _At(Frozen):
     path: str
     limit: int
     among: tuple[str, ...]
@@ -381,7 +379,7 @@ KEPT: Final = Evidence()
 # --- what can be looked at ----------------------------------------------------------------------
 
 
-class Thing(Struct, Generic[T], frozen=True):
+class Thing(Frozen, Generic[T]):
     """Something that can be looked at: ``seen = yield from USER.of(me.connection, user="00u1")``.
 
     Attributes:

@@ -14,8 +14,7 @@ from datetime import datetime
 from hashlib import sha256
 from typing import Any, Final
 
-from msgspec import Struct
-
+from respond.core.records import Frozen
 from respond.core.showable import showable
 
 __all__ = ["SeenCertificate", "certificates_in"]
@@ -26,7 +25,7 @@ _PEM: Final = re.compile(r"-----BEGIN CERTIFICATE-----([A-Za-z0-9+/=\s]+)-----EN
 _BARE: Final = re.compile(r"(?<![A-Za-z0-9+/])MII[A-Za-z0-9+/\s]{200,}={0,2}")
 
 
-class SeenCertificate(Struct, frozen=True):
+class SeenCertificate(Frozen):
     """One certificate.
 
     Attributes:

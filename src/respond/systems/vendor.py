@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import field
 from enum import Enum
 from types import MappingProxyType
 from typing import Any, Final, Protocol
 
-from msgspec import Struct, field
-
-from respond.core.records import replace
+from respond.core.records import Frozen, replace
 from respond.core.script import Call, OwnCredential, Paging, Reply
 from respond.core.showable import showable
 from respond.errors import NoAnswerError, NotReadyError, RefusedBySystemError
@@ -80,7 +79,7 @@ EVERY_SURFACE: Final = ""
 """Whose scheme holds for all surfaces that have none of their own."""
 
 
-class Assertion(Struct, frozen=True):
+class Assertion(Frozen):
     """A short text that the credential signs with RS256, so that it never leaves this machine.
 
     The credential is a private key in PEM, or a key file in JSON that holds one. Texts are filled
@@ -100,13 +99,13 @@ class Assertion(Struct, frozen=True):
     lives_s: int = 600
 
 
-class ScopeRecord(Struct, frozen=True):
+class ScopeRecord(Frozen):
     """Stands in what is sent for the scope as a record: ``members:read`` is ``members`` with
     ``read``.
     """
 
 
-class Trade(Struct, frozen=True):
+class Trade(Frozen):
     """How a credential is traded for a session, which is all that it leaves behind.
 
     So a reader may do it, for a session that can only read. Source: RFC 6749, section 4.4; RFC
@@ -144,7 +143,7 @@ class Trade(Struct, frozen=True):
     basic: bool = False
 
 
-class Signing(Struct, frozen=True):
+class Signing(Frozen):
     """How a credential ``KEY_ID:SECRET``, or ``KEY_ID:SECRET:TOKEN``, signs a request.
 
     Attributes:
@@ -156,7 +155,7 @@ class Signing(Struct, frozen=True):
     region: str = ""
 
 
-class Scheme(Struct, frozen=True):
+class Scheme(Frozen):
     """How one surface of a system is told who asks.
 
     Attributes:
@@ -200,7 +199,7 @@ def kind_of(surface: str) -> str:
 # --- what only reads; no and wait ---------------------------------------------------------------
 
 
-class Named(Struct, frozen=True):
+class Named(Frozen):
     """A surface on which a request names in one place what it does, and nothing else tells.
 
     Attributes:
@@ -228,7 +227,7 @@ class Named(Struct, frozen=True):
         return len(said) == 1 and said[0] in self.reads
 
 
-class Reads(Struct, frozen=True):
+class Reads(Frozen):
     """Which requests cannot change anything, where the verb alone does not say it (P5).
 
     Attributes:
@@ -249,7 +248,7 @@ class Reads(Struct, frozen=True):
     named: Mapping[str, Named] = _nothing()
 
 
-class Refusals(Struct, frozen=True):
+class Refusals(Frozen):
     """How a vendor says no with a 4xx status; then nothing happened.
 
     Attributes:
@@ -270,7 +269,7 @@ class Refusals(Struct, frozen=True):
     no_path: frozenset[str] = frozenset()
 
 
-class NoInSuccess(Struct, frozen=True):
+class NoInSuccess(Frozen):
     """How a vendor says no with a status of success, as ``rest.dig`` takes the places.
 
     Attributes:
@@ -289,7 +288,7 @@ class NoInSuccess(Struct, frozen=True):
     lacks: str = ""
 
 
-class Waits(Struct, frozen=True):
+class Waits(Frozen):
     """How a vendor says "not now" and when to come again; the first header that is there counts.
 
     Attributes:
@@ -350,7 +349,7 @@ class Allowed(Enum):
     UNTRIED = "not tried"
 
 
-class Ask(Struct, frozen=True):
+class Ask(Frozen):
     """A harmless read."""
 
     surface: str
@@ -358,7 +357,7 @@ class Ask(Struct, frozen=True):
     query: Mapping[str, str] = _nothing()
 
 
-class Right(Struct, frozen=True):
+class Right(Frozen):
     """Something that actions need.
 
     Attributes:
@@ -377,7 +376,7 @@ class Right(Struct, frozen=True):
     why: str = ""
 
 
-class Ending(Struct, frozen=True):
+class Ending(Frozen):
     """Something that runs out by itself, and then signs nobody in.
 
     Attributes:
@@ -395,7 +394,7 @@ class Ending(Struct, frozen=True):
     kind: str = "credential"
 
 
-class Probed(Struct, frozen=True):
+class Probed(Frozen):
     """What a probe found.
 
     Attributes:
@@ -502,7 +501,7 @@ def differs(what: str, configured: str, seen: str, key: str, name: str) -> tuple
     return (f"{what} is {seen}, and respond.toml says {configured} ({key} of {name})",)
 
 
-class Trouble(Struct, frozen=True):
+class Trouble(Frozen):
     """Something wrong, at the vendor's end or at ours.
 
     Attributes:
@@ -537,7 +536,7 @@ class Reaches(Enum):
     ON_CALL = "whoever is on call"
 
 
-class OwnKey(Struct, frozen=True):
+class OwnKey(Frozen):
     """A key of ``respond.toml`` that is there for this vendor: one of its ids.
 
     Attributes:
@@ -551,7 +550,7 @@ class OwnKey(Struct, frozen=True):
     says: str
 
 
-class Vendor(Struct, frozen=True, kw_only=True):
+class Vendor(Frozen, kw_only=True):
     """One system, in one place.
 
     Attributes:

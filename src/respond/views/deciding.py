@@ -11,10 +11,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from enum import Enum
 from typing import Final
 
-from msgspec import Struct
-
 from respond.core.fold import RunState
 from respond.core.plan import Plan, PlannedStep, StepPlan
+from respond.core.records import Frozen
 from respond.core.script import Effect
 from respond.views.layout import said, word
 from respond.views.plan_rows import (
@@ -41,7 +40,7 @@ class FoldWord(Enum):
     SKIPPED = "skipped"
 
 
-class Fold(Struct, frozen=True):
+class Fold(Frozen):
     """Facts of one kind behind their number."""
 
     word: FoldWord
@@ -58,7 +57,7 @@ class Fold(Struct, frozen=True):
         return f"{self.count} {name.removesuffix('s') if self.count == 1 else name}"
 
 
-class Change(Struct, frozen=True):
+class Change(Frozen):
     """One line of the plan that writes, or that may: nobody knows yet.
 
     Attributes:
@@ -97,7 +96,7 @@ class Change(Struct, frozen=True):
         return place_of(self.account, self.where)
 
 
-class Deciding(Struct, frozen=True):
+class Deciding(Frozen):
     """What decides.
 
     Attributes:

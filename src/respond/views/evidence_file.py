@@ -14,10 +14,9 @@ from collections.abc import Iterable, Sequence
 from hashlib import sha256
 from typing import Any, Final
 
-from msgspec import Struct
-
 from respond.core.fold import RunState
 from respond.core.kept_answer import TAKEN_OUT, KeptAnswer
+from respond.core.records import Frozen
 from respond.ports import Head
 from respond.views.words import mode_of, runbook_of
 
@@ -29,7 +28,7 @@ _NAME_MAX: Final = 60
 _LONG_AGO: Final = (1980, 1, 1, 0, 0, 0)
 
 
-class FoundAnswer(Struct, frozen=True):
+class FoundAnswer(Frozen):
     """What the journal says of an answer, and its bytes as they were found.
 
     Attributes:

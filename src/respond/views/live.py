@@ -13,8 +13,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, TextIO
 
-from msgspec import Struct
-
 from respond.core import recorded
 from respond.core.events import Kind, Record, Strength
 from respond.core.plan import StepPlan, short_digest
@@ -29,7 +27,7 @@ from respond.core.recorded import (
     WriteStatus,
     content_of,
 )
-from respond.core.records import replace
+from respond.core.records import Frozen, replace
 from respond.core.script import Proof
 from respond.core.showable import showable
 from respond.errors import ExitCode, NotReadyError
@@ -223,7 +221,7 @@ class Memory:
         return f"{done}/{done + len(left)}" if self.planned else ""
 
 
-class ToldOnScreen(Struct, frozen=True):
+class ToldOnScreen(Frozen):
     """One line about a record. The status stands first, in a column that no name can reach."""
 
     status: str

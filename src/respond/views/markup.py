@@ -11,8 +11,7 @@ from collections.abc import Iterable, Iterator
 from html import escape
 from typing import Final, TypeAlias
 
-from msgspec import Struct
-
+from respond.core.records import Frozen
 from respond.core.showable import showable
 
 __all__ = ["Element", "Inside", "el", "html_of", "page_of", "titled_part"]
@@ -26,7 +25,7 @@ CONTENT_POLICY: Final = (
 """What a page of its own may load: nothing (Content Security Policy Level 3)."""
 
 
-class Element(Struct, frozen=True):
+class Element(Frozen):
     """An element of HTML or SVG."""
 
     tag: str

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from msgspec import Struct
-
 from respond.core.asked import Today
 from respond.core.period import Period, PeriodRun, ProofTimes
+from respond.core.records import Frozen
 from respond.views.layout import said, word
 from respond.views.markup import Element, el, page_of, titled_part
 from respond.views.paper_style import COLOURS, PAPER, RULES
@@ -22,7 +21,7 @@ _MINUTE: Final = 16
 _DAY: Final = 10
 
 
-class PeriodFacts(Struct, frozen=True):
+class PeriodFacts(Frozen):
     """What the page is about.
 
     Attributes:

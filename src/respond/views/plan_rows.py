@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
-from msgspec import Struct
-
 from respond.core.fold import RunState
 from respond.core.plan import OthersAgree, Plan, PlannedStep, PlannedWrite, StepPlan
+from respond.core.records import Frozen
 from respond.core.runbook import Phase
 from respond.core.script import Effect, Proof
 from respond.views.layout import said, width_of, word
@@ -39,7 +38,7 @@ _DETAIL_MAX: Final = 2_000
 _OPTIONAL: Final = frozenset({StepPlan.SKIPPED, StepPlan.ENDS})
 
 
-class PlanRow(Struct, frozen=True):
+class PlanRow(Frozen):
     """One numbered line of the plan: a write, or a step that has none to show."""
 
     number: int

@@ -6,10 +6,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby, takewhile
 from typing import Any, Final
 
-from msgspec import Struct
-
 from respond.core.fold import RunState
 from respond.core.plan import Plan, StepPlan, short_digest
+from respond.core.records import Frozen
 from respond.ports import Head
 from respond.views.deciding import deciding
 from respond.views.layout import (
@@ -125,7 +124,7 @@ def _table(rows: Sequence[PlanRow], width: int, style: Style) -> Iterator[str]:
             yield from _row(line, widths, style)
 
 
-class _Line(Struct, frozen=True):
+class _Line(Frozen):
     """One line of the table. A state that would have to be broken stands below its line."""
 
     row: PlanRow

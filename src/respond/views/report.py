@@ -8,8 +8,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
-from msgspec import Struct
-
 from respond.core.asked import Today
 from respond.core.course import Course, course_of
 from respond.core.events import Kind, Record
@@ -17,7 +15,7 @@ from respond.core.exposed import Exposed, exposed_of
 from respond.core.fold import RunState, WriteStatus
 from respond.core.outcome import Outcome, outcome_of
 from respond.core.recorded import As, Confirmed, Reviewed, Voted, WentAlone, content_of
-from respond.core.records import names_of
+from respond.core.records import Frozen, names_of
 from respond.core.review import ReviewEnd
 from respond.core.script import Effect, Proof
 from respond.core.way_back import gone_back
@@ -43,7 +41,7 @@ __all__ = [
 ]
 
 
-class ReportedMoment(Struct, frozen=True):
+class ReportedMoment(Frozen):
     """Something that happened. ``what`` is safe to show."""
 
     at: str
@@ -53,7 +51,7 @@ class ReportedMoment(Struct, frozen=True):
     what: str
 
 
-class ReportedChange(Struct, frozen=True):
+class ReportedChange(Frozen):
     """One attempt to change something.
 
     Attributes:
@@ -79,7 +77,7 @@ class ReportedChange(Struct, frozen=True):
     put_back: bool = False
 
 
-class Decided(Struct, frozen=True):
+class Decided(Frozen):
     """Somebody's answer. ``who`` says how surely the person is known; ``reason`` is theirs."""
 
     at: str
@@ -91,7 +89,7 @@ class Decided(Struct, frozen=True):
     reason: str = ""
 
 
-class AnchorKeeper(Struct, frozen=True):
+class AnchorKeeper(Frozen):
     """Somebody who has an anchor, because the request that they answered carries it."""
 
     who: str
@@ -99,7 +97,7 @@ class AnchorKeeper(Struct, frozen=True):
     anchor: str
 
 
-class Report(Struct, frozen=True):
+class Report(Frozen):
     """All facts of a run, ended or not.
 
     Attributes:

@@ -10,13 +10,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from msgspec import Struct
-
 from respond.core.course import Course
 from respond.core.fold import WriteStatus
 from respond.core.item_names import item_id
 from respond.core.outcome import Item, Known
 from respond.core.plan import short_digest
+from respond.core.records import Frozen
 from respond.core.runbook import Phase
 from respond.views.exposure_text import QUESTIONS, exposure_paragraph
 from respond.views.layout import said, word
@@ -46,7 +45,7 @@ __all__ = [
 ]
 
 
-class ReportEntry(Struct, frozen=True):
+class ReportEntry(Frozen):
     """One thing that is said.
 
     Attributes:
@@ -68,7 +67,7 @@ class ReportEntry(Struct, frozen=True):
         return f"{begin}: {self.text}" if begin else self.text
 
 
-class ReportSection(Struct, frozen=True):
+class ReportSection(Frozen):
     """Entries under a title; ``name`` is its place in a page."""
 
     name: str
@@ -77,7 +76,7 @@ class ReportSection(Struct, frozen=True):
     lead: str = ""
 
 
-class ReportCheck(Struct, frozen=True):
+class ReportCheck(Frozen):
     """How somebody who was not there can check the report.
 
     Attributes:
@@ -91,7 +90,7 @@ class ReportCheck(Struct, frozen=True):
     keepers: tuple[tuple[str, str], ...]
 
 
-class ReportDocument(Struct, frozen=True):
+class ReportDocument(Frozen):
     """The whole report, safe to show.
 
     Attributes:

@@ -6,11 +6,10 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from msgspec import Struct
-
 from respond.core.fold import RunState
 from respond.core.plan import Plan
 from respond.core.questions import AskConfirm, AskInput, AskStart, Question
+from respond.core.records import Frozen
 from respond.core.script import Person
 from respond.ports import Head
 from respond.views.answer_words import HELP, answers, beside_words, help_text
@@ -25,7 +24,7 @@ __all__ = ["Screen"]
 _DIGITS_MAX: Final = 6
 
 
-class Screen(Struct, frozen=True):
+class Screen(Frozen):
     """What a prompt draws its questions with.
 
     Attributes:

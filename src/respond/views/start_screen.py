@@ -10,10 +10,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from typing import Final
 
-from msgspec import Struct
-
 from respond.core.fold import RunState
 from respond.core.plan import Plan, short_digest
+from respond.core.records import Frozen
 from respond.ports import Head
 from respond.views.deciding import Change, Deciding, deciding
 from respond.views.layout import (
@@ -43,7 +42,7 @@ _NAMES: Final = 6
 _NUMBERS: Final = 30
 
 
-class _Room(Struct, frozen=True):
+class _Room(Frozen):
     """How much is shown of each kind before the rest is counted.
 
     Attributes:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from enum import Enum
 from typing import Final, TextIO
 
-from msgspec import Struct
+from respond.core.records import Frozen
 
 __all__ = ["ANSI", "ANSI_256", "PLAIN", "Style", "Tone", "style_for"]
 
@@ -21,7 +21,7 @@ class Tone(Enum):
     FAINT = "faint"
 
 
-class Style(Struct, frozen=True):
+class Style(Frozen):
     """Puts emphasis on text that is already safe to show; none where there are no codes."""
 
     codes: Mapping[Tone, str]

@@ -13,9 +13,8 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import Final
 
-from msgspec import Struct
-
 from respond.core.course import Course, CourseKind, CourseMark, CourseWait
+from respond.core.records import Frozen
 from respond.views.layout import said, word
 from respond.views.markup import Element, el
 from respond.views.words import at_text, span_text
@@ -44,7 +43,7 @@ _MANY: Final = frozenset(
 """Those that follow each other stand in one row; each of the others stands for itself."""
 
 
-class TimelineRow(Struct, frozen=True):
+class TimelineRow(Frozen):
     """A moment, or several of one kind that follow each other; ``text`` is safe to show.
 
     Attributes:
@@ -154,7 +153,7 @@ _HEIGHT: Final = 200
 _RADIUS: Final = 10.0
 
 
-class _Scale(Struct, frozen=True):
+class _Scale(Frozen):
     """Where a time lies: at each moment of the list, and even in between."""
 
     times: tuple[float, ...]

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any, Final, Protocol
 
-from msgspec import Struct, structs
+from msgspec import structs
 
 from respond.core.events import Kind
 from respond.core.fold import As, Conclusion, RunState
+from respond.core.records import Frozen
 from respond.views.layout import bullets, said, word
 
 __all__ = ["PutBack", "put_back", "undo_json", "undo_text"]
@@ -34,7 +35,7 @@ class Way(Protocol):
     def nothing(self) -> str: ...
 
 
-class PutBack(Struct, frozen=True):
+class PutBack(Frozen):
     """What became of one change.
 
     Attributes:

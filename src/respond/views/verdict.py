@@ -10,11 +10,10 @@ from collections.abc import Iterator
 from enum import Enum
 from typing import Final
 
-from msgspec import Struct
-
 from respond.core.asked import Today
 from respond.core.fold import RunState, RunStatus
 from respond.core.outcome import Item, Known, Outcome, outcome_of
+from respond.core.records import Frozen
 from respond.core.runbook import Phase
 from respond.errors import ExitCode
 from respond.views.layout import said, word
@@ -51,7 +50,7 @@ class CameTo(Enum):
         return Tone.DANGER if self in (CameTo.NOT_CONTAINED, CameTo.NOT_DONE) else Tone.CARE
 
 
-class RunVerdict(Struct, frozen=True):
+class RunVerdict(Frozen):
     """What a run came to.
 
     Attributes:

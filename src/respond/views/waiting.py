@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from msgspec import Struct
-
 from respond.core.approval import Request, Standing, agreed
 from respond.core.asked import Today, asked_now
 from respond.core.fold import RunState, RunStatus
 from respond.core.outcome import Outcome, outcome_of
 from respond.core.recorded import AskKind
+from respond.core.records import Frozen
 from respond.views.layout import said, word
 from respond.views.words import exit_text
 
@@ -23,7 +22,7 @@ _ASKED = {
 }
 
 
-class Waiting(Struct, frozen=True):
+class Waiting(Frozen):
     """Where a run stands.
 
     Attributes:

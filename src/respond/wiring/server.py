@@ -14,13 +14,11 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from msgspec import Struct
-
 from respond.core.approval import People, account
 from respond.core.clocks import APART_DO, APART_WHY, apart, are_apart
 from respond.core.events import Actor, Strength
 from respond.core.fold import RunState
-from respond.core.records import replace
+from respond.core.records import Frozen, replace
 from respond.core.runbook import Runbook
 from respond.engine.setting import Site
 from respond.errors import NotReadyError, UsageError
@@ -457,7 +455,7 @@ def _signon(parts: Parts) -> SignOn | None:
 # --- what goes on -------------------------------------------------------------------------------
 
 
-class Work(Struct, frozen=True):
+class Work(Frozen):
     """What takes in what comes, and carries runs on."""
 
     intake: Intake
@@ -745,7 +743,7 @@ def _no_secret(handle: Any) -> str:
     raise NotReadyError(f"no run is going on here, so the secret {handle.name} is not held")
 
 
-class _StorySecretsFirst(Struct, frozen=True):
+class _StorySecretsFirst(Frozen):
     """The credentials of the simulated company, and the project's own for what it has none of."""
 
     story: Secrets

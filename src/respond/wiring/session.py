@@ -15,13 +15,11 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from msgspec import Struct
-
 from respond import __version__
 from respond.adapters.ordinary_file import may_be_there, read_ordinary
 from respond.adapters.store.sealing import describe_secret
 from respond.core.events import Actor, Strength
-from respond.core.records import replace
+from respond.core.records import Frozen, replace
 from respond.core.runbook import Runbook, all_calls
 from respond.core.script import Call, Connection, Reply
 from respond.core.values import SecretHandle
@@ -237,7 +235,7 @@ class Session:
             close()
 
 
-class Served(Struct, frozen=True):
+class Served(Frozen):
     """What a run is given when a server carries it on, and not a person at a terminal.
 
     Attributes:
@@ -759,7 +757,7 @@ def signer(
     return sign
 
 
-class _Lines(Struct, frozen=True):
+class _Lines(Frozen):
     """How requests leave: what reads, what writes, what closes both; ``lend`` as in ``Session``."""
 
     reader: Reader

@@ -12,9 +12,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from msgspec import Struct
-
 from respond.adapters.ordinary_file import may_be_there
+from respond.core.records import Frozen
 from respond.errors import NotReadyError
 
 if TYPE_CHECKING:
@@ -157,7 +156,7 @@ class Store(Protocol):
         ...
 
 
-class FileStore(Struct, frozen=True):
+class FileStore(Frozen):
     """A journal in SQLite at a path, its inbox and evidence beside it, and locks in a folder."""
 
     path: Path
@@ -239,7 +238,7 @@ class FileStore(Struct, frozen=True):
         return EvidenceFolder.to_read(self.path, journal, self.keys)
 
 
-class DatabaseStore(Struct, frozen=True):
+class DatabaseStore(Frozen):
     """A journal, inbox, evidence and locks in one database, for all machines that use it.
 
     Attributes:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import Enum
 from typing import Final
 
-from msgspec import Struct
+from respond.core.records import Frozen
 
 __all__ = ["UNSENT", "Broken", "How", "Raw"]
 
@@ -37,7 +37,7 @@ UNSENT: Final = frozenset(
 )  # fmt: skip
 
 
-class Broken(Struct, frozen=True):
+class Broken(Frozen):
     """No answer. ``detail`` comes from our side of the line and holds no outside text but TLS's."""
 
     how: How
@@ -45,7 +45,7 @@ class Broken(Struct, frozen=True):
     cause: Exception
 
 
-class Raw(Struct, frozen=True):
+class Raw(Frozen):
     """An answer as it came; header names are lower-case."""
 
     status: int

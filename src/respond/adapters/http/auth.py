@@ -16,8 +16,7 @@ from datetime import datetime
 from functools import cache
 from typing import Any, Final
 
-from msgspec import Struct
-
+from respond.core.records import Frozen
 from respond.core.script import OwnCredential
 from respond.core.secret_value import Secret
 from respond.systems import schemes
@@ -129,7 +128,7 @@ def written(template: str, values: Mapping[str, str]) -> str:
     return filled(template, values)
 
 
-class SignedAssertion(Struct, frozen=True):
+class SignedAssertion(Frozen):
     """An assertion, and what else of it must not be shown: the key that signed it."""
 
     text: str
@@ -208,7 +207,7 @@ def trade_form(
 # --- sessions -----------------------------------------------------------------------------------
 
 
-class AccessSession(Struct, frozen=True):
+class AccessSession(Frozen):
     """A session token and when to stop using it, in milliseconds since 1970."""
 
     token: Secret

@@ -15,10 +15,9 @@ from math import ceil
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
-from msgspec import Struct
-
 from respond.adapters.http.answer import UNSENT, Broken, How, Raw
 from respond.adapters.http.request import Endpoint
+from respond.core.records import Frozen
 from respond.core.script import AuthBasic, AuthBearer, AuthNone, Call
 from respond.core.showable import showable, showable_host
 from respond.errors import LATE, NoAnswerError, RefusedBySystemError
@@ -55,7 +54,7 @@ _DO: Final[Mapping[int, str]] = {
 _BY_HAND: Final = frozenset({401, 402, 403, 405})
 
 
-class HttpFault(Struct, frozen=True):
+class HttpFault(Frozen):
     """A request that did not bring an answer to use, as a value: retry rules look at it.
 
     Attributes:

@@ -16,9 +16,8 @@ from ipaddress import ip_address
 from typing import Any, Final, TypeAlias
 from urllib.parse import quote, urlsplit
 
-from msgspec import Struct
-
 from respond.adapters.way import DIRECT, WayThere
+from respond.core.records import Frozen
 from respond.core.script import Call, DrawnSecret, OwnCredential, Sealed
 from respond.core.showable import showable
 from respond.core.values import DigestOf, SecretHandle
@@ -85,7 +84,7 @@ class UnsendableError(ValueError):
     """A call can not become a request; nothing was sent. The text says which part is at fault."""
 
 
-class Endpoint(Struct, frozen=True):
+class Endpoint(Frozen):
     """Where one connection's requests go, and how they say who they are.
 
     Attributes:
@@ -109,7 +108,7 @@ class Endpoint(Struct, frozen=True):
     way: WayThere = DIRECT
 
 
-class BaseUrl(Struct, frozen=True):
+class BaseUrl(Frozen):
     """One base URL, taken apart once.
 
     Attributes:

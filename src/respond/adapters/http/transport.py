@@ -18,8 +18,6 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Self
 from urllib.parse import parse_qsl
 
-from msgspec import Struct
-
 from respond.adapters.http.answer import Broken, Raw
 from respond.adapters.http.auth import (
     AccessSession,
@@ -49,7 +47,7 @@ from respond.adapters.http.request import (
 from respond.adapters.http.sigv4 import KeyPair, UnsignableError, sigv4
 from respond.adapters.secrets.redactor import Redactor
 from respond.core import strict_xml
-from respond.core.records import replace
+from respond.core.records import Frozen, replace
 from respond.core.script import (
     AuthBasic,
     AuthBearer,
@@ -435,7 +433,7 @@ class _Wallet:
         return replace(reply, headers=clean(reply.headers), body=body)
 
 
-class _Place(Struct, frozen=True):
+class _Place(Frozen):
     """What is the same for every request to one surface of one connection."""
 
     endpoint: Endpoint

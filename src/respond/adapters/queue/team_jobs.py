@@ -13,10 +13,9 @@ from collections.abc import Mapping
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Final
 
-from msgspec import Struct
-
 from respond.core.events import Kind
 from respond.core.questions import Decision
+from respond.core.records import Frozen
 
 if TYPE_CHECKING:
     import psycopg
@@ -62,7 +61,7 @@ _INBOX: Final = "inbox"
 """What is held against the runs there are, and may propose one, happens one after the other."""
 
 
-class TeamJob(Struct, frozen=True):
+class TeamJob(Frozen):
     """One thing to do.
 
     Attributes:

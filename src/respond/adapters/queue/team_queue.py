@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
-from msgspec import Struct
-
 from respond.adapters.clock import SystemClock
 from respond.adapters.queue.refusal import refusing
 from respond.adapters.queue.taking_over import take_over
 from respond.adapters.queue.team_jobs import ASIDE, EVERYBODY, TeamJob, put, see_deliveries
 from respond.adapters.store.postgres import ASK_TIME
 from respond.adapters.store.postgres_pool import PostgresPool
+from respond.core.records import Frozen
 
 if TYPE_CHECKING:
     from respond.adapters.store.postgres import Database
@@ -41,7 +40,7 @@ _AT_ONCE: Final = 2
 _WORKERS: Final = "SELECT count(*) FROM procrastinate_workers"
 
 
-class Left(Struct, frozen=True):
+class Left(Frozen):
     """Runs of a runbook that a worker left to another one, for want of something.
 
     Attributes:
@@ -54,7 +53,7 @@ class Left(Struct, frozen=True):
     runs: tuple[str, ...]
 
 
-class Backlog(Struct, frozen=True):
+class Backlog(Frozen):
     """What waits now and could be done.
 
     Attributes:

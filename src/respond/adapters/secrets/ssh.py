@@ -15,8 +15,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from msgspec import Struct
-
 from respond.adapters.command import TookTooLongError, minimal_environment
 from respond.adapters.ordinary_file import is_file, read_ordinary
 from respond.audit.ssh_signature import (
@@ -27,6 +25,7 @@ from respond.audit.ssh_signature import (
     public_key,
     verify,
 )
+from respond.core.records import Frozen
 from respond.core.showable import showable
 from respond.errors import NotReadyError, RefusedByPersonError
 
@@ -233,7 +232,7 @@ def _beside(private: Path) -> PublicKey | None:
 # --- OpenSSH's programs -------------------------------------------------------------------------
 
 
-class _Program(Struct, frozen=True):
+class _Program(Frozen):
     """``ssh-keygen`` and ``ssh-add``, and what they may know of us."""
 
     keygen: str

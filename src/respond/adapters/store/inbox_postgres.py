@@ -22,7 +22,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
-from msgspec import Struct
 from psycopg.errors import UniqueViolation
 
 from respond.adapters.store.postgres_pool import PostgresPool
@@ -42,7 +41,7 @@ from respond.adapters.store.repetition import (
 )
 from respond.adapters.store.sealing import UnsealError, seal, unseal
 from respond.core.incoming import Delivery, Incoming
-from respond.core.records import replace
+from respond.core.records import Frozen, replace
 from respond.errors import InboxUnusableError, JournalUnusableError
 from respond.ports import Became, Kept, KeptEvent, Received, Settlement, Took
 
@@ -193,7 +192,7 @@ _UNUSABLE: Final = (
 )
 
 
-class EventBoxes(Struct, frozen=True):
+class EventBoxes(Frozen):
     """Seals what is kept. A box opens only in the place that it was made for.
 
     A place is a column and the delivery: its source, its digest, its time.

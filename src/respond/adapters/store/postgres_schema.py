@@ -10,13 +10,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from msgspec import Struct
 from psycopg import sql
 
 from respond.adapters.queue import team_jobs
 from respond.adapters.store.inbox_postgres import INBOX_RIGHTS, INBOX_TABLES
 from respond.adapters.store.postgres import DRILL_NAME, SCHEMA_NAME
 from respond.adapters.store.server_memory_postgres import MEMORY_RIGHTS, MEMORY_TABLES
+from respond.core.records import Frozen
 from respond.errors import JournalBrokenError, JournalUnusableError, NotReadyError
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ VERSION: Final = 1
 _ALL: Final = "SELECT, INSERT, UPDATE, DELETE"
 
 
-class _Table(Struct, frozen=True):
+class _Table(Frozen):
     """One table of the schema ``respond``.
 
     Attributes:

@@ -7,19 +7,17 @@ knows of them. Nothing is written.
 
 from __future__ import annotations
 
-from msgspec import Struct
-
 from respond.adapters.store.journal_keys import known_at, read_mark, signing_key
 from respond.audit.checkpoint import NoteKey, Signer
 from respond.audit.verify import Anchor
-from respond.core.records import replace
+from respond.core.records import Frozen, replace
 from respond.errors import JournalUnusableError, NotReadyError
 from respond.ports import KeyStore
 
 __all__ = ["KnownOfJournal", "known_of"]
 
 
-class KnownOfJournal(Struct, frozen=True):
+class KnownOfJournal(Frozen):
     """What a key store says about the journal at a place.
 
     Attributes:

@@ -12,9 +12,10 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from msgspec import Struct, structs
+from msgspec import structs
 
 from respond.core.incoming import Delivery, Incoming, Means
+from respond.core.records import Frozen
 from respond.ports import Kept, Took
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ Find = Callable[[Mark], FoundMark | None]
 """Looks a mark of the delivery's source up."""
 
 
-class FirstMet(Struct, frozen=True):
+class FirstMet(Frozen):
     """What to write down of a delivery that repeats none.
 
     Attributes:
@@ -80,7 +81,7 @@ class FirstMet(Struct, frozen=True):
     marks: tuple[Mark, ...]
 
 
-class Unusable(Struct, frozen=True):
+class Unusable(Frozen):
     """Deliveries of a source that were genuine and of no use: how many, and why the last was."""
 
     source: str
@@ -165,7 +166,7 @@ def _fresh(find: Find, events: Sequence[Incoming]) -> tuple[Incoming, ...]:
 # --- events as text -------------------------------------------------------------------------------
 
 
-class EventTexts(Struct, frozen=True):
+class EventTexts(Frozen):
     """What may be written down of what came: without secrets that are live here, and bounded."""
 
     redactor: Redactor | None

@@ -14,9 +14,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from msgspec import Struct
-
 from respond.adapters.ordinary_file import real_path
+from respond.core.records import Frozen
 from respond.errors import JournalUnusableError
 
 __all__ = [
@@ -66,7 +65,7 @@ _PRAGMAS: tuple[tuple[str, str, Any], ...] = (
 _FILE_ONLY = frozenset({"mmap_size"})
 
 
-class FileIdentity(Struct, frozen=True):
+class FileIdentity(Frozen):
     """Device and inode of the database, its log and its index, when they were opened.
 
     A commit into a file that was unlinked succeeds without complaint; only this shows it.

@@ -6,10 +6,9 @@ from collections.abc import Sequence
 from enum import Enum
 from itertools import chain
 
-from msgspec import Struct
-
 from respond.checks.doctor.looking import Bears, Doctor, FoundTrouble
 from respond.checks.rights import calls_of
+from respond.core.records import Frozen
 from respond.systems.hands import ByHand, by_hand
 
 __all__ = ["Readiness", "Tonight", "tonight"]
@@ -23,7 +22,7 @@ class Readiness(Enum):
     NOT = "not ready"
 
 
-class Tonight(Struct, frozen=True):
+class Tonight(Frozen):
     """One runbook.
 
     Attributes:

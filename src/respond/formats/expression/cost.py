@@ -8,8 +8,7 @@ first. The reckoning errs upwards, and costs far less than the evaluation would.
 from collections.abc import Mapping
 from typing import Any, Final, assert_never
 
-from msgspec import Struct
-
+from respond.core.records import Frozen
 from respond.formats.expression import syntax
 
 WORK_MAX: Final = 32_000_000
@@ -20,7 +19,7 @@ _SEARCH_STEP: Final = 1_000
 """How much of a text one step of a search compares at once."""
 
 
-class Size(Struct, frozen=True):
+class Size(Frozen):
     """How large a value is at most.
 
     Attributes:

@@ -26,8 +26,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, assert_never
 
-from msgspec import Struct
-
+from respond.core.records import Frozen
 from respond.core.shapes import (
     AnyJson,
     Boolean,
@@ -82,7 +81,7 @@ class Wants(enum.Enum):
     """``choose``."""
 
 
-class Prepared(Struct, frozen=True):
+class Prepared(Frozen):
     """What evaluation needs of a checked expression that is more than a name.
 
     Attributes:
@@ -115,7 +114,7 @@ class Expression:
     prepared: Prepared | tuple[str, ...] = field(default=(), repr=False)
 
 
-class ExpressionTemplate(Struct, frozen=True):
+class ExpressionTemplate(Frozen):
     """A text that may hold expressions in ``${{ }}``.
 
     Attributes:

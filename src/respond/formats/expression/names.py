@@ -10,8 +10,7 @@ and ``has``, which CEL takes for the value itself on a declared dotted name, ask
 from collections.abc import Mapping
 from typing import Final, TypeAlias, assert_never
 
-from msgspec import Struct
-
+from respond.core.records import Frozen
 from respond.core.shapes import (
     AnyJson,
     Boolean,
@@ -40,7 +39,7 @@ _LEFT_OUT: Final = {
 }
 
 
-class Scope(Struct, frozen=True):
+class Scope(Frozen):
     """What an expression may read.
 
     Attributes:
@@ -53,7 +52,7 @@ class Scope(Struct, frozen=True):
     skippable: frozenset[str] = frozenset()
 
 
-class Variable(Struct, frozen=True):
+class Variable(Frozen):
     """What CEL is told about one value: ``v0`` for itself, ``h0`` for whether it is there."""
 
     name: str
@@ -62,13 +61,13 @@ class Variable(Struct, frozen=True):
     asks_presence: bool
 
 
-class _Edit(Struct, frozen=True):
+class _Edit(Frozen):
     start: int
     end: int
     text: str
 
 
-class Rewritten(Struct, frozen=True):
+class Rewritten(Frozen):
     """An expression in the names that CEL is told, with the way back for faults."""
 
     text: str

@@ -11,8 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
-from msgspec import Struct
-
+from respond.core.records import Frozen
 from respond.core.showable import hidden_character, showable
 
 SOURCE_BYTES_MAX: Final = 1024
@@ -68,7 +67,7 @@ class ExpressionFault(Exception):  # noqa: N818 - what is wrong in the text
         return f"{showable(self.what, limit=600)}{hint}, in: {showable(self.source, limit=120)}"
 
 
-class Part(Struct, frozen=True):
+class Part(Frozen):
     """What every part of an expression has: its place in characters from 0, how deep it is."""
 
     start: int
@@ -231,7 +230,7 @@ def expressions_in(text: str) -> Iterator[tuple[int, str]]:
         at = end + 2
 
 
-class _Token(Struct, frozen=True):
+class _Token(Frozen):
     kind: str
     text: str
     start: int

@@ -12,11 +12,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
-from msgspec import Struct
-
 from respond.audit.ssh_signature import fingerprints
 from respond.core.approval import People, account
 from respond.core.policy import Policy
+from respond.core.records import Frozen
 from respond.core.review_policy import ReviewPolicy
 from respond.core.script import Connection, PersonRecord
 from respond.formats.faults import Faults, Mark, SourceText
@@ -66,7 +65,7 @@ STORE_KEY: Final = "store-key"
 """Name of the key that seals the secrets in it."""
 
 
-class ConnectionConfig(Struct, frozen=True):
+class ConnectionConfig(Frozen):
     """``[connections.NAME]``: one account of a system, and where its credential is.
 
     Attributes:
@@ -102,7 +101,7 @@ class ConnectionConfig(Struct, frozen=True):
         return {self.name: self.credential, **named}
 
 
-class PersonConfig(Struct, frozen=True):
+class PersonConfig(Frozen):
     """``[[person]]``: what actions may know, and what tells that it is really them.
 
     Attributes:
@@ -122,7 +121,7 @@ class PersonConfig(Struct, frozen=True):
         return frozenset({account(issuer, self.oidc_subject)} if theirs else ())
 
 
-class JournalConfig(Struct, frozen=True):
+class JournalConfig(Frozen):
     """``[journal]``. An empty path is the user's own state folder, and ``keys`` in it."""
 
     path: str = ""
@@ -130,7 +129,7 @@ class JournalConfig(Struct, frozen=True):
     keys_path: str = ""
 
 
-class StoreConfig(Struct, frozen=True):
+class StoreConfig(Frozen):
     """``[store]``: a database that several machines share. Without an address there is none.
 
     Attributes:
@@ -144,14 +143,14 @@ class StoreConfig(Struct, frozen=True):
     key: Credential = KEYRING
 
 
-class NotifyConfig(Struct, frozen=True):
+class NotifyConfig(Frozen):
     """``[notify]``: the mail server of connections that name none."""
 
     smtp_host: str = ""
     smtp_port: int = 587
 
 
-class SourceConfig(Struct, frozen=True):
+class SourceConfig(Frozen):
     """``[sources.NAME]``: who may send webhooks, and how it is known that it was them.
 
     Attributes:
@@ -195,7 +194,7 @@ class SourceConfig(Struct, frozen=True):
         return {name: place for name, place in named.items() if place != NOWHERE}
 
 
-class HookConfig(Struct, frozen=True):
+class HookConfig(Frozen):
     """``[[hooks]]``: which events of a source propose which runbook.
 
     Attributes:
@@ -211,7 +210,7 @@ class HookConfig(Struct, frozen=True):
     about: str = ""
 
 
-class OidcConfig(Struct, frozen=True):
+class OidcConfig(Frozen):
     """``[server.oidc]``: who signs people on to the page."""
 
     issuer: str
@@ -222,7 +221,7 @@ class OidcConfig(Struct, frozen=True):
     proxy: str = ""
 
 
-class ServerConfig(Struct, frozen=True):
+class ServerConfig(Frozen):
     """``[server]``.
 
     Attributes:

@@ -10,8 +10,7 @@ import datetime as dt
 from collections.abc import Collection, Iterator, Mapping
 from typing import Final
 
-from msgspec import Struct
-
+from respond.core.records import Frozen
 from respond.core.runbook import (
     ActionStep,
     BlockStep,
@@ -42,7 +41,7 @@ _WORDS: Final = {
 }
 
 
-class Checked(Struct, frozen=True):
+class Checked(Frozen):
     """What a check found.
 
     Attributes:

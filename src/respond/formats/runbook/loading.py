@@ -12,8 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import PurePath
 from typing import Final, TypeAlias
 
-from msgspec import Struct
-
+from respond.core.records import Frozen
 from respond.core.runbook import (
     BlockStep,
     Input,
@@ -55,7 +54,7 @@ _KEPT_MAX: Final = 64
 _LISTS: Final = ("steps", "on_failure", "on_cancel", "always")
 
 
-class RunbookRead(Struct, frozen=True):
+class RunbookRead(Frozen):
     """A runbook with what only its checks need.
 
     Attributes:
@@ -99,7 +98,7 @@ def read(
     return kept.made
 
 
-class _Kept(Struct, frozen=True):
+class _Kept(Frozen):
     """A runbook as it was read, and what it was read with.
 
     Attributes:

@@ -12,10 +12,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final, assert_never
 
-from msgspec import Struct
-
 from respond.core.inputs import is_nullable
-from respond.core.records import replace
+from respond.core.records import Frozen, replace
 from respond.core.runbook_head import Input, InputKind
 from respond.core.shapes import (
     AnyJson,
@@ -109,7 +107,7 @@ class BoundFormula:
             return self.using.evaluate(self.expression, scope)
 
 
-class BoundLiteral(Struct, frozen=True):
+class BoundLiteral(Frozen):
     """A value as it stands; also a formula, for a duration written out."""
 
     literal: Any
@@ -144,7 +142,7 @@ class BoundText:
             return self.using.fill(self.text, scope)
 
 
-class BoundList(Struct, frozen=True):
+class BoundList(Frozen):
     """A list of templates."""
 
     items: tuple[Bound, ...]
@@ -157,7 +155,7 @@ class BoundList(Struct, frozen=True):
         return [item.value(scope) for item in self.items]
 
 
-class BoundRecord(Struct, frozen=True):
+class BoundRecord(Frozen):
     """A record of templates."""
 
     fields: tuple[tuple[str, Bound], ...]
@@ -176,7 +174,7 @@ Bound = BoundLiteral | BoundText | BoundList | BoundRecord
 # --- what may be read ---------------------------------------------------------------------------
 
 
-class View(Struct, frozen=True):
+class View(Frozen):
     """What may be read at one place.
 
     Attributes:
@@ -277,7 +275,7 @@ def joined(before: View, ways: list[View], where: str) -> View:
 # --- looking into expressions -------------------------------------------------------------------
 
 
-class Reading(Struct, frozen=True):
+class Reading(Frozen):
     """A name in an expression: all its parts, where it stands, whether ``has()`` asks for it."""
 
     path: tuple[str, ...]

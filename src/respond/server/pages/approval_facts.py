@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from msgspec import Struct
-
 from respond.core.approval import Request, Standing, Verdict, able, agreed, refusal, void
 from respond.core.events import Actor, Strength
 from respond.core.fold import RunState
 from respond.core.plan import PlannedWrite, digest_of, short_digest
+from respond.core.records import Frozen
 from respond.core.script import Effect
 from respond.core.shapes import encode
 from respond.people.answers import Entry
@@ -38,7 +37,7 @@ _PAST: Final = {
 }
 
 
-class ChangeView(Struct, frozen=True):
+class ChangeView(Frozen):
     """A write of one step that is asked for by itself; or something else that is, in words.
 
     Its fields are those of ``views.deciding.Change``, so that a page shows either.
@@ -55,7 +54,7 @@ class ChangeView(Struct, frozen=True):
     for_ever: bool = False
 
 
-class VoteView(Struct, frozen=True):
+class VoteView(Frozen):
     """Somebody's answer.
 
     Attributes:
@@ -72,7 +71,7 @@ class VoteView(Struct, frozen=True):
     earlier: bool
 
 
-class ApprovalView(Struct, frozen=True):
+class ApprovalView(Frozen):
     """What people are asked to agree to now.
 
     Attributes:

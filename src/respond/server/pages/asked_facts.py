@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from msgspec import Struct
-
 from respond.core.fold import RunState
 from respond.core.recorded import AskKind
+from respond.core.records import Frozen
 from respond.core.showable import hidden_character, showable_host
 from respond.people.answers import asks_late
 from respond.views.layout import said, word
@@ -17,7 +16,7 @@ __all__ = ["Asks", "asked_of"]
 _LONG: Final = 2_000
 
 
-class Asks(Struct, frozen=True):
+class Asks(Frozen):
     """What a run was parked with for a person.
 
     Attributes:

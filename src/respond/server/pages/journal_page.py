@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Final
 
-from msgspec import Struct
 from starlette.requests import Request
 from starlette.responses import Response
 
 from respond.audit.plain_words import plain_sentence
+from respond.core.records import Frozen
 from respond.server.guard import Visitor
 from respond.server.pages.page_frame import PageFrame
 from respond.views.layout import said, word
@@ -19,7 +19,7 @@ __all__ = ["JournalPage"]
 _WIDE: Final = 10_000
 
 
-class JournalPage(Struct, frozen=True):
+class JournalPage(Frozen):
     """How far the journal is vouched for."""
 
     frame: PageFrame

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from msgspec import Struct
 from starlette.requests import Request
 from starlette.responses import Response
 
 from respond.core.outcome import LookedAgain
+from respond.core.records import Frozen
 from respond.errors import NotReadyError, RefusedByPersonError, UsageError
 from respond.formats.faults import FormatFault, FormatFaults
 from respond.people.following_up import close_by_word
@@ -21,7 +21,7 @@ from respond.views.layout import said
 __all__ = ["LeftOpenAnswers"]
 
 
-class LeftOpenAnswers(Struct, frozen=True):
+class LeftOpenAnswers(Frozen):
     """Takes the forms; what is not taken is said on the run's page.
 
     Attributes:

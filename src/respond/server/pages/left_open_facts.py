@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from msgspec import Struct
-
 from respond.core.events import Actor
 from respond.core.fold import RunState
 from respond.core.outcome import Outcome
+from respond.core.records import Frozen
 from respond.errors import RefusedByPersonError
 from respond.people.answers import Entry
 from respond.people.following_up import open_items, see_that_they_may
@@ -16,14 +15,14 @@ from respond.views.summary import item_text
 __all__ = ["LeftOpen", "OpenItem", "left_open_of"]
 
 
-class OpenItem(Struct, frozen=True):
+class OpenItem(Frozen):
     """One of it, with what closes it."""
 
     name: str
     text: str
 
 
-class LeftOpen(Struct, frozen=True):
+class LeftOpen(Frozen):
     """All of it.
 
     Attributes:

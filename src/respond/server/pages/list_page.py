@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 from typing import Any, Final
 
-from msgspec import Struct
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from respond.core.asked import Today
 from respond.core.fold import RunState, RunStatus
 from respond.core.recorded import WentAlone
-from respond.core.records import replace
+from respond.core.records import Frozen, replace
 from respond.errors import RefusedByPersonError
 from respond.people.answers import see_that_they_decide
 from respond.people.whose_turn import waits_for
@@ -33,7 +32,7 @@ _OVER_FIRST: Final = 10
 """Runs that are over on the first page; the others are a link away."""
 
 
-class ListSection(Struct, frozen=True):
+class ListSection(Frozen):
     """Some runs under a heading.
 
     Attributes:
@@ -53,7 +52,7 @@ class ListSection(Struct, frozen=True):
     older: str = ""
 
 
-class ListPage(Struct, frozen=True):
+class ListPage(Frozen):
     """The first page."""
 
     frame: PageFrame

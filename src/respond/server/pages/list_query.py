@@ -10,10 +10,8 @@ from collections.abc import Mapping
 from typing import Final
 from urllib.parse import urlencode
 
-from msgspec import Struct
-
 from respond.core.fold import RunState, RunStatus
-from respond.core.records import replace
+from respond.core.records import Frozen, replace
 
 __all__ = ["WHICH", "ListQuery"]
 
@@ -26,7 +24,7 @@ _RUN: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,40}", re.ASCII)
 _PAGE: Final = re.compile(r"[1-9][0-9]{0,5}", re.ASCII)
 
 
-class ListQuery(Struct, frozen=True):
+class ListQuery(Frozen):
     """What is wanted.
 
     Attributes:

@@ -10,13 +10,13 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
-from msgspec import Struct
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 
 from respond.core.approval import outsider
 from respond.core.fold import RunState
+from respond.core.records import Frozen
 from respond.people.answers import Entry
 from respond.server.board import Board, OneRun
 from respond.server.event_stream import Streams
@@ -32,7 +32,7 @@ from respond.views.words import mode_word
 __all__ = ["PageFrame", "PageSettings"]
 
 
-class PageSettings(Struct, frozen=True):
+class PageSettings(Frozen):
     """What the pages are told.
 
     Attributes:

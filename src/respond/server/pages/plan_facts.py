@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from itertools import groupby
 
-from msgspec import Struct
-
 from respond.core.fold import RunState
 from respond.core.plan import Plan, short_digest
+from respond.core.records import Frozen
 from respond.core.runbook import Phase
 from respond.views.deciding import deciding
 from respond.views.layout import said, word
@@ -25,7 +24,7 @@ from respond.views.words import day_text, phase_word, value_text
 __all__ = ["LineView", "PlanView", "plan_view"]
 
 
-class LineView(Struct, frozen=True):
+class LineView(Frozen):
     """One numbered line of the plan, in the terminal's words."""
 
     number: int
@@ -40,7 +39,7 @@ class LineView(Struct, frozen=True):
     stays: tuple[str, ...]
 
 
-class PlanView(Struct, frozen=True):
+class PlanView(Frozen):
     """The plan, as the terminal shows it."""
 
     looked: str

@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from msgspec import Struct
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from respond.core.fold import IllegalEventError, RunStatus
+from respond.core.records import Frozen
 from respond.errors import RefusedByPersonError, RespondError, UsageError
 from respond.server.guard import Refused, Visitor, form_of
 from respond.server.pages.page_frame import PageFrame
@@ -34,7 +34,7 @@ _REHEARSAL: Final = mode_word("rehearsal")
 """What stands at the head of these pages: what is seen here is nothing real."""
 
 
-class PlayPage(Struct, frozen=True):
+class PlayPage(Frozen):
     """Rehearsals beside this server."""
 
     frame: PageFrame

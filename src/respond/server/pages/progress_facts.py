@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
-from msgspec import Struct
-
 from respond.core.events import Record
 from respond.core.fold import RunState, RunStatus, WriteStatus
 from respond.core.outcome import Item, Known
+from respond.core.records import Frozen
 from respond.core.script import PersonRecord
 from respond.views.layout import said, word
 from respond.views.live import Memory, record_told
@@ -35,7 +34,7 @@ _LEFT: Final = {
 _TONES: Final = (Tone.GOOD, Tone.CARE, Tone.DANGER)
 
 
-class StepLine(Struct, frozen=True):
+class StepLine(Frozen):
     """How far one step is."""
 
     word: str
@@ -45,7 +44,7 @@ class StepLine(Struct, frozen=True):
     at: str
 
 
-class MomentView(Struct, frozen=True):
+class MomentView(Frozen):
     """Something that happened."""
 
     at: str

@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from msgspec import Struct
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from respond.adapters.store.sealing import describe_secret
 from respond.core.approval import Standing, Verdict
 from respond.core.asked import asked_now
+from respond.core.records import Frozen
 from respond.errors import RefusedByPersonError, UsageError
 from respond.people.answers import (
     answer,
@@ -39,7 +39,7 @@ __all__ = ["RunAnswers"]
 _REASON_MAX: Final = 300
 
 
-class RunAnswers(Struct, frozen=True):
+class RunAnswers(Frozen):
     """Takes the forms of a run's page; what is not taken is said on that page."""
 
     frame: PageFrame

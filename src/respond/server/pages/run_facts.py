@@ -8,13 +8,12 @@ from __future__ import annotations
 
 from typing import Final
 
-from msgspec import Struct
-
 from respond.core.asked import asked_now
 from respond.core.events import Actor
 from respond.core.fold import RunState, RunStatus
 from respond.core.outcome import outcome_of
 from respond.core.recorded import OutsideEvent
+from respond.core.records import Frozen
 from respond.people.answers import Entry, no_review_by, waits_for_no_person
 from respond.server.board import OneRun
 from respond.server.pages.approval_facts import ApprovalView, VoteView, approval_view, votes_of
@@ -40,7 +39,7 @@ __all__ = ["CameIn", "RunFacts", "run_facts", "since_of"]
 _LONG: Final = 2_000
 
 
-class CameIn(Struct, frozen=True):
+class CameIn(Frozen):
     """What a sender told: the event that proposed the run, or one that joined it."""
 
     at: str
@@ -54,7 +53,7 @@ class CameIn(Struct, frozen=True):
     old: str
 
 
-class RunFacts(Struct, frozen=True):
+class RunFacts(Frozen):
     """All of it."""
 
     id: str

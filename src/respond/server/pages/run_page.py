@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from msgspec import Struct
 from starlette.requests import Request
 from starlette.responses import Response
 
+from respond.core.records import Frozen
 from respond.core.runbook import Runbook
 from respond.errors import RefusedByPersonError, RespondError, UsageError
 from respond.formats.faults import FormatFault, FormatFaults
@@ -25,7 +25,7 @@ from respond.views.words import runbook_of
 __all__ = ["RunPage"]
 
 
-class RunPage(Struct, frozen=True):
+class RunPage(Frozen):
     """One run, for whoever looks.
 
     Attributes:

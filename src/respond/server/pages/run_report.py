@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from msgspec import Struct
 from starlette.requests import Request
 from starlette.responses import Response
 
+from respond.core.records import Frozen
 from respond.server.guard import Visitor
 from respond.server.pages.page_frame import PageFrame
 from respond.server.showing import built
@@ -16,7 +16,7 @@ from respond.views.report_page import report_body
 __all__ = ["ReportPage"]
 
 
-class ReportPage(Struct, frozen=True):
+class ReportPage(Frozen):
     """What a run came to."""
 
     frame: PageFrame

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Final
 
-from msgspec import Struct
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from respond.core.records import Frozen
 from respond.errors import NotReadyError, RefusedByPersonError
 from respond.server.guard import visitor_of
 from respond.server.pages.page_frame import PageFrame
@@ -20,7 +20,7 @@ __all__ = ["BEGIN", "SignOnPage"]
 BEGIN: Final = "/sign-on/begin"
 
 
-class SignOnPage(Struct, frozen=True):
+class SignOnPage(Frozen):
     """Signing on and off."""
 
     frame: PageFrame

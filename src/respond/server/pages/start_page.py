@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from msgspec import Struct
 from starlette.requests import Request
 from starlette.responses import Response
 
+from respond.core.records import Frozen
 from respond.errors import UsageError
 from respond.formats.faults import FormatFault, FormatFaults
 from respond.intake.practice import Practice
@@ -23,7 +23,7 @@ def runbook_rows(titles: Mapping[str, str]) -> list[tuple[str, str]]:
     return [(word(name, limit=60), said(title)) for name, title in sorted(titles.items())]
 
 
-class StartPage(Struct, frozen=True):
+class StartPage(Frozen):
     """What can be rehearsed here."""
 
     frame: PageFrame
