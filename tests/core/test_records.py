@@ -5,14 +5,23 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
 from msgspec import Struct
 
 import respond
-from respond.core.records import Frozen, is_record, is_record_type, names_of, needed_of, replace
+from respond.core.records import (
+    Frozen,
+    Mutable,
+    is_record,
+    is_record_type,
+    marks_of,
+    names_of,
+    needed_of,
+    replace,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,4 +98,57 @@ def test_no_record_of_ours_can_be_changed() -> None:
             importlib.import_module(found.name)
     ours = [each for each in _structs() if each.__module__.startswith("respond.")]
     assert len(ours) > 300
-    assert not [each for each in ours if not each.__struct_config__.frozen]
+    loose = [each for each in ours if not each.__struct_config__.frozen]
+    assert [each for each in loose if not issubclass(each, Mutable)] == []
+
+
+class Marked(Frozen):
+    """A base with a mark, and a field that is told what it is not."""
+
+    a: int = field(metadata={"x": 1})
+    b: list[int] = field(default_factory=list)
+
+
+class MarkedMore(Marked, kw_only=True):
+    """One more."""
+
+    c: str = field(default="", metadata={"y": 2})
+    d: int = field(default=4)
+
+
+@dataclass(frozen=True)
+class MarkedAsWritten:
+    """The same, as a dataclass."""
+
+    a: int = field(metadata={"x": 1})
+    b: list[int] = field(default_factory=list)
+    c: str = field(default="", metadata={"y": 2})
+    d: int = field(default=4)
+
+
+@pytest.mark.parametrize("kind", [MarkedMore, MarkedAsWritten])
+def test_what_a_field_is_for_is_said_alike_in_both_kinds(kind: type[MarkedMore]) -> None:
+    """``dataclasses.field``: marks, also those of a base, and defaults that are made anew."""
+    assert marks_of(kind) == {"a": {"x": 1}, "c": {"y": 2}}
+    assert needed_of(kind) == {"a"}
+    first, second = kind(a=1), kind(a=1)
+    assert (first.b, first.c, first.d) == ([], "", 4)
+    assert first.b is not second.b
+
+
+class Line(Mutable):
+    """Something with a state."""
+
+    name: str
+    said: list[str] = field(default_factory=list, init=False)
+    last: str = field(init=False)
+
+
+def test_what_has_a_state_equals_itself_alone_and_can_be_kept_in_a_set() -> None:
+    """Two runs of one name are two."""
+    one, other = Line("a"), Line("a")
+    one.last = "x"
+    one.said.append(one.last)
+    assert (one.said, other.said) == (["x"], [])
+    assert one != other
+    assert len({one, other}) == 2

@@ -10,11 +10,11 @@ import json
 import math
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Final
 from urllib.parse import unquote
 
-from respond.core.records import Frozen
+from respond.core.records import Frozen, Mutable
 
 try:
     from jsonschema import Draft202012Validator, ValidationError
@@ -79,8 +79,7 @@ class Misfit(Frozen):
     why: str
 
 
-@dataclass(slots=True)
-class ApiSchemas:
+class ApiSchemas(Mutable):
     """The schemas of one document.
 
     Args:

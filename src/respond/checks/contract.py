@@ -10,14 +10,14 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Final
 from urllib.parse import parse_qs, urlsplit
 
 from respond.checks.description import Description, Operation, Parameter, read_descriptions
 from respond.checks.deviations import DEVIATIONS, Deviation
 from respond.checks.exchanges import Exchange, Exchanged, VendorExamples, vendors
-from respond.core.records import Frozen
+from respond.core.records import Frozen, Mutable
 from respond.core.showable import showable
 from respond.errors import UsageError
 
@@ -132,8 +132,7 @@ def hold(
     return tuple(reports)
 
 
-@dataclass(slots=True)
-class _Judging:
+class _Judging(Mutable):
     """One description against exchanges; ``others`` may know a path that it does not."""
 
     description: Description

@@ -7,10 +7,10 @@ known by writing is called *not tried*, never *allowed*.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any
 
-from respond.core.records import Frozen
+from respond.core.records import Frozen, Mutable
 from respond.core.script import Call, Reply
 from respond.core.showable import showable
 from respond.errors import NotReadyError, RefusedBySystemError, StepFailedError
@@ -76,8 +76,7 @@ def sign_on_line(project: Project, oidc: OidcConfig) -> Line:
     return Line(endpoint=Endpoint(OIDC, "http", base, auth="none", loopback_ok=plain, way=way))
 
 
-@dataclass(slots=True)
-class _Open:
+class _Open(Mutable):
     """A connection that can be looked through.
 
     Attributes:

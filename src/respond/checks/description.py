@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import lru_cache
 from itertools import islice, product
 from typing import Any, Final
@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 import yaml
 
 from respond.checks.api_schema import ApiSchemas, pattern_fault
-from respond.core.records import Frozen, replace
+from respond.core.records import Frozen, Mutable, replace
 from respond.errors import UsageError
 
 __all__ = ["Description", "Flaw", "Operation", "Parameter", "read_descriptions"]
@@ -91,8 +91,7 @@ class Operation(Frozen):
         return None
 
 
-@dataclass(slots=True)
-class Description:
+class Description(Mutable):
     """One description, as far as it could be read.
 
     Attributes:

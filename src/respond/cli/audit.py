@@ -10,7 +10,7 @@ import json
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, field
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -32,7 +32,7 @@ from respond.cli.output import (
     screen_width,
 )
 from respond.cli.signing_options import AS, KEY
-from respond.core.records import Frozen
+from respond.core.records import Frozen, Mutable
 from respond.errors import ExitCode, NotReadyError, UsageError
 from respond.wiring.places import Places
 from respond.wiring.rehearsed_journal import RUN_ID
@@ -180,8 +180,7 @@ def verify(
     return report.exit_code
 
 
-@dataclass(slots=True)
-class _Checking:
+class _Checking(Mutable):
     """Says on a live line how far a check is that lasts over a second."""
 
     now: Callable[[], float] = time.monotonic

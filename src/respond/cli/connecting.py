@@ -9,13 +9,14 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from respond.adapters.ordinary_file import write_whole
 from respond.checks.credentials import Line, open_line, probe
 from respond.checks.rights import missing_rights, sinks_in
+from respond.core.records import Mutable
 from respond.errors import NotReadyError, StepFailedError, UsageError
 from respond.systems import discovery_of, vendor, vendors
 from respond.systems.vendor import CredentialVerdict, Probed, Right
@@ -105,8 +106,7 @@ def _table_digest(table: CapabilityTable) -> str:
 # --- connecting ----------------------------------------------------------------------------------
 
 
-@dataclass(slots=True)
-class _Trial:
+class _Trial(Mutable):
     """The credential that is being tried, and the stored ones for everything else."""
 
     name: str
@@ -117,8 +117,7 @@ class _Trial:
         return self.value if connection == self.name else self.others.credential(connection)
 
 
-@dataclass(slots=True)
-class Connected:
+class Connected(Mutable):
     """What ``connect`` found and did.
 
     Attributes:
@@ -146,8 +145,7 @@ class Connected:
         return list(missing_rights(self.probed, self.runbooks))
 
 
-@dataclass(slots=True)
-class Connecting:
+class Connecting(Mutable):
     """One call of ``respond connect``.
 
     Args:

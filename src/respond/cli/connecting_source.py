@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
-from respond.core.records import replace
+from respond.core.records import Mutable, replace
 from respond.errors import NotReadyError, UsageError
 
 if TYPE_CHECKING:
@@ -64,8 +64,7 @@ def is_for_server(project: Project, name: str) -> bool:
     return main in project.sources or (name == OIDC and project.server.oidc is not None)
 
 
-@dataclass(slots=True)
-class Storing:
+class Storing(Mutable):
     """One call of ``respond connect`` for such a name.
 
     Args:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from respond.adapters.store.sealing import KEY_BYTES, UnsealError
+from respond.core.records import Mutable
 from respond.errors import JournalBrokenError, JournalUnusableError, NotReadyError, UsageError
 from respond.formats.project.project import KEYRING, STORE, STORE_KEY
 
@@ -57,8 +58,7 @@ class OpenedStore:
         }
 
 
-@dataclass(slots=True)
-class StoreAccess:
+class StoreAccess(Mutable):
     """One call of ``respond connect`` for such a name.
 
     Args:

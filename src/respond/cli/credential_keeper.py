@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any
 
 from respond.cli.output import say
 from respond.core.events import Event, Kind
+from respond.core.records import Mutable
 from respond.errors import NotReadyError
 from respond.wiring.session import credential_store, os_user
 
@@ -20,8 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["CredentialKeeper"]
 
 
-@dataclass(slots=True)
-class CredentialKeeper:
+class CredentialKeeper(Mutable):
     """What one call of ``respond connect`` stores and records with."""
 
     project: Project

@@ -8,10 +8,11 @@ day; elsewhere a record is one whole line, so that it can be searched.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any, Final
 
 from respond.core.events import Actor, Event, Kind, Record, Strength
+from respond.core.records import Mutable
 from respond.views.layout import cut, pad, said, word
 from respond.views.live import Memory, record_told
 
@@ -34,8 +35,7 @@ _QUIET: Final = frozenset(
 """Fields that are there for machines; ``--json`` has them."""
 
 
-@dataclass(slots=True)
-class JournalTable:
+class JournalTable(Mutable):
     """One record after the other.
 
     Args:

@@ -6,13 +6,13 @@ import json
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import typer
 
 from respond.cli.examples import examples
 from respond.cli.output import print_out, say, screen_width
+from respond.core.records import Mutable
 from respond.errors import ExitCode, JournalUnusableError, UsageError
 from respond.wiring.places import Places
 
@@ -187,8 +187,7 @@ def _new_run(places: Places, runbook: str) -> str:
     return new_run_id(runbook, lambda name: os.path.lexists(places.rehearsals / name), chance())
 
 
-@dataclass(slots=True)
-class Staging:
+class Staging(Mutable):
     """One rehearsal from its first look to the curtain.
 
     Attributes:

@@ -9,12 +9,13 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from respond.cli.output import columns, print_out, rows, screen_width, stand_above
 from respond.cli.secret_input import is_terminal
+from respond.core.records import Mutable
 from respond.errors import UsageError
 
 if TYPE_CHECKING:
@@ -32,8 +33,7 @@ if TYPE_CHECKING:
 __all__ = ["Stagehand", "show_plan"]
 
 
-@dataclass(slots=True)
-class Stagehand:
+class Stagehand(Mutable):
     """Builds the prompt and the progress of one command.
 
     Attributes:

@@ -13,10 +13,11 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, dataclass_transform
 
 import msgspec
-from msgspec import NODEFAULT, Struct, StructMeta, structs
+from msgspec import NODEFAULT, UNSET, Struct, StructMeta, structs
 
 __all__ = [
     "Frozen",
+    "Mutable",
     "is_record",
     "is_record_type",
     "marks_of",
@@ -26,7 +27,7 @@ __all__ = [
 ]
 
 
-class _FrozenMeta(StructMeta):
+class _RecordMeta(StructMeta):
     def __new__(
         cls, name: str, bases: tuple[type, ...], namespace: dict[str, Any], **options: Any
     ) -> Any:
@@ -39,16 +40,23 @@ class _FrozenMeta(StructMeta):
 def _as_msgspec(one: Field[Any]) -> Any:
     if one.default_factory is not MISSING:
         return msgspec.field(default_factory=one.default_factory)
-    return msgspec.field() if one.default is MISSING else one.default
+    if one.default is not MISSING:
+        return one.default
+    return msgspec.field() if one.init else UNSET
 
 
 @dataclass_transform(frozen_default=True, field_specifiers=(dataclasses.field,))
-class Frozen(Struct, frozen=True, metaclass=_FrozenMeta):
+class Frozen(Struct, frozen=True, metaclass=_RecordMeta):
     """Values under names, which do not change: of a plan, an action, a reply.
 
     Takes ``dataclasses.field`` for a default that is made anew, or for metadata, which ``marks_of``
     reads again.
     """
+
+
+@dataclass_transform(eq_default=False, field_specifiers=(dataclasses.field,))
+class Mutable(Struct, eq=False, metaclass=_RecordMeta):
+    """Something with a state that changes, and equal to itself alone: a run, a screen, a line."""
 
 
 def is_record_type(kind: Any) -> bool:

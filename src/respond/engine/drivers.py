@@ -12,12 +12,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import partial
 from typing import Any, Generic, TypeAlias, TypeVar
 
 from respond.core.plan import write_key
-from respond.core.records import Frozen, is_record, replace
+from respond.core.records import Frozen, Mutable, is_record, replace
 from respond.core.script import (
     NOT_HTTP,
     Again,
@@ -68,8 +68,7 @@ def refusal(error: RefusedError, call: Call) -> RefusedBySystemError:
 _Part: TypeAlias = Generator[Any, object, Any]
 
 
-@dataclass(slots=True)
-class _Seen:
+class _Seen(Mutable):
     """What was looked at so far, what was written, and what a part came to."""
 
     wrote: set[str] = field(default_factory=set)
@@ -77,8 +76,7 @@ class _Seen:
     answer: Any = None
 
 
-@dataclass(slots=True)
-class World:
+class World(Mutable):
     """The real systems, seen through what held-back writes would have changed.
 
     A plan shares one ``World`` over all its steps, so that step 5 sees what step 2 would do. A run

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
 from respond.core.approval import Request
@@ -69,7 +68,6 @@ _OFFERED_MAX: Final = 200
 """Of what there is to pick an input from, what is recorded for the page."""
 
 
-@dataclass(slots=True)
 class Engine(LiveRun):
     """One engine for one run."""
 

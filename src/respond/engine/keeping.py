@@ -8,14 +8,14 @@ is written anyway. So keeping costs no request, no record and no sync before a w
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from threading import Lock
 from typing import Any, Final
 
 from respond.core.events import Kind
 from respond.core.fold import RunState
 from respond.core.kept_answer import RUN_ANSWERS_MAX, RUN_BYTES_MAX, KeptAnswer, kept_answer
-from respond.core.records import replace
+from respond.core.records import Mutable, replace
 from respond.core.script import Call, Evidence, Reply
 from respond.ports import Clock, EvidenceStore
 
@@ -28,8 +28,7 @@ _PATIENCE_S: Final = 5.0
 """How long a run that parks or ends waits for the last answer to be written, in seconds."""
 
 
-@dataclass(slots=True, eq=False)
-class Keeping:
+class Keeping(Mutable):
     """What one run keeps. Any thread may use it.
 
     Attributes:

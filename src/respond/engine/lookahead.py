@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Generator, Iterable, Iterator, Mapping
 from concurrent.futures import Future, wait
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import partial
 from threading import Event
 from typing import Any, Final, Self, TypeAlias
 
 from respond.core.background import in_background
 from respond.core.fold import RunState
+from respond.core.records import Mutable
 from respond.core.runbook import (
     ActionStep,
     AssertStep,
@@ -46,8 +47,7 @@ _ITEMS: Final = 16
 _Values: TypeAlias = Mapping[str, Value]
 
 
-@dataclass(slots=True)
-class Lookahead:
+class Lookahead(Mutable):
     """A context manager: at its end what was not begun never is."""
 
     site: Site

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from respond.core.events import Event, Kind
 from respond.core.recorded import Proposed, data_of
+from respond.core.records import Mutable
 from respond.core.runbook import InputKind, Runbook
 from respond.core.shapes import encode
 from respond.core.values import SecretHandle, Value
@@ -29,8 +30,7 @@ _LETTERS = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"
 """No 0, O, 1, I: an id is read aloud."""
 
 
-@dataclass(slots=True)
-class GivenInputs:
+class GivenInputs(Mutable):
     """What the operator gave, typed.
 
     Attributes:

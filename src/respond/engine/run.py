@@ -11,7 +11,7 @@ import secrets
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from respond.core.approval import Request
@@ -30,7 +30,7 @@ from respond.core.recorded import (
     Taken,
     data_of,
 )
-from respond.core.records import Frozen
+from respond.core.records import Frozen, Mutable
 from respond.core.runbook import Input, InputKind, Runbook
 from respond.core.script import Call, Person, Reply
 from respond.core.shapes import decode
@@ -85,8 +85,7 @@ class Tools(Frozen):
     corrects: bool = False
 
 
-@dataclass(slots=True)
-class LiveRun:
+class LiveRun(Mutable):
     """One run, as it is now; the journal is its only memory (P3)."""
 
     run: str

@@ -10,14 +10,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import CancelledError, Future
 from copy import copy
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import partial
 from threading import Event, Lock, Semaphore, Thread
 from typing import Final, TypeAlias
 
 from respond.core.background import carry_out
 from respond.core.plan import digest_of
-from respond.core.records import Frozen, replace
+from respond.core.records import Frozen, Mutable, replace
 from respond.core.script import Call, Reply
 from respond.core.shapes import encode
 from respond.errors import NotReadyError, RespondError
@@ -59,8 +59,7 @@ def _is_yes(answer: Future[Reply] | _Came) -> bool:
     return answer.exception() is None and answer.result().status in _SUCCESS
 
 
-@dataclass(slots=True, eq=False)
-class SharedAnswers:
+class SharedAnswers(Mutable):
     """A ``Reader`` that sends the same request once a moment. Any thread may use it.
 
     Attributes:

@@ -8,9 +8,10 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from respond.core.recorded import Since
+from respond.core.records import Mutable
 from respond.errors import ParkedError, RefusedByPersonError
 from respond.ports import Clock
 
@@ -34,8 +35,7 @@ class WaitsError(ParkedError):
         self.since = since
 
 
-@dataclass(slots=True)
-class Stop:
+class Stop(Mutable):
     """Whether somebody wants the run to stop.
 
     Attributes:

@@ -10,7 +10,6 @@ on purpose: hearing it twice does no harm, not hearing it does.
 from __future__ import annotations
 
 import contextlib
-from dataclasses import dataclass
 from typing import Any, cast
 
 from respond.core.approval import Request
@@ -39,7 +38,6 @@ from respond.systems.people.notify import Persons
 __all__ = ["let_go", "tell", "tell_of_a_request"]
 
 
-@dataclass(slots=True)
 class NoticeAgreement(Agreement):
     """Nobody is asked: who is told stands in the configuration."""
 

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import partial
 from threading import Event, Lock
 from typing import Final, TypeAlias
 
 from respond.core.background import carry_out
-from respond.core.records import Frozen
+from respond.core.records import Frozen, Mutable
 from respond.core.runbook import ActionStep
 from respond.core.values import Value
 from respond.engine.walk import Absent, Came, Here, Place
@@ -40,8 +40,7 @@ class Touched(Frozen):
         return {name.partition("/")[0] for name in self.reads | self.changes}
 
 
-@dataclass(slots=True)
-class SetTogether:
+class SetTogether(Mutable):
     """One round of items."""
 
     step: ActionStep

@@ -8,7 +8,6 @@ fails, says what is there now, and leaves it to a person (P7). Only a person ask
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import Any, Final
 
 from respond.core.events import Kind
@@ -156,11 +155,10 @@ def _step(live: LiveRun, way: WayBack, made: type[WrittenAction[Any]]) -> Action
     )
 
 
-@dataclass(slots=True)
-class UndoAgreement(Agreement):
+class UndoAgreement(Agreement, kw_only=True):
     """Agrees to putting one write back, and only from where the run left it."""
 
-    way: WayBack = field(kw_only=True)
+    way: WayBack
 
     def check(self, seen: Look[Any]) -> None:
         left = self.way.write.write

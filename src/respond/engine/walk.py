@@ -16,7 +16,7 @@ from typing import Any, TypeAlias
 
 from respond.core.inputs import absent_value, input_value, timestamp_from
 from respond.core.plan import digest_of
-from respond.core.records import Frozen, replace
+from respond.core.records import Frozen, Mutable, replace
 from respond.core.runbook import (
     ActionStep,
     AssertStep,
@@ -77,8 +77,7 @@ class EndedError(Exception):
         self.next = next_runbook
 
 
-@dataclass(slots=True)
-class Here:
+class Here(Mutable):
     """Where the walk stands.
 
     Attributes:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
@@ -17,7 +17,7 @@ from respond.core.events import Actor, Event, Kind, Strength
 from respond.core.fold import RunState
 from respond.core.incoming import Incoming
 from respond.core.recorded import Joined, OutsideEvent, Proposed, data_of
-from respond.core.records import replace
+from respond.core.records import Mutable, replace
 from respond.engine.proposing import new_run_id, propose
 from respond.engine.setting import Site
 from respond.errors import RespondError
@@ -42,8 +42,7 @@ _WINDOW_MS: Final = 600_000
 """How far back proposals of one runbook are counted, in milliseconds."""
 
 
-@dataclass(slots=True)
-class Intake:
+class Intake(Mutable):
     """Works the inbox.
 
     Attributes:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from respond.core.fold import RunState
 from respond.core.incoming import Delivery, Incoming
 from respond.core.plan import digest_of
+from respond.core.records import Mutable
 from respond.core.script import Call, Reply
 from respond.errors import RespondError
 from respond.intake.missed import missed
@@ -32,8 +33,7 @@ def can_be_asked(source: SourceConfig) -> bool:
     return SENDERS[source.sender].delivers_once and f"{source.name}/token" in source.references
 
 
-@dataclass(slots=True)
-class _Clocked:
+class _Clocked(Mutable):
     """A reader that knows how far our clock is ahead of whom it asked last."""
 
     reader: Reader
@@ -45,8 +45,7 @@ class _Clocked:
         return reply
 
 
-@dataclass(slots=True)
-class Reconciler:
+class Reconciler(Mutable):
     """Asks these sources.
 
     Attributes:

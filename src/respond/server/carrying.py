@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import partial
 from typing import TYPE_CHECKING, Final, Protocol
 
@@ -20,6 +20,7 @@ from respond.core.asked import asked_now
 from respond.core.events import Actor, Event, Kind, Strength
 from respond.core.fold import RunState
 from respond.core.recorded import AskKind, Parked, data_of
+from respond.core.records import Mutable
 from respond.core.runbook import Runbook
 from respond.engine.telling import tell, tell_of_a_request
 from respond.errors import (
@@ -68,8 +69,7 @@ class Carried(Protocol):
     def close(self) -> None: ...
 
 
-@dataclass(slots=True)
-class Carrier:
+class Carrier(Mutable):
     """Carries runs on. It may be used from several threads; a run is in one of them at a time.
 
     Attributes:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
@@ -20,6 +20,7 @@ from respond.audit.verify import HEARTBEAT, SERVER_STOPPED
 from respond.core.approval import Standing
 from respond.core.asked import asked_now
 from respond.core.fold import RunState, RunStatus
+from respond.core.records import Mutable
 from respond.errors import RespondError
 from respond.intake.intake import Intake
 from respond.people.answers import Entry
@@ -47,8 +48,7 @@ _UNTOLD_MS: Final = 60_000
 _BROKE: Final = "a round broke off; the log says where"
 
 
-@dataclass(slots=True)
-class Conductor:
+class Conductor(Mutable):
     """Wakes what is due.
 
     Attributes:

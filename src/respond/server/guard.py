@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Final
 from urllib.parse import parse_qsl, urlsplit
 
@@ -19,7 +19,7 @@ from starlette.responses import Response
 
 from respond.core.approval import account
 from respond.core.events import Actor, Strength
-from respond.core.records import Frozen
+from respond.core.records import Frozen, Mutable
 from respond.errors import RespondError
 from respond.server.sessions import SESSION, Sessions, SignedOnSession
 from respond.server.signon import SignOn
@@ -98,8 +98,7 @@ def form_of(request: Request) -> Mapping[str, str]:
     return found
 
 
-@dataclass(slots=True)
-class Guard:
+class Guard(Mutable):
     """Before and after every page, as ASGI.
 
     Attributes:

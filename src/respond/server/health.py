@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from respond.core.records import Mutable
 from respond.errors import InboxUnusableError, RespondError
 from respond.ports import Inbox
 from respond.server.metrics import CONTENT_TYPE, Metrics, TeamFigures
@@ -24,8 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["Health"]
 
 
-@dataclass(slots=True)
-class Health:
+class Health(Mutable):
     """Three addresses for whoever watches a process: a balancer, systemd, Prometheus.
 
     Attributes:

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from respond.core.clocks import APART_DO, apart, are_apart
-from respond.core.records import Frozen
+from respond.core.records import Frozen, Mutable
 from respond.errors import RespondError
 from respond.ports import Clock, Inbox, Journal
 
@@ -50,8 +50,7 @@ class Outage(Frozen):
     stops: bool = True
 
 
-@dataclass(slots=True)
-class Outages:
+class Outages(Mutable):
     """What does not work now. It may be asked from several threads.
 
     Attributes:

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import math
 import threading
-from dataclasses import dataclass
 
+from respond.core.records import Mutable
 from respond.ports import Clock
 
 __all__ = ["OwnMemory"]
 
 
-@dataclass(slots=True)
-class _Bucket:
+class _Bucket(Mutable):
     """Deliveries that a source may still send, and when that was counted."""
 
     tokens: float

@@ -11,13 +11,13 @@ import json
 import threading
 from collections import defaultdict, deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
 from respond.adapters.command import Ran, TookTooLongError
 from respond.core.asked import Today
 from respond.core.events import Actor
-from respond.core.records import Frozen, replace
+from respond.core.records import Frozen, Mutable, replace
 from respond.errors import RefusedByPersonError, RespondError, UsageError
 from respond.ports import Clock, Head
 from respond.server.board import OneRun
@@ -77,8 +77,7 @@ class Played(Frozen):
     trouble: RespondError | None = None
 
 
-@dataclass(slots=True)
-class Player:
+class Player(Mutable):
     """Plays rehearsals for people who are signed on.
 
     Attributes:

@@ -9,9 +9,10 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Final
 
+from respond.core.records import Mutable
 from respond.errors import RespondError
 
 if TYPE_CHECKING:
@@ -42,8 +43,7 @@ def foreseen(log: FilteringBoundLogger, event: str, **fields: str) -> Iterator[N
         ) from error
 
 
-@dataclass(slots=True)
-class Supervisor:
+class Supervisor(Mutable):
     """Runs threads that do one thing over and over, a turn at a time.
 
     Attributes:

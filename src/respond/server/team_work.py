@@ -9,7 +9,6 @@ the database is put there anew.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from respond.adapters.queue.team_jobs import Task, TeamJob
@@ -17,6 +16,7 @@ from respond.audit.verify import HEARTBEAT
 from respond.core.approval import Standing
 from respond.core.asked import Today, asked_now
 from respond.core.fold import RunState
+from respond.core.records import Mutable
 from respond.errors import JournalUnusableError, NotReadyError, RespondError
 from respond.intake.intake import Intake
 from respond.people.answers import Entry
@@ -43,8 +43,7 @@ _LOST_S: Final = 5
 """The same where the database was lost: what put the job back there found it again."""
 
 
-@dataclass(slots=True)
-class TeamWork:
+class TeamWork(Mutable):
     """What each task does.
 
     Attributes:

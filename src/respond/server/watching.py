@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import socket
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final
 
 import uvicorn
 from starlette.applications import Starlette
 
+from respond.core.records import Mutable
 from respond.server.health import Health
 
 __all__ = ["Watching"]
@@ -16,8 +17,7 @@ __all__ = ["Watching"]
 _AT_ONCE: Final = 32
 
 
-@dataclass(slots=True)
-class Watching:
+class Watching(Mutable):
     """A small server of its own for ``Health``, in a thread of the process that it is about.
 
     Attributes:

@@ -10,7 +10,7 @@ import io
 import json
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Final, TextIO
 
 from respond.core import recorded
@@ -27,7 +27,7 @@ from respond.core.recorded import (
     WriteStatus,
     content_of,
 )
-from respond.core.records import Frozen, replace
+from respond.core.records import Frozen, Mutable, replace
 from respond.core.script import Proof
 from respond.core.showable import showable
 from respond.errors import ExitCode, NotReadyError
@@ -162,8 +162,7 @@ def _written_to(stream: TextIO, text: str) -> bool:
 # --- one record, in words -----------------------------------------------------------------------
 
 
-@dataclass(slots=True)
-class Memory:
+class Memory(Mutable):
     """What earlier records of the run said, so that a later one can be told in a line."""
 
     says: dict[int, str] = field(default_factory=dict)

@@ -10,7 +10,7 @@ import sys
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +18,7 @@ from respond.core.approval import People, account
 from respond.core.clocks import APART_DO, APART_WHY, apart, are_apart
 from respond.core.events import Actor, Strength
 from respond.core.fold import RunState
-from respond.core.records import Frozen, replace
+from respond.core.records import Frozen, Mutable, replace
 from respond.core.runbook import Runbook
 from respond.engine.setting import Site
 from respond.errors import NotReadyError, UsageError
@@ -79,8 +79,7 @@ if TYPE_CHECKING:
 __all__ = ["House", "Parts", "Work", "ahead_of", "build", "parts_of", "work_of"]
 
 
-@dataclass(slots=True)
-class House:
+class House(Mutable):
     """Everything of one server. ``close`` it when it is stopped."""
 
     project: Project
@@ -109,8 +108,7 @@ class House:
             close()
 
 
-@dataclass(slots=True)
-class Parts:
+class Parts(Mutable):
     """What the parts of a house, or of a worker, share while it is put together."""
 
     places: Places

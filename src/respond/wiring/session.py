@@ -10,7 +10,7 @@ import contextlib
 import getpass
 import os
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,7 +19,7 @@ from respond import __version__
 from respond.adapters.ordinary_file import may_be_there, read_ordinary
 from respond.adapters.store.sealing import describe_secret
 from respond.core.events import Actor, Strength
-from respond.core.records import Frozen, replace
+from respond.core.records import Frozen, Mutable, replace
 from respond.core.runbook import Runbook, all_calls
 from respond.core.script import Call, Connection, Reply
 from respond.core.values import SecretHandle
@@ -161,8 +161,7 @@ def _nothing(_action: str, _names: Iterable[str], _now_s: int) -> None:
     """Keep no name."""
 
 
-@dataclass(slots=True)
-class Session:
+class Session(Mutable):
     """What one run is carried on with. ``close`` it."""
 
     clock: Clock

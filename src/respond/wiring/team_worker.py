@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from respond.audit.verify import SERVER_STOPPED
 from respond.core.clocks import APART_DO, APART_WHY, apart, are_apart
 from respond.core.events import Actor, Strength
+from respond.core.records import Mutable
 from respond.engine.setting import Site
 from respond.errors import NotReadyError, RespondError, UsageError
 from respond.wiring.connections import connection_of
@@ -52,8 +53,7 @@ _CREDENTIALS_EVERY: Final = 10
 _AGAIN_S: Final = 1.0
 
 
-@dataclass(slots=True)
-class Crew:
+class Crew(Mutable):
     """One worker process: it takes jobs, takes over from the dead, and counts.
 
     Attributes:

@@ -8,7 +8,7 @@ since is given. A task is finished when it is seen, or when somebody says that i
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Final
 
 from respond.adapters.prompt.terminal import answer_to, choices_for
@@ -28,6 +28,7 @@ from respond.core.questions import (
     pasted,
 )
 from respond.core.recorded import AskKind, AsksFor, data_of
+from respond.core.records import Mutable
 from respond.core.script import Person
 from respond.core.shapes import encode
 
@@ -42,8 +43,7 @@ _PRACTICE: Final = (
 _ID_HEX: Final = 32
 
 
-@dataclass(slots=True)
-class ServedPrompt:
+class ServedPrompt(Mutable):
     """Nobody sits here; what people said elsewhere is in the run's state.
 
     Attributes:

@@ -13,7 +13,7 @@ import asyncio
 import contextlib
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any, Final, cast
 
 import psycopg
@@ -22,6 +22,7 @@ from respond.adapters.queue.lease import BEAT_S, Lease
 from respond.adapters.queue.taking_over import name_of
 from respond.adapters.queue.team_jobs import Task
 from respond.adapters.store.postgres import ASK_SERVER, explain
+from respond.core.records import Mutable
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -166,8 +167,7 @@ class _Signs:
         self._held.close()
 
 
-@dataclass(slots=True)
-class JobWorker:
+class JobWorker(Mutable):
     """Does jobs of a team's queue.
 
     Attributes:

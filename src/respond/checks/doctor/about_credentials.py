@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Final
 
 from respond.adapters.http.http_faults import http_date
@@ -21,6 +21,7 @@ from respond.checks.doctor.looking import (
 )
 from respond.checks.rights import actions_of, done_without, missing_rights, sinks_in
 from respond.core.background import in_background
+from respond.core.records import Mutable
 from respond.core.script import Me
 from respond.engine.drivers import World, look
 from respond.errors import NotReadyError, RefusedBySystemError, RespondError, StepFailedError
@@ -97,8 +98,7 @@ def _needs_credential(config: ConnectionConfig) -> bool:
     return not (config.system == "email" and not config.options.get("user"))
 
 
-@dataclass(slots=True)
-class _OneConnection:
+class _OneConnection(Mutable):
     """A look at one connection, beside those at the others.
 
     Attributes:

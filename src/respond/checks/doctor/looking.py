@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import UTC, datetime
 from enum import Enum
 from pathlib import Path
@@ -16,6 +16,7 @@ from respond.audit.canonical import NotCanonicalError
 from respond.audit.verify import SourceError, StoredRow
 from respond.checks.credentials import Line
 from respond.checks.rights import actions_of, makes_secrets
+from respond.core.records import Mutable
 from respond.formats.project.project import ConnectionConfig, Project, SourceConfig
 from respond.systems import DIRECTORY, channels
 from respond.systems.vendor import Reaches, Trouble
@@ -80,8 +81,7 @@ class FoundTrouble(Trouble, frozen=True):
 Findings: TypeAlias = Iterator[FoundTrouble]
 
 
-@dataclass(slots=True)
-class JournalRead:
+class JournalRead(Mutable):
     """What stands in a journal that was read once, from its first record to its last.
 
     Attributes:
@@ -125,8 +125,7 @@ class JournalRead:
             self.alone[body.run] = body.actor
 
 
-@dataclass(slots=True)
-class Doctor:
+class Doctor(Mutable):
     """One look at everything, and what its checks share.
 
     Args:

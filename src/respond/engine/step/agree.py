@@ -7,7 +7,7 @@ and so is what differs from the plan. It looks and asks; it sends nothing.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from respond.core.events import Kind
@@ -15,6 +15,7 @@ from respond.core.fold import WriteStatus
 from respond.core.plan import PlannedStep, PlannedWrite, StepPlan, planned_write, write_key
 from respond.core.questions import Answer, AskConfirm, AskDrift, Decision
 from respond.core.recorded import Confirmed, ConfirmScope, data_of
+from respond.core.records import Mutable
 from respond.core.runbook import Phase
 from respond.core.script import Effect, Write
 from respond.engine.drivers import Look
@@ -39,8 +40,7 @@ _Together = list[tuple[str, list[PlannedWrite]]]
 """Writes that are one question, by the address of their step."""
 
 
-@dataclass(slots=True)
-class Agreement:
+class Agreement(Mutable):
     """What is agreed to at one step, and how more is asked for."""
 
     at: LiveStep

@@ -9,14 +9,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from respond.core.events import Kind
 from respond.core.plan import PlannedWrite, digest_of, planned_write, write_key
 from respond.core.questions import Decision
 from respond.core.recorded import Intended, SentWrite, Settled, WriteStatus, data_of
-from respond.core.records import names_of, replace
+from respond.core.records import Mutable, names_of, replace
 from respond.core.runbook import Retry
 from respond.core.script import Api, MalformedReplyError, Person, Proof, RefusedError, Reply, Write
 from respond.core.shapes import encode
@@ -63,8 +63,7 @@ def _request_digest(write: Write[Any]) -> str:
     )
 
 
-@dataclass(slots=True)
-class WriteSender:
+class WriteSender(Mutable):
     """Sends the writes of one step.
 
     Attributes:

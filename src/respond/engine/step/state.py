@@ -7,7 +7,7 @@ any system.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import partial
 from typing import Any
 
@@ -15,6 +15,7 @@ from respond.core.events import Actor, Kind, Record
 from respond.core.fold import StepState, WriteStatus
 from respond.core.plan import PlannedStep, StepPlan
 from respond.core.policy import Care
+from respond.core.records import Mutable
 from respond.core.runbook import ActionStep, Phase
 from respond.core.script import Api, Proof, Script, Write
 from respond.engine.drivers import Look, World, look
@@ -48,8 +49,7 @@ def pauses(total_s: float) -> Iterator[float]:
         slept, n = slept + pause, n + 1
 
 
-@dataclass(slots=True)
-class LiveStep:
+class LiveStep(Mutable):
     """One action step at one address, in one advance."""
 
     live: LiveRun

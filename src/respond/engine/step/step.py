@@ -9,7 +9,7 @@ does not want anything any more (``proving``).
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import partial
 from typing import Any
 
@@ -18,6 +18,7 @@ from respond.core.fold import As, is_notice
 from respond.core.plan import write_key
 from respond.core.questions import AskByHand, AskPerson, Decision
 from respond.core.recorded import Confirmed, data_of
+from respond.core.records import Mutable
 from respond.core.runbook import Phase
 from respond.core.script import Again, Done, Effect, NotYet, Person, Write
 from respond.core.shapes import ShapeError
@@ -57,8 +58,7 @@ class _HandsError(Exception):
         self.person = person
 
 
-@dataclass(slots=True)
-class StepRun:
+class StepRun(Mutable):
     """The way of one step, in one advance."""
 
     at: LiveStep

@@ -23,7 +23,6 @@ expression but does not guard (it ends in an error when evaluated, never in a va
 import enum
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, assert_never
 
 from respond.core.records import Frozen
@@ -95,8 +94,7 @@ class Prepared(Frozen):
     rewritten: Rewritten
 
 
-@dataclass(frozen=True, slots=True)
-class Expression:
+class Expression(Frozen):
     """An expression that was checked, with all that its evaluation needs.
 
     Attributes:
@@ -111,7 +109,7 @@ class Expression:
     shape: Shape
     refs: frozenset[str]
     wants: Wants = Wants.ANYTHING
-    prepared: Prepared | tuple[str, ...] = field(default=(), repr=False)
+    prepared: Prepared | tuple[str, ...] = ()
 
 
 class ExpressionTemplate(Frozen):

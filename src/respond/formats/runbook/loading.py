@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import PurePath
 from typing import Final, TypeAlias
 
-from respond.core.records import Frozen
+from respond.core.records import Frozen, Mutable
 from respond.core.runbook import (
     BlockStep,
     Input,
@@ -124,8 +124,7 @@ class _Kept(Frozen):
 _kept: Final[dict[tuple[bytes, str, bool], _Kept]] = {}
 
 
-@dataclass(slots=True)
-class _Loading:
+class _Loading(Mutable):
     """What the files of one ``load`` share."""
 
     actions: Mapping[str, type]

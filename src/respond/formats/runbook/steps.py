@@ -10,11 +10,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
 from respond.core.inputs import input_value, parse_span
-from respond.core.records import replace
+from respond.core.records import Mutable, replace
 from respond.core.runbook import (
     ActionStep,
     Approval,
@@ -129,8 +128,7 @@ def ids_of(steps: list[StepGiven], faults: Faults) -> Mapping[tuple[int, int], s
     return ids
 
 
-@dataclass(slots=True)
-class _Around:
+class _Around(Mutable):
     """What surrounds a list of steps."""
 
     phase: Phase | None = None
