@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from enum import Enum
 from typing import Any, Final, Protocol
 
-from respond.core.events import Actor, Event, Record
+from respond.core.events import Actor, Event, Kind, Record
 from respond.core.incoming import Delivery, Incoming
 from respond.core.questions import Answer, Question
 from respond.core.records import Frozen
@@ -188,8 +188,8 @@ class Journal(Protocol):
         """So many runs, the newest there are, oldest first."""
         ...
 
-    def unfinished(self) -> Sequence[str]:
-        """Runs that were proposed and are not over, oldest first."""
+    def unfinished(self, having: Kind | None = None) -> Sequence[str]:
+        """Runs that were proposed and are not over, oldest first; those with such a record."""
         ...
 
     def unreviewed(self) -> Sequence[str]:
@@ -499,8 +499,8 @@ class Inbox(Protocol):
 
     def count_held(self) -> int: ...
 
-    def count_open(self, source: str) -> tuple[int, int]:
-        """How many wait, whosever they are, and how many of one source are held."""
+    def count_open(self) -> tuple[int, Mapping[str, int]]:
+        """How many wait, whosever they are, and how many of each source are held."""
         ...
 
     def last_heard(self) -> Mapping[str, int]:

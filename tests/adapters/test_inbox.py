@@ -68,6 +68,24 @@ def test_what_a_settled_event_said_stays_in_no_file(path: Path) -> None:
     assert b"canary" not in path.read_bytes()
 
 
+def test_a_storm_empties_the_log_once_a_second_and_what_asks_for_more_empties_it_then(
+    path: Path,
+) -> None:
+    """It costs some syncs, and deliveries wait for them."""
+    clock = SettableClock()
+    log = path.with_name("inbox.db-wal")
+    with SqliteInbox.open(path, clock=clock) as inbox:
+        for number in range(3):
+            keep(inbox, delivery(f"d{number}"), [event(f"{number}", "canary-title")])
+            inbox.settle(inbox.waiting(1)[0].id, Became.IGNORED)
+            assert bool(log.stat().st_size) == (number > 0)
+        assert inbox.waiting(1) == []
+        assert b"canary" in log.read_bytes()
+        clock.advance(1)
+        assert inbox.waiting(1) == []
+        assert log.stat().st_size == 0
+
+
 def test_what_a_crash_left_in_the_log_goes_when_the_inbox_is_opened(path: Path) -> None:
     """A process that died right after it settled an event left it readable until the next."""
     with opened(path) as inbox:

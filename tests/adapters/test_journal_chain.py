@@ -125,10 +125,20 @@ class ShelfStore:
         found = (r.seq for r in self.seen.rows if r.kind == kind.value and run in ("", r.run))
         return max(found, default=None)
 
-    def runs(self, having: Kind, *, lacking: Kind | None = None, newest: int = -1) -> list[str]:
-        without = {row.run for row in self.seen.rows if lacking and row.kind == lacking.value}
+    def runs(
+        self,
+        having: Kind,
+        *,
+        also: Kind | None = None,
+        lacking: Kind | None = None,
+        newest: int = -1,
+    ) -> list[str]:
+        by_kind = {
+            kind: {row.run for row in self.seen.rows if row.kind == kind.value} for kind in Kind
+        }
         found = [row.run for row in self.seen.rows if row.kind == having.value]
-        kept = [run for run in found if run not in without]
+        kept = [run for run in found if lacking is None or run not in by_kind[lacking]]
+        kept = [run for run in kept if also is None or run in by_kind[also]]
         return list(dict.fromkeys(kept if newest < 0 else kept[len(kept) - newest :]))
 
     def highest(self) -> str:

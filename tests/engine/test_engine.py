@@ -1369,6 +1369,22 @@ def test_a_second_run_over_the_same_subject_is_a_question() -> None:
     assert asked(third, AskConfirm) == []
 
 
+def test_runs_that_nobody_started_are_not_read_for_it() -> None:
+    """A storm proposes many: to plan one of them costs no more than to plan the only one."""
+    clock = SettableClock()
+    journal = CountedJournal.in_memory(MemoryKeys(), clock, DANA)
+    assert isinstance(journal, CountedJournal)
+    reads = []
+    for number in range(5):
+        stage = stage_of(REMOVE, clock=clock, journal=journal, run=f"BX-{number}")
+        stage.says.answers = {"AskStart": Decision.LATER}
+        before = journal.read
+        assert stage.advance() is ExitCode.PARKED
+        reads.append(journal.read - before)
+    assert len(set(reads)) == 1
+    assert len(journal.unfinished()) == 5
+
+
 # --- all means all ------------------------------------------------------------------------------
 
 

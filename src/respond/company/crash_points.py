@@ -101,8 +101,8 @@ class KilledJournal:
     def runs(self, *, newest: int) -> Sequence[str]:
         return self._journal.runs(newest=newest)
 
-    def unfinished(self) -> Sequence[str]:
-        return self._journal.unfinished()
+    def unfinished(self, having: Kind | None = None) -> Sequence[str]:
+        return self._journal.unfinished(having)
 
     def unreviewed(self) -> Sequence[str]:
         return self._journal.unreviewed()

@@ -65,7 +65,8 @@ def showable(text: str, *, limit: int = 200, newlines: bool = False) -> str:
             is counted after it: ``...(+1234)``.
         newlines: Whether a newline may stay one. Without it no text can begin a line.
     """
-    if text.isascii() and text.isprintable():
+    lines = text.replace("\n", "") if newlines else text
+    if lines.isascii() and lines.isprintable():
         return text if len(text) <= limit else f"{text[:limit]}...(+{len(text) - limit})"
     # A huge text is not normalised as a whole only to show its first words.
     head = unicodedata.normalize("NFC", text[: 4 * limit + 64])

@@ -418,7 +418,8 @@ class Engine(LiveRun):
     def _others(self) -> Iterator[RunState]:
         """Other runs that were started and are not over."""
         journal = self.tools.journal
-        for run in journal.unfinished():
+        # Nobody's yes, no start: a storm leaves many that were only proposed.
+        for run in journal.unfinished(Kind.CONFIRMED):
             other = fold(journal.records(run)) if run != self.run else None
             if other is not None and other.started:
                 yield other

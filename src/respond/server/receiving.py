@@ -327,9 +327,9 @@ def _refused_unread(desk: _Desk | None, scope: Scope) -> _Answer | None:
 class _Room:
     """How many events are open, at most; the inbox is asked where that could be too many.
 
-    While there is room it is asked once a second for each source, and what was kept here since is
-    added. So this server never takes more than there is room for; another one may have been quicker
-    within that second.
+    While there is room it is asked once a second, and what was kept here since is added. So this
+    server never takes more than there is room for; another one may have been quicker within that
+    second.
     """
 
     def __init__(self, inbox: Inbox, clock: Clock, most: int) -> None:
@@ -338,22 +338,22 @@ class _Room:
         self._most = most
         self._lock = threading.Lock()
         self._taken = 0
-        self._seen: dict[str, tuple[int, int, int, int]] = {}
+        self._seen: tuple[int, int, int, Mapping[str, int]] | None = None
 
     def open(self, source: str) -> tuple[int, int]:
-        """As ``Inbox.count_open``, or more."""
+        """How many wait, and how many of the source are held; or more."""
         mono_ms = self._clock.mono_ms()
         with self._lock:
-            taken = self._taken
-            asked_ms, then, waiting, held = self._seen.get(source, (None, 0, 0, 0))
-        if asked_ms is not None and 0 <= mono_ms - asked_ms < _ROOM_MS:
-            since = taken - then
-            if max(waiting, held) + since < self._most:
-                return waiting + since, held + since
-        waiting, held = self._inbox.count_open(source)
+            taken, seen = self._taken, self._seen
+        if seen is not None and 0 <= mono_ms - seen[0] < _ROOM_MS:
+            _, then, waiting, held = seen
+            most = max(waiting, held.get(source, 0)) + taken - then
+            if most < self._most:
+                return most, most
+        waiting, held = self._inbox.count_open()
         with self._lock:
-            self._seen[source] = (mono_ms, taken, waiting, held)
-        return waiting, held
+            self._seen = (mono_ms, taken, waiting, held)
+        return waiting, held.get(source, 0)
 
     def taken(self, events: int) -> None:
         """Say that so many more will wait, before they are kept."""

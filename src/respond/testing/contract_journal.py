@@ -161,6 +161,9 @@ class JournalContract:
             journal.append(event(Kind.PROPOSED, run))
         journal.append(event(Kind.ENDED, "CK-2"))
         assert list(journal.unfinished()) == ["CK-1", "CK-3"]
+        journal.append(event(Kind.CONFIRMED, "CK-2"))
+        journal.append(event(Kind.CONFIRMED, "CK-3"))
+        assert list(journal.unfinished(Kind.CONFIRMED)) == ["CK-3"]
 
     def test_a_run_is_unreviewed_until_somebody_looks(self, journal: Journal) -> None:
         """Runs in which somebody went alone, each once, oldest first."""

@@ -175,9 +175,9 @@ WHERE e.id = now.id
 _WAITING: Final = "SELECT count(*) FROM inbox_events WHERE result = 'waiting'"
 _HELD: Final = "SELECT count(*) FROM inbox_events WHERE result = 'held'"
 _COUNT_OPEN: Final = (
-    "SELECT (SELECT count(*) FROM inbox_events WHERE result = 'waiting'),"
-    " (SELECT count(*) FROM inbox_events e JOIN inbox_deliveries d ON d.n = e.delivery"
-    " WHERE e.result = 'held' AND d.source = %s)"
+    "SELECT '', count(*) FROM inbox_events WHERE result = 'waiting' UNION ALL"
+    " SELECT d.source, count(*) FROM inbox_events e JOIN inbox_deliveries d ON d.n = e.delivery"
+    " WHERE e.result = 'held' GROUP BY d.source"
 )
 _HEARD: Final = "SELECT source, max(at_ms) FROM inbox_deliveries GROUP BY source"
 _RECENT: Final = (
@@ -379,9 +379,10 @@ class PostgresInbox:
     def count_held(self) -> int:
         return int(self._read(_HELD)[0][0])
 
-    def count_open(self, source: str) -> tuple[int, int]:
-        ((waiting, held),) = self._read(_COUNT_OPEN, source)
-        return int(waiting), int(held)
+    def count_open(self) -> tuple[int, Mapping[str, int]]:
+        # A source has a name: the row without one is of all that wait.
+        found = dict(self._read(_COUNT_OPEN))
+        return int(found.pop("")), found
 
     def last_heard(self) -> Mapping[str, int]:
         return {str(source): int(at_ms) for source, at_ms in self._read(_HEARD)}

@@ -10,6 +10,7 @@ the wall clock, or switches the machine off, makes marks live longer and never s
 
 from __future__ import annotations
 
+import json
 import sqlite3
 import threading
 from collections.abc import Iterator, Mapping, Sequence
@@ -22,11 +23,11 @@ from respond.adapters.store.repetition import (
     MARK_LIFE_MS,
     MARK_REFRESH_MS,
     EventTexts,
-    Find,
     FirstMet,
     FoundMark,
     Mark,
     Unusable,
+    all_marks,
     first_met,
     marks_of,
     read_event,
@@ -57,6 +58,8 @@ if TYPE_CHECKING:
 __all__ = ["SqliteInbox", "unusable_since"]
 
 _PRUNED_AT_ONCE: Final = 500
+_PRUNE_MS: Final = 1_000
+_TIDY_MS: Final = 1_000
 
 _APPLICATION_ID: Final = 0x52535049
 """``RSPI`` in the file's header."""
@@ -90,10 +93,14 @@ _OPEN_EVENTS = (
     " FROM events e JOIN deliveries d ON d.id = e.delivery WHERE e.result = ?"
     " ORDER BY e.id LIMIT ?"
 )
+_ANY_WAITING = "SELECT EXISTS (SELECT 1 FROM events WHERE result = 'waiting')"
+_MARKS_GIVEN = "SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]') FROM json_each(?)"
+_KNOWN = f"SELECT * FROM marks WHERE source = ? AND (kind, mark) IN ({_MARKS_GIVEN})"  # noqa: S608 (our own words)
+_REMEMBER = f"INSERT OR IGNORE INTO marks SELECT ?, m.*, ?, ?, ? FROM ({_MARKS_GIVEN}) AS m"  # noqa: S608 (the same)
 _COUNT_OPEN = (
-    "SELECT (SELECT count(*) FROM events WHERE result = 'waiting'),"
-    " (SELECT count(*) FROM events e JOIN deliveries d ON d.id = e.delivery"
-    " WHERE e.result = 'held' AND d.source = ?)"
+    "SELECT '', count(*) FROM events WHERE result = 'waiting' UNION ALL"
+    " SELECT d.source, count(*) FROM events e JOIN deliveries d ON d.id = e.delivery"
+    " WHERE e.result = 'held' GROUP BY d.source"
 )
 _RECENT = (
     "SELECT d.id, d.source, d.sender, coalesce(e.type, ''), coalesce(e.title, ''), d.at_ms,"
@@ -128,6 +135,10 @@ class SqliteInbox:
         self._identity: FileIdentity | None = None
         self._file: list[int] | None = None
         self._gone = ""
+        self._aged: tuple[int, int] | None = None
+        self._pruned_at = -_PRUNE_MS
+        self._log_holds = False
+        self._tidied_ms = -_TIDY_MS
 
     @classmethod
     def open(cls, path: Path, *, clock: Clock, redactor: Redactor | None = None) -> SqliteInbox:
@@ -160,20 +171,26 @@ class SqliteInbox:
     def keep(
         self, delivery: Delivery, events: Sequence[Incoming], unusable: str, *, by_body: bool
     ) -> Kept:
+        # Few statements: while plans are made, each may wait for its turn of the interpreter.
         with self._transaction() as db:
-            age, find = self._age(db), _find(db, delivery.source)
-            seen = repeated(find, delivery, events, by_body=by_body)
+            age = self._age(db)
+            known = _known(db, delivery.source, all_marks(delivery, events))
+            seen = repeated(known.get, delivery, events, by_body=by_body)
             if seen:
                 _refresh(db, delivery, marks_of(delivery, events), age)
                 return Kept(seen, Took.DUPLICATE)
             self._grow_older(db, age)
-            met = first_met(find, delivery, events, unusable)
+            met = first_met(known.get, delivery, events, unusable)
             self._insert(db, delivery, met, age)
             _remember(db, delivery, met.marks, age)
             return met.kept
 
     def waiting(self, limit: int) -> list[KeptEvent]:
-        return self._open_events(Became.WAITING, limit)
+        found = self._open_events(Became.WAITING, limit)
+        if not found:
+            with self._lock:
+                self._tidy()
+        return found
 
     def held(self, limit: int) -> list[KeptEvent]:
         return self._open_events(Became.HELD, limit)
@@ -195,11 +212,21 @@ class SqliteInbox:
         with self._lock:
             with self._transaction() as db:
                 done = sum(self._settle(db, each) for each in settled)
-            if not self.count_waiting():
-                # The log keeps what was overwritten. Once a round, since it costs some syncs.
-                with self._reading() as db:
-                    empty_log(db)
+            self._log_holds = True
+            self._tidy()
         return done
+
+    def _tidy(self) -> None:
+        """Leave nothing in the log of what was settled: at most once a second, since it costs some
+        syncs, and each second by whoever asks what waits.
+        """
+        mono_ms = self._clock.mono_ms()
+        if self._log_holds and not 0 <= mono_ms - self._tidied_ms < _TIDY_MS:
+            with self._reading() as db:
+                (waits,) = db.execute(_ANY_WAITING).fetchone()
+                if not waits:
+                    empty_log(db)
+                    self._log_holds, self._tidied_ms = False, mono_ms
 
     def _settle(self, db: sqlite3.Connection, settled: Settlement) -> int:
         # What is settled is known to the journal; here only the line for the page stays.
@@ -223,10 +250,11 @@ class SqliteInbox:
             (count,) = db.execute("SELECT count(*) FROM events WHERE result = 'held'").fetchone()
         return int(count)
 
-    def count_open(self, source: str) -> tuple[int, int]:
+    def count_open(self) -> tuple[int, Mapping[str, int]]:
         with self._reading() as db:
-            waiting, held = db.execute(_COUNT_OPEN, (source,)).fetchone()
-        return int(waiting), int(held)
+            found = dict(db.execute(_COUNT_OPEN).fetchall())
+        # A source has a name: the row without one is of all that wait.
+        return int(found.pop("")), found
 
     def last_heard(self) -> Mapping[str, int]:
         with self._reading() as db:
@@ -273,17 +301,22 @@ class SqliteInbox:
 
     def _age(self, db: sqlite3.Connection) -> int:
         """Milliseconds that this inbox was alive on a running machine."""
-        ms, mono_ms, boot = db.execute("SELECT ms, mono_ms, boot FROM age").fetchone()
-        if boot != self._clock.boot():
-            return int(ms)
-        return int(ms) + max(0, self._clock.mono_ms() - int(mono_ms))
+        now = self._clock.mono_ms()
+        if self._aged is None:
+            ms, mono_ms, boot = db.execute("SELECT ms, mono_ms, boot FROM age").fetchone()
+            self._aged = ms, mono_ms if boot == self._clock.boot() else now
+        ms, mono_ms = self._aged
+        return ms + max(0, now - mono_ms)
 
     def _grow_older(self, db: sqlite3.Connection, age: int) -> None:
-        """Write the age down, and drop some of what is over age."""
+        """Write the age down, and drop some of what is over age: once a second."""
+        if age < self._pruned_at + _PRUNE_MS:
+            return
         db.execute(
             "UPDATE age SET ms = ?, mono_ms = ?, boot = ?",
             (age, self._clock.mono_ms(), self._clock.boot()),
         )
+        self._pruned_at = age
         over = (age - MARK_LIFE_MS, _PRUNED_AT_ONCE)
         db.execute(
             "DELETE FROM marks WHERE (source, kind, mark) IN"
@@ -310,10 +343,10 @@ class SqliteInbox:
     def _transaction(self) -> Iterator[sqlite3.Connection]:
         """Hold the write lock. Leaving the block without an error commits, with a full sync."""
         with self._lock, self._translated():
-            db = self._usable()
+            db = self._open_file()
             with write_locked(db):
                 yield db
-            # What was committed into a file without a name is not durable.
+            # Asked afterwards: what was committed into a file without a name is not durable.
             self._check_identity()
 
     @contextmanager
@@ -336,11 +369,15 @@ class SqliteInbox:
             raise self._unusable(error.strerror or str(error)) from error
 
     def _usable(self) -> sqlite3.Connection:
+        db = self._open_file()
+        self._check_identity()
+        return db
+
+    def _open_file(self) -> sqlite3.Connection:
         if self._gone:
             raise self._unusable(self._gone, do="put the file back, and start the server again")
         if self._db is None:
             self._connect(create=False)
-        self._check_identity()
         assert self._db is not None  # noqa: S101 (for the type checker: _connect sets it)
         return self._db
 
@@ -378,7 +415,7 @@ class SqliteInbox:
     def _let_go(self) -> None:
         if self._db is not None:
             self._db.close()
-            self._db = None
+            self._db = self._aged = None
 
     def _unusable(self, why: str, *, do: str = "") -> InboxUnusableError:
         return InboxUnusableError(
@@ -420,23 +457,15 @@ def _make_tables(db: sqlite3.Connection, clock: Clock) -> None:
             raise sqlite3.DatabaseError(f"its tables are of version {version}")
 
 
-def _find(db: sqlite3.Connection, source: str) -> Find:
-    def find(mark: Mark) -> FoundMark | None:
-        row = db.execute(
-            "SELECT delivery, body_digest FROM marks WHERE source = ? AND kind = ? AND mark = ?",
-            (source, *mark),
-        ).fetchone()
-        return FoundMark(*row) if row else None
-
-    return find
+def _known(db: sqlite3.Connection, source: str, marks: Sequence[Mark]) -> dict[Mark, FoundMark]:
+    rows = db.execute(_KNOWN, (source, json.dumps(marks)))
+    return {(kind, mark): FoundMark(first, body) for _, kind, mark, body, first, _ in rows}
 
 
 def _remember(db: sqlite3.Connection, delivery: Delivery, marks: Sequence[Mark], age: int) -> None:
     # A mark that is there already names the first delivery, and goes on doing so.
-    db.executemany(
-        "INSERT OR IGNORE INTO marks VALUES (?, ?, ?, ?, ?, ?)",
-        [(delivery.source, *mark, delivery.body_digest, delivery.id, age) for mark in marks],
-    )
+    given = (delivery.source, delivery.body_digest, delivery.id, age, json.dumps(marks))
+    db.execute(_REMEMBER, given)
 
 
 def _refresh(db: sqlite3.Connection, delivery: Delivery, marks: Sequence[Mark], age: int) -> None:

@@ -191,8 +191,15 @@ class ChainStore(Protocol):
         """Seq of the newest row of a kind, of any run or of one."""
         ...
 
-    def runs(self, having: Kind, *, lacking: Kind | None = None, newest: int = -1) -> list[str]:
-        """Runs with a row of one kind and none of the other, by their first of the one kind.
+    def runs(
+        self,
+        having: Kind,
+        *,
+        also: Kind | None = None,
+        lacking: Kind | None = None,
+        newest: int = -1,
+    ) -> list[str]:
+        """Runs with a row of one kind, by their first; one of another, and none of a third.
 
         Args:
             newest: Of how many such rows, the newest; -1 for all.
@@ -449,9 +456,9 @@ class ChainJournal:
         with self._reading():
             return self._store.runs(Kind.PROPOSED, newest=newest)
 
-    def unfinished(self) -> list[str]:
+    def unfinished(self, having: Kind | None = None) -> list[str]:
         with self._reading():
-            return self._store.runs(Kind.PROPOSED, lacking=Kind.ENDED)
+            return self._store.runs(Kind.PROPOSED, also=having, lacking=Kind.ENDED)
 
     def unreviewed(self) -> list[str]:
         with self._reading():

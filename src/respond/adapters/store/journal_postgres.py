@@ -322,9 +322,21 @@ class PostgresStore:
         found = self._ask(query, *([run] if run else []))
         return found[0][0] if found else None
 
-    def runs(self, having: Kind, *, lacking: Kind | None = None, newest: int = -1) -> list[str]:
+    def runs(
+        self,
+        having: Kind,
+        *,
+        also: Kind | None = None,
+        lacking: Kind | None = None,
+        newest: int = -1,
+    ) -> list[str]:
         # The kinds stand in the text, so that the indexes of those kinds are used.
         query = f"SELECT run FROM journal j WHERE kind = '{having.value}'"  # noqa: S608 (our own word)
+        if also is not None:
+            of_run = (
+                f"SELECT FROM journal WHERE run = j.run AND run <> '' AND kind = '{also.value}'"
+            )
+            query += f" AND EXISTS ({of_run})"
         if lacking is not None:
             of_run = f"SELECT FROM journal WHERE kind = '{lacking.value}' AND run = j.run"
             query += f" AND NOT EXISTS ({of_run})"

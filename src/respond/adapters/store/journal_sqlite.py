@@ -276,9 +276,22 @@ class SqliteStore:
         found = self.db.execute(query, (run,) if run else ()).fetchone()
         return found[0] if found else None
 
-    def runs(self, having: Kind, *, lacking: Kind | None = None, newest: int = -1) -> list[str]:
+    def runs(
+        self,
+        having: Kind,
+        *,
+        also: Kind | None = None,
+        lacking: Kind | None = None,
+        newest: int = -1,
+    ) -> list[str]:
         # The kinds stand in the text, so that the indexes of those kinds are used.
         query = f"SELECT run FROM journal j WHERE kind = '{having.value}'"  # noqa: S608 (our own word)
+        if also is not None:
+            # No index has this kind, but each run has few records.
+            of_run = (
+                f"SELECT 1 FROM journal WHERE run = j.run AND run <> '' AND kind = '{also.value}'"  # noqa: S608 (the same)
+            )
+            query += f" AND EXISTS ({of_run})"
         if lacking is not None:
             of_run = f"SELECT 1 FROM journal WHERE kind = '{lacking.value}' AND run = j.run"  # noqa: S608 (the same)
             query += f" AND NOT EXISTS ({of_run})"
