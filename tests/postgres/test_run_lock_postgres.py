@@ -11,14 +11,14 @@ import sys
 import pytest
 
 from respond.adapters.store.journal_postgres import turn_of
-from respond.adapters.store.postgres import Database
+from respond.adapters.store.postgres import Database, lock_key
 from respond.adapters.store.run_lock_postgres import DatabaseRunLocks
 from respond.errors import RunTakenError
 from respond.testing.postgres_cluster import ENGINE_ROLE, PostgresCluster
 
 HOLDS = """
 import sys, signal
-from respond.adapters.store.postgres import Database
+from respond.adapters.store.postgres import Database, lock_key
 from respond.adapters.store.run_lock_postgres import DatabaseRunLocks
 database = Database(sys.argv[1])
 with database.connect() as db, DatabaseRunLocks(database).hold("CK-1"):
@@ -39,6 +39,18 @@ def test_one_has_a_run_and_who_comes_second_is_told_who(database: Database) -> N
         assert f"another respond has run CK-1: {who}" in error.value.what
     with locks.hold("CK-1"):
         pass
+
+
+@pytest.mark.promise("P4")
+def test_a_lock_is_free_the_moment_that_it_was_given_back(database: Database) -> None:
+    """Whoever waited for it is not refused because the server has not ended a session yet."""
+    locks, key = DatabaseRunLocks(database), lock_key(f"run CK-1 {database.schema}")
+    with database.connect() as waits:
+        for _ in range(100):
+            with locks.hold("CK-1"):
+                pass
+            assert waits.execute("SELECT pg_try_advisory_lock(%s)", (key,)).fetchone() == (True,)
+            waits.execute("SELECT pg_advisory_unlock(%s)", (key,))
 
 
 @pytest.mark.promise("P4")

@@ -7,7 +7,7 @@ which stops whoever was overtaken.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Final
 
 import psycopg
@@ -65,7 +65,11 @@ class DatabaseRunLocks:
                     )
             except psycopg.Error as error:
                 raise explain(error, self._database.name) from error
-            yield
+            try:
+                yield
+            finally:  # Before it is closed: the server ends a session a moment after we do.
+                with suppress(psycopg.Error):
+                    db.execute("SELECT pg_advisory_unlock(%s)", (self._key(run),))
         finally:
             db.close()
 
