@@ -364,6 +364,7 @@ def test_what_went_there_and_back_within_the_run_is_not_put_back_by_its_undo() -
     before = views(stage)["verdict"]
     undo(stage)
     assert views(stage)["verdict"] == before
+    assert "put back since" not in views(stage)["report"]
 
 
 # --- what stands open until somebody did it, or said no ------------------------------------------
