@@ -164,6 +164,25 @@ def test_what_is_tried_anew_is_due_at_once(night: Night) -> None:
     assert pace.is_due(state, None, 2_000)
 
 
+def test_a_run_that_is_not_due_is_asked_about_once_a_second_until_something_is_recorded(
+    night: Night,
+) -> None:
+    """A storm looks at every open run as often as something comes in."""
+    night.proposed("CK-D0WN", served=True)
+    night.park("CK-D0WN", {}, why="Customer.io did not answer")
+    state, pace = night.state("CK-D0WN"), Pace()
+    assert pace.may_be_due(state, 0)
+    assert pace.is_due(state, None, 0)
+    assert pace.may_be_due(state, 1)
+    assert not pace.is_due(state, None, 1)
+    assert not pace.may_be_due(state, 1_000)
+    assert pace.may_be_due(state, 1_001)
+    night.park("CK-D0WN", {}, why="Customer.io did not answer again")
+    assert pace.may_be_due(night.state("CK-D0WN"), 1_000)
+    pace.forget("CK-D0WN")
+    assert pace.may_be_due(state, 1_000)
+
+
 # --- what is held, and rehearsals -----------------------------------------------------------------
 
 

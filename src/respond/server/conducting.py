@@ -176,10 +176,12 @@ class Conductor(Mutable):
 
     def _wake(self, workers: Workers) -> None:
         for state in self.states():
+            mono_ms = self.entry.clock.mono_ms()
             if not is_ours(state) or workers.is_busy(state.id):
                 continue
-            standing = _standing_of(self.entry, state)
-            if self._pace.is_due(state, standing, self.entry.clock.mono_ms()):
+            if not self._pace.may_be_due(state, mono_ms):
+                continue
+            if self._pace.is_due(state, _standing_of(self.entry, state), mono_ms):
                 workers.wake(state.id)
 
     def _take_up_held(self) -> None:

@@ -32,6 +32,8 @@ _STUCK_S: Final = 60
 _TROUBLE_S: Final = (60, 120, 300, 900)
 """Pauses after a system, a credential or a disk was not there; the last repeats."""
 
+_MOMENT_MS: Final = 1_000
+
 
 def is_ours(state: RunState) -> bool:
     """Whether a server carries this run on, and not a person at a terminal."""
@@ -130,16 +132,27 @@ class Pace:
 
     def __init__(self) -> None:
         self._tried: dict[str, tuple[int, Try]] = {}
+        self._not_due: dict[str, tuple[int, int]] = {}
 
     def forget(self, run: str) -> None:
         """Let the next look try this run, as if it had not been tried."""
         self._tried.pop(run, None)
+        self._not_due.pop(run, None)
+
+    def may_be_due(self, state: RunState, mono_ms: int) -> bool:
+        """Whether to ask at all: not within a second after it was not due, if nothing was recorded.
+
+        In a storm somebody looks at every open run as often as something comes in.
+        """
+        seq, at_ms = self._not_due.get(state.id, (-1, 0))
+        return seq != state.last_seq or not 0 <= mono_ms - at_ms < _MOMENT_MS
 
     def is_due(self, state: RunState, standing: Standing | None, mono_ms: int) -> bool:
         """Whether to advance the run now; it is then counted as tried."""
         at_ms, last = self._tried.get(state.id, (0, None))
         pause_s = again_in_s(state, standing, last)
         if pause_s is None or (last is not None and mono_ms - at_ms < pause_s * 1000):
+            self._not_due[state.id] = (state.last_seq, mono_ms)
             return False
         self._tried[state.id] = (mono_ms, tried(state, last))
         return True

@@ -145,14 +145,14 @@ class Places(NamedTuple):
 def _runbooks_in(folder: Path) -> list[Path]:
     # Not Path.glob: it compiles a pattern, and a folder that cannot be read is an empty one to it.
     try:
-        found = sorted(folder.iterdir()) if os.path.lexists(folder) else []
+        found = sorted(os.listdir(folder)) if os.path.lexists(folder) else []  # noqa: PTH208 - names sort in a tenth of the time
     except OSError as error:
         raise UsageError(
             f"the folder of runbooks {folder} cannot be read",
             why=error.strerror or str(error),
             do="let this user read it, or remove it: then the shipped runbooks alone are there",
         ) from error
-    return [path for path in found if path.name.endswith(".yaml")]
+    return [folder / name for name in found if name.endswith(".yaml")]
 
 
 def read_runbook(path: Path) -> bytes:
