@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+import types
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -134,6 +135,15 @@ def test_what_a_field_is_for_is_said_alike_in_both_kinds(kind: type[MarkedMore])
     first, second = kind(a=1), kind(a=1)
     assert (first.b, first.c, first.d) == ([], "", 4)
     assert first.b is not second.b
+
+
+@pytest.mark.parametrize("option", ["repr", "compare", "kw_only"])
+def test_a_field_that_asks_for_more_than_a_struct_has_is_refused(option: str) -> None:
+    """Whoever hides a field from what is printed does not find it there: it is no struct."""
+    other: dict[str, Any] = {option: option == "kw_only"}
+    body = {"__annotations__": {"a": "int"}, "a": field(**other)}
+    with pytest.raises(TypeError, match="and nothing else"):
+        types.new_class("Hides", (Frozen,), {}, lambda namespace: namespace.update(body))
 
 
 class Line(Mutable):

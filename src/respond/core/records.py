@@ -38,6 +38,9 @@ class _RecordMeta(StructMeta):
 
 
 def _as_msgspec(one: Field[Any]) -> Any:
+    if not (one.repr and one.compare and one.hash is None) or one.kw_only is True:
+        # Who hides a field from what is printed must not find it there.
+        raise TypeError("a field of a struct takes init, a default and metadata, and nothing else")
     if one.default_factory is not MISSING:
         return msgspec.field(default_factory=one.default_factory)
     if one.default is not MISSING:

@@ -175,8 +175,8 @@ class Conductor(Mutable):
             pass
 
     def _wake(self, workers: Workers) -> None:
+        mono_ms = self.entry.clock.mono_ms()
         for state in self.states():
-            mono_ms = self.entry.clock.mono_ms()
             if not is_ours(state) or workers.is_busy(state.id):
                 continue
             if not self._pace.may_be_due(state, mono_ms):
