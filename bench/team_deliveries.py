@@ -20,7 +20,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from deliveries import (
@@ -46,6 +46,7 @@ from respond.adapters.queue.team_queue import TeamQueue
 from respond.adapters.store.inbox_postgres import PostgresInbox
 from respond.adapters.store.postgres import Database
 from respond.adapters.store.postgres_schema import init
+from respond.adapters.store.run_lock_postgres import DatabaseRunLocks
 from respond.adapters.store.server_memory_postgres import PostgresMemory
 from respond.ports import Became, Settlement
 from respond.testing.postgres_cluster import ENGINE_ROLE, PostgresCluster
@@ -79,10 +80,8 @@ def work(database: str) -> None:
         while kept := inbox.waiting(50):
             inbox.settle_all([Settlement(each.id, Became.IGNORED, why="a bench") for each in kept])
 
-    def hold(_: str) -> nullcontext[None]:
-        return nullcontext()
-
     at, lease = Database(database), Lease(SystemClock())
+    hold = DatabaseRunLocks(at).hold
     JobWorker(at, {Task.TAKE_IN: take_in}, lease, hold, [EVERYBODY], AT_ONCE).run()
 
 

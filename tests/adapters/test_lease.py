@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, closing
 
 import pytest
 from tests.adapters.test_smtp import LETTER, TAKES_ALL, MailServer
@@ -149,24 +149,18 @@ def test_nothing_else_leaves_late() -> None:
     assert told == []
 
 
-@pytest.fixture
-def server() -> Iterator[Callable[[], MailServer]]:
-    made: list[MailServer] = []
-
-    def start() -> MailServer:
-        made.append(MailServer([*TAKES_ALL[:5], "221 bye"]))
-        return made[-1]
-
-    yield start
-    for each in made:
-        each.close()
-
-
-def test_a_letter_that_is_late_is_not_handed_over(server: Callable[[], MailServer]) -> None:
-    """The mail server was greeted and told for whom, and gets no letter."""
-    there = server()
-    place = {"mail": SmtpServer("mail", "127.0.0.1", there.port, loopback_ok=True)}
-    pen = SmtpPen(place, SECRETS, SettableClock(), Redactor(), may_write=lambda: False)
-    with pytest.raises(RefusedBySystemError, match="no e-mail left"):
-        pen.send(intent(), Call("mail", "smtp", "SEND", (), body=LETTER), "d")
-    assert there.message == b""
+@pytest.mark.parametrize(
+    ("yes", "verbs"),
+    [(0, ["ehlo", "quit"]), (1, ["ehlo", "mail", "rcpt", "rcpt", "DATA"])],
+    ids=["before its sender is named", "before its text"],
+)
+def test_a_letter_that_is_late_is_not_handed_over(yes: int, verbs: list[str]) -> None:
+    """None is begun, and one that was begun gets no text, and so no end."""
+    with closing(MailServer(TAKES_ALL)) as server:
+        place = {"mail": SmtpServer("mail", "127.0.0.1", server.port, loopback_ok=True)}
+        pen = SmtpPen(place, SECRETS, SettableClock(), Redactor(), may_write=Turns(yes))
+        with pytest.raises(RefusedBySystemError, match="no e-mail left") as told:
+            pen.send(intent(), Call("mail", "smtp", "SEND", (), body=LETTER), "d")
+    assert told.value.again
+    assert [said.partition(" ")[0] for said in server.heard] == verbs
+    assert server.message == b""

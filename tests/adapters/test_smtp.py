@@ -76,8 +76,8 @@ class MailServer:
                 connection = server_context(self._pem).wrap_socket(connection, server_side=True)
                 file = connection.makefile("rb")
             if reply.startswith("354"):
-                lines = iter(file.readline, b".\r\n")
-                self.message = b"".join(lines)
+                while (line := file.readline()) not in {b".\r\n", b""}:
+                    self.message += line
             else:
                 line = file.readline()
                 if not line:

@@ -128,6 +128,12 @@ class Member:
     def send(self, number: signal.Signals) -> None:
         signal.pidfd_send_signal(self._handle, number)
 
+    def show_threads(self) -> None:
+        """Have it write into its log where each of its threads is."""
+        if self.is_alive():
+            self.send(signal.SIGUSR2)
+            self.is_alive(1)
+
     def kill(self) -> None:
         if self.is_alive():
             self.send(signal.SIGKILL)
@@ -188,7 +194,9 @@ class Team:
             assert member is None or member.is_alive(), member.log.read_text()
             threading.Event().wait(pause_s)
             pause_s = min(pause_s * 1.5, 0.1)
-        logs = "\n".join(each.log.read_text()[-3000:] for each in self.members)
+        for each in self.members:
+            each.show_threads()
+        logs = "\n".join(each.log.read_text()[-9000:] for each in self.members)
         seen = [(s.id, s.status.value, s.parked) for s in self.board.runs()]
         raise AssertionError(f"it did not come to that within {LIMIT_S} s: {seen}\n{logs}")
 

@@ -4,6 +4,7 @@ One JSON object a line on standard input: words, env, folder, log. It answers wi
 number; what the process ended with stands in a file beside the log.
 """
 
+import faulthandler
 import gc
 import json
 import os
@@ -31,6 +32,7 @@ def child(words: Sequence[str], env: Mapping[str, str], folder: str, log: str) -
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     os.dup2(out, 1)
     os.dup2(out, 2)
+    faulthandler.register(signal.SIGUSR2)  # Where each thread is, into the log.
     os.environ.clear()
     os.environ.update(env)
     os.chdir(folder)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -19,7 +19,8 @@ from respond.adapters.queue.lease import Lease
 from respond.adapters.queue.team_jobs import EVERYBODY, Task, TeamJob
 from respond.adapters.queue.team_queue import TeamQueue
 from respond.adapters.store.journal_chain import ChainRow
-from respond.adapters.store.postgres import SCHEMA_NAME, Database
+from respond.adapters.store.postgres import SCHEMA_NAME, Database, lock_key
+from respond.adapters.store.run_lock_postgres import HOLDER, DatabaseRunLocks
 from respond.core.events import Kind
 from respond.errors import JournalUnusableError
 from respond.testing.postgres_cluster import PostgresCluster
@@ -81,7 +82,7 @@ def hand(
         database,
         {task: does(task) for task in Task},
         lease,
-        lambda _: nullcontext(),
+        DatabaseRunLocks(database).hold,
         list(queues),
         at_once,
     )
@@ -305,6 +306,24 @@ def test_others_go_on_with_what_the_dead_were_doing(
             over.set()
 
 
+@pytest.mark.promise("P4")
+def test_a_worker_whose_sessions_others_ended_is_none_any_more(
+    postgres: PostgresCluster, database: Database, queue: TeamQueue
+) -> None:
+    """Though its line is there still: it was continued between the end of these and of that. Else
+    nobody could end what it holds, should it be stopped again.
+    """
+    name = f"SELECT id FROM {SCHEMA_NAME}.procrastinate_workers"  # noqa: S608 - our own word
+    with hand(database) as worker, postgres.admin(base_of(database)) as admin:
+        ((number,),) = soon(lambda: admin.execute(name).fetchall())
+        soon(worker.lease.holds)
+        given = {"key": lock_key(f"run {taking_over.name_of(number)} {SCHEMA_NAME}")}
+        ended = admin.execute(f"SELECT pg_terminate_backend(pid){HOLDER}", given)
+        assert ended.rowcount == 1
+        soon(lambda: not worker.lease.holds())
+        soon(lambda: queue.backlog().workers == 0)
+
+
 def test_a_job_that_could_not_even_be_put_back_is_not_lost(
     database: Database, queue: TeamQueue
 ) -> None:
@@ -393,7 +412,7 @@ def test_a_worker_says_that_the_database_is_gone(database: Database, queue: Team
     del queue
     gone = Database(f"{database.url}/nowhere")
     lease = Lease(SystemClock())
-    worker = JobWorker(gone, {}, lease, lambda _: nullcontext(), [EVERYBODY], 1)
+    worker = JobWorker(gone, {}, lease, DatabaseRunLocks(database).hold, [EVERYBODY], 1)
     with pytest.raises(JournalUnusableError, match="could not be reached"):
         worker.run()
     assert not lease.holds()

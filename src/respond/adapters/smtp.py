@@ -111,10 +111,10 @@ class SmtpPen:
         message = letter.compose(self._clock.now_ms())
         with contextlib.ExitStack() as stack:
             smtp = _open(server, call.timeout_s * self.timeout_scale, talk, stack, self._secrets)
-            refused = _address(smtp, letter, talk)
             if not self.may_write():
                 raise talk.unsent(How.LATE.value, again=True)
-            _hand_over(smtp, message, talk)
+            refused = _address(smtp, letter, talk)
+            _hand_over(smtp, message, talk, self.may_write)
         body = {"message_id": letter.message_id, "refused": refused}
         return Reply(_OK, {}, {**body, "code": letter.code} if letter.code else body)
 
@@ -249,13 +249,16 @@ def _address(smtp: _Smtp, letter: _Letter, talk: _Talk) -> dict[str, str]:
     return {address: f"{code} {talk.words(said)}" for address, (code, said) in refused.items()}
 
 
-def _hand_over(smtp: _Smtp, message: bytes, talk: _Talk) -> None:
+def _hand_over(smtp: _Smtp, message: bytes, talk: _Talk, may_write: Callable[[], bool]) -> None:
     try:
         code, said = smtp.docmd("DATA")
     except (smtplib.SMTPException, OSError) as error:
         raise talk.unsent(_short(error), again=True) from error
     if code != _GO_ON:
         raise talk.said_no("message", code, said)
+    if not may_write():
+        smtp.close()  # What has no end is no message (RFC 5321, section 4.1.1.4).
+        raise talk.unsent(How.LATE.value, again=True)
     why = "its answer is no answer to a message"
     cause: Exception | None = None
     try:

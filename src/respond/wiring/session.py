@@ -172,7 +172,7 @@ class Session(Mutable):
     prompt: Prompt
     progress: Progress
     run: str
-    hold: Callable[[str, Clock], AbstractContextManager[None]]
+    hold: Callable[[str, Clock], AbstractContextManager[object]]
     """Has the run alone of all processes."""
     lend: Callable[[str], SecretHandle]
     """Holds a value that somebody pasted, for looks of this session; gone with it."""

@@ -134,7 +134,7 @@ class Store(Protocol):
         """
         ...
 
-    def hold(self, name: str, clock: Clock) -> AbstractContextManager[None]:
+    def hold(self, name: str, clock: Clock) -> AbstractContextManager[object]:
         """Have a run, or the service of that name, alone of all processes.
 
         Raises:
@@ -222,7 +222,7 @@ class FileStore(Frozen):
         path = self.path.with_name("inbox.db")
         return unusable_since(path, at_ms) if may_be_there(path) else []
 
-    def hold(self, name: str, clock: Clock) -> AbstractContextManager[None]:
+    def hold(self, name: str, clock: Clock) -> AbstractContextManager[object]:
         from respond.adapters.store.run_lock import RunLocks
 
         return RunLocks(self.locks, clock).hold(name)
@@ -332,7 +332,7 @@ class DatabaseStore(Frozen):
     def session_key(self) -> bytes:
         return hmac.new(self.team_key(), b"respond sessions", hashlib.sha256).digest()
 
-    def hold(self, name: str, clock: Clock) -> AbstractContextManager[None]:
+    def hold(self, name: str, clock: Clock) -> AbstractContextManager[object]:
         from respond.adapters.store.run_lock_postgres import DatabaseRunLocks
 
         del clock  # The database says since when.

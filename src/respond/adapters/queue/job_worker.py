@@ -22,6 +22,7 @@ from respond.adapters.queue.lease import BEAT_S, Lease
 from respond.adapters.queue.taking_over import name_of
 from respond.adapters.queue.team_jobs import Task
 from respond.adapters.store.postgres import ASK_SERVER, explain
+from respond.adapters.store.run_lock_postgres import HOLDER
 from respond.core.records import Mutable
 
 if TYPE_CHECKING:
@@ -46,9 +47,10 @@ _CONNECTIONS_MAX: Final = 4
 _CONNECTION_S: Final = 10.0
 _NEVER_S: Final = 86_400.0
 _AGAIN_S: Final = (0.1, 0.5, 1, 2, 5)
-_BEAT: Final = """
-UPDATE procrastinate_workers SET last_heartbeat = now() WHERE id = %(worker_id)s RETURNING id
-"""
+_BEAT: Final = (
+    "UPDATE procrastinate_workers SET last_heartbeat = now()"  # noqa: S608 (our own words)
+    " WHERE id = %(worker_id)s AND EXISTS (SELECT" + HOLDER + ") RETURNING id"
+)
 _DONE: Final = """
 SELECT procrastinate_finish_job_v1(id, %(status)s, true) FROM procrastinate_jobs
 WHERE id = %(id)s AND status = 'doing' AND worker_id = %(worker)s
@@ -81,7 +83,7 @@ class _Signs:
         self,
         manager: JobManager,
         lease: Lease,
-        hold: Callable[[str], AbstractContextManager[object]],
+        hold: Callable[[str], AbstractContextManager[int]],
         stop: Callable[[], None],
         may_take: Callable[[], bool],
     ) -> None:
@@ -92,6 +94,7 @@ class _Signs:
         self._hold = hold
         self._held = contextlib.ExitStack()
         self._worker = 0
+        self._name_key = 0
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._manager, name)
@@ -99,20 +102,24 @@ class _Signs:
     async def register_worker(self) -> int:
         asked_ms = self._lease.asked()
         self._worker = await self._manager.register_worker()
-        self._held.enter_context(self._hold(name_of(self._worker)))
+        self._name_key = self._held.enter_context(self._hold(name_of(self._worker)))
         self._lease.confirmed(asked_ms)
         return self._worker
 
     async def update_heartbeat(self, worker_id: int) -> None:
         """Give a sign of life; when nobody waits for it any more, stop, to begin as another one.
 
+        Nor does it live on without its name: whoever takes it for dead ends all that it holds, and
+        it may be continued between that and the end of its line. Without the name nobody could end
+        what it holds the next time.
+
         It never fails: procrastinate would give none any more, and go on.
         """
         from procrastinate.exceptions import ConnectorException  # noqa: PLC0415 - see above
 
-        asked_ms = self._lease.asked()
+        asked_ms, ask = self._lease.asked(), self._manager.connector.execute_query_all_async
         try:
-            rows = await self._manager.connector.execute_query_all_async(_BEAT, worker_id=worker_id)
+            rows = await ask(_BEAT, worker_id=worker_id, key=self._name_key)
         except ConnectorException:
             return  # What is not confirmed counts for nothing.
         if rows:
@@ -173,7 +180,8 @@ class JobWorker(Mutable):
     Attributes:
         do: What each task does; it is called in threads.
         lease: Confirmed as long as the database knows that we live.
-        hold: Holds a name in the database until it is let go of or this process dies.
+        hold: Holds a name in the database until it is let go of or this process dies; gives the
+            number under which ``HOLDER`` finds it.
         queues: Whose jobs are taken; one that is added while it runs is looked at each second.
         at_once: How many at the same time.
         may_take: Whether a job could be done now; while not, none is taken.
@@ -182,7 +190,7 @@ class JobWorker(Mutable):
     database: Database
     do: Mapping[Task, Do]
     lease: Lease
-    hold: Callable[[str], AbstractContextManager[object]]
+    hold: Callable[[str], AbstractContextManager[int]]
     queues: list[str]
     at_once: int
     may_take: Callable[[], bool] = lambda: True

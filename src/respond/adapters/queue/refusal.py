@@ -58,7 +58,7 @@ def refusing(pool: PostgresPool) -> tuple[str, ...]:
     Raises:
         JournalUnusableError: The database cannot be reached.
     """
-    rows = pool.read(_WHO, (_key(pool.database),))
+    rows = pool.read(_WHO, {"key": _key(pool.database)})
     return tuple(called(name) or "one without a name" for (name,) in rows)
 
 

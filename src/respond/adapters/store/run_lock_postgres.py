@@ -23,9 +23,9 @@ __all__ = ["HOLDER", "DatabaseRunLocks", "called"]
 HOLDER: Final = (
     " FROM pg_locks l JOIN pg_stat_activity a USING (pid) WHERE l.locktype = 'advisory'"
     " AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())"
-    " AND (l.classid::bigint << 32) | l.objid::bigint = %s AND l.objsubid = 1 AND l.granted"
+    " AND (l.classid::bigint << 32) | l.objid::bigint = %(key)s AND l.objsubid = 1 AND l.granted"
 )
-"""Sessions that have the lock of a number."""
+"""Sessions that have the lock of the number ``key``."""
 _WHO: Final = (
     "SELECT a.application_name, to_char(a.backend_start AT TIME ZONE 'UTC', 'HH24:MI')" + HOLDER
 )
@@ -46,30 +46,30 @@ class DatabaseRunLocks:
         self._database = database
 
     @contextmanager
-    def hold(self, run: str) -> Iterator[None]:
-        """Hold the run's lock.
+    def hold(self, run: str) -> Iterator[int]:
+        """Hold the run's lock; gives the number under which ``HOLDER`` finds it.
 
         Raises:
             RunTakenError: Another process has it; says which, where, and since when.
             JournalUnusableError: The database cannot be reached; nothing was started.
         """
-        db = self._database.connect()
+        db, key = self._database.connect(), self._key(run)
         try:
             try:
-                taken = db.execute("SELECT pg_try_advisory_lock(%s)", (self._key(run),)).fetchone()
+                taken = db.execute("SELECT pg_try_advisory_lock(%s)", (key,)).fetchone()
                 if taken != (True,):
                     raise RunTakenError(
-                        f"another respond has run {run}{_holder(db, self._key(run))}",
+                        f"another respond has run {run}{_holder(db, key)}",
                         why="one engine a run, so that nothing happens twice",
                         do=f"wait for it, or end it and then: respond resume {run}",
                     )
             except psycopg.Error as error:
                 raise explain(error, self._database.name) from error
             try:
-                yield
+                yield key
             finally:  # Before it is closed: the server ends a session a moment after we do.
                 with suppress(psycopg.Error):
-                    db.execute("SELECT pg_advisory_unlock(%s)", (self._key(run),))
+                    db.execute("SELECT pg_advisory_unlock(%s)", (key,))
         finally:
             db.close()
 
@@ -85,7 +85,7 @@ class DatabaseRunLocks:
         """
         db = self._database.connect()
         try:
-            ended = db.execute(_END, (self._key(run),)).fetchall()
+            ended = db.execute(_END, {"key": self._key(run)}).fetchall()
             for pid, _ in ended:  # All are told first: a session goes a moment after it was told.
                 db.execute("SELECT pg_terminate_backend(%s, %s)", (pid, _GOES_MS))
             return bool(ended)
@@ -99,7 +99,7 @@ class DatabaseRunLocks:
 
 
 def _holder(db: DatabaseConnection, key: int) -> str:
-    row = db.execute(_WHO, (key,)).fetchone()
+    row = db.execute(_WHO, {"key": key}).fetchone()
     who = called(row[0]) if row is not None else ""
     return f": {who}, since {row[1]} UTC" if row is not None and who else ""
 
