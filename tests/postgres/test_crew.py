@@ -266,5 +266,6 @@ def test_everything_goes_on_by_itself_after_the_database_was_lost(
     with crew.no_database():
         pass
     assert wrong_with(crew, ended(crew, state.id), undisturbed) == ""
+    are_ready(crew, crew.both[0].url)
     begun(crew, again=True)
     assert crew.journal_faults() == ""
