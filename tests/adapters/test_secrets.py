@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 
 from respond.adapters.clock import SystemClock
 from respond.adapters.secrets.credential_store import CredentialStore
@@ -203,4 +204,4 @@ def test_a_store_shows_nothing_of_what_it_holds() -> None:
     store = a_store(keys=Keys({}))
     store.keep("cio", VALUE)
 
-    assert VALUE not in f"{store!r} {vars(store)!r}"
+    assert VALUE not in f"{store!r} {structs.asdict(store)!r}"

@@ -7,10 +7,12 @@ import pkgutil
 import types
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from pprint import pformat
 from typing import Any
 
 import pytest
 from msgspec import Struct
+from rich.pretty import pretty_repr
 
 import respond
 from respond.core.records import (
@@ -137,13 +139,45 @@ def test_what_a_field_is_for_is_said_alike_in_both_kinds(kind: type[MarkedMore])
     assert first.b is not second.b
 
 
-@pytest.mark.parametrize("option", ["repr", "compare", "kw_only"])
+@pytest.mark.parametrize("option", ["hash", "kw_only"])
 def test_a_field_that_asks_for_more_than_a_struct_has_is_refused(option: str) -> None:
-    """Whoever hides a field from what is printed does not find it there: it is no struct."""
-    other: dict[str, Any] = {option: option == "kw_only"}
+    """What would be taken and not done is not taken."""
+    other: dict[str, Any] = {option: True}
     body = {"__annotations__": {"a": "int"}, "a": field(**other)}
-    with pytest.raises(TypeError, match="and nothing else"):
-        types.new_class("Hides", (Frozen,), {}, lambda namespace: namespace.update(body))
+    with pytest.raises(TypeError, match="no hash and no kw_only"):
+        types.new_class("Asks", (Frozen,), {}, lambda namespace: namespace.update(body))
+
+
+class Hides(Frozen):
+    """One of its values is nobody's business, and another says nothing of what it is."""
+
+    name: str
+    value: str = field(repr=False)
+    where: str = field(default="", compare=False)
+
+
+class HidesMore(Hides):
+    """A kind of it."""
+
+    more: int = 0
+
+
+@pytest.mark.promise("P22")
+@pytest.mark.parametrize("kind", [Hides, HidesMore])
+def test_what_is_hidden_is_in_no_text_of_a_record(kind: type[Hides]) -> None:
+    """Whoever makes it: neither ours, nor what prints for people who look for faults."""
+    record = kind("a", "s3cret")
+    texts = [f"{record!r} {record!s} {record} {[record]}", pretty_repr(record), pformat(record)]
+    assert not [text for text in texts if "s3cret" in text]
+
+
+@pytest.mark.parametrize("kind", [Hides, HidesMore])
+def test_what_is_left_out_of_comparisons_makes_no_difference(kind: type[Hides]) -> None:
+    """And all else does, the kind too."""
+    one = kind("a", "b", "here")
+    assert one == kind("a", "b", "there")
+    assert len({one, kind("a", "b", "there")}) == 1
+    assert one not in (kind("a", "c", "here"), Hides if kind is HidesMore else HidesMore("a", "b"))
 
 
 class Line(Mutable):
@@ -162,3 +196,4 @@ def test_what_has_a_state_equals_itself_alone_and_can_be_kept_in_a_set() -> None
     assert (one.said, other.said) == (["x"], [])
     assert one != other
     assert len({one, other}) == 2
+    assert "a" not in pretty_repr(one).partition("Line")[2].partition(" at ")[0]

@@ -16,11 +16,10 @@ import signal
 import subprocess
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
 from respond.adapters.secrets.redactor import Redactor
-from respond.core.records import Frozen
+from respond.core.records import Frozen, Mutable
 from respond.core.script import Call, Reply
 from respond.core.showable import showable
 from respond.core.values import SecretHandle
@@ -187,8 +186,7 @@ def run(
                 return Ran(status, bytes(output.kept), bytes(complaint.kept), output.whole)
 
 
-@dataclass(slots=True, repr=False, eq=False)
-class CommandPen:
+class CommandPen(Mutable):
     """Hands something to a program of the team's own. A port: ``Pen``.
 
     The words stand in ``call.path``, or as ``argv`` in the body with ``stdin`` beside it: text, a
@@ -203,10 +201,10 @@ class CommandPen:
     _redactor: Redactor
     _clock: Clock
     _environment: Mapping[str, str]
-    timeout_scale: float = field(default=1.0, kw_only=True)
-    own: Callable[[str, str], Mapping[str, str]] = field(default=lambda *_: {}, kw_only=True)
-    runs: Runs = field(default=run, kw_only=True)
-    tell: Callable[[str], None] = field(default=lambda _: None, kw_only=True)
+    timeout_scale: float = 1.0
+    own: Callable[[str, str], Mapping[str, str]] = lambda *_: {}
+    runs: Runs = run
+    tell: Callable[[str], None] = lambda _: None
 
     def send(self, intent: Intent, call: Call, digest: str) -> Reply:
         """Run it once; its exit status 0 is success.

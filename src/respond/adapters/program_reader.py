@@ -7,7 +7,6 @@ the system's record calls reading.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import Final
 
 from respond.adapters.command import (
@@ -21,6 +20,7 @@ from respond.adapters.command import (
 )
 from respond.adapters.http.request import WriteRefusedError
 from respond.adapters.secrets.redactor import Redactor
+from respond.core.records import Mutable
 from respond.core.script import Call, Reply
 from respond.core.showable import showable
 from respond.core.strict_json import NotStrictJsonError, decode
@@ -34,8 +34,7 @@ __all__ = ["ProgramReader"]
 _OUTPUT_BYTES_MAX: Final = 5 * 1024 * 1024
 
 
-@dataclass(slots=True, repr=False, eq=False)
-class ProgramReader:
+class ProgramReader(Mutable):
     """Runs what only reads, and takes its JSON. A port: ``Reader``.
 
     Args:
@@ -49,13 +48,13 @@ class ProgramReader:
     _redactor: Redactor
     _clock: Clock
     _environment: Mapping[str, str]
-    own: Callable[[str, str], Mapping[str, str]] = field(kw_only=True)
-    opener: Callable[[SecretHandle], str] = field(kw_only=True)
-    held: Callable[[], Mapping[str, SecretHandle]] = field(default=dict, kw_only=True)
-    runs: Runs = field(default=run, kw_only=True)
-    timeout_scale: float = field(default=1.0, kw_only=True)
-    tell: Callable[[str], None] = field(default=lambda _: None, kw_only=True)
-    quiet_s: float = field(default=3, kw_only=True)
+    own: Callable[[str, str], Mapping[str, str]]
+    opener: Callable[[SecretHandle], str]
+    held: Callable[[], Mapping[str, SecretHandle]] = dict
+    runs: Runs = run
+    timeout_scale: float = 1.0
+    tell: Callable[[str], None] = lambda _: None
+    quiet_s: float = 3
 
     def fetch(self, call: Call) -> Reply:
         """Run it once.

@@ -14,7 +14,6 @@ import secrets as random
 import smtplib
 import ssl
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from email.message import EmailMessage
 from email.utils import formatdate
 from typing import Any, Final, Literal
@@ -25,7 +24,7 @@ from respond.adapters.secrets.redactor import Redactor
 from respond.adapters.sockets import tls_context, tunnel
 from respond.adapters.way import DIRECT, WayThere
 from respond.core.addresses import is_email
-from respond.core.records import Frozen
+from respond.core.records import Frozen, Mutable
 from respond.core.script import Call, DrawnSecret, Reply
 from respond.core.showable import hidden_character, showable, showable_host
 from respond.errors import NoAnswerError, NotReadyError, RefusedBySystemError
@@ -73,8 +72,7 @@ class SmtpServer(Frozen):
         return self.loopback_ok and is_loopback(self.host)
 
 
-@dataclass(slots=True, repr=False, eq=False)
-class SmtpPen:
+class SmtpPen(Mutable):
     """Sends e-mails, one intent each. A port: ``Pen``.
 
     The call's body has ``from``, ``to`` (a list), ``subject``, ``text`` and ``message_id``; with
@@ -85,8 +83,8 @@ class SmtpPen:
     _secrets: Secrets
     _clock: Clock
     _redactor: Redactor
-    timeout_scale: float = field(default=1.0, kw_only=True)
-    may_write: Callable[[], bool] = field(default=lambda: True, kw_only=True)
+    timeout_scale: float = 1.0
+    may_write: Callable[[], bool] = lambda: True
 
     def send(self, intent: Intent, call: Call, digest: str) -> Reply:
         """Send it once.

@@ -7,10 +7,10 @@ So it is only held against the sender's own form, recorded, stored, and said whe
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any, Final
 
-from respond.core.records import Mutable, replace
+from respond.core.records import Frozen, Mutable, replace
 from respond.errors import NotReadyError, UsageError
 
 if TYPE_CHECKING:
@@ -23,8 +23,7 @@ __all__ = ["Stored", "Storing", "is_for_server"]
 _SECRET_BYTES: Final = 32
 
 
-@dataclass(frozen=True, slots=True)
-class Stored:
+class Stored(Frozen):
     """What was stored, and what is left to do.
 
     Attributes:

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any, Final
 
 from respond.adapters.store.sealing import KEY_BYTES, UnsealError
-from respond.core.records import Mutable
+from respond.core.records import Frozen, Mutable
 from respond.errors import JournalBrokenError, JournalUnusableError, NotReadyError, UsageError
 from respond.formats.project.project import KEYRING, STORE, STORE_KEY
 
@@ -31,8 +31,7 @@ def is_for_store(project: Project, name: str) -> bool:
     return bool(project.store.url) and name in {STORE, STORE_KEY}
 
 
-@dataclass(frozen=True, slots=True)
-class OpenedStore:
+class OpenedStore(Frozen):
     """What was stored, and whether it opens the database.
 
     Attributes:

@@ -7,6 +7,7 @@ writes its actions as dataclasses is understood all the same: what reads records
 from __future__ import annotations
 
 import dataclasses
+from abc import ABCMeta
 from collections.abc import Mapping
 from dataclasses import MISSING, Field
 from functools import cache
@@ -16,6 +17,7 @@ import msgspec
 from msgspec import NODEFAULT, UNSET, Struct, StructMeta, structs
 
 __all__ = [
+    "AbstractMeta",
     "Frozen",
     "Mutable",
     "is_record",
@@ -34,13 +36,35 @@ class _RecordMeta(StructMeta):
         fields = {key: one for key, one in namespace.items() if isinstance(one, Field)}
         namespace |= {key: _as_msgspec(one) for key, one in fields.items()}
         namespace["__marks__"] = {key: one.metadata for key, one in fields.items() if one.metadata}
+        if any(not one.repr for one in fields.values()):
+            # Who hides a field from what is printed must not find it there, whoever prints.
+            namespace |= {"__repr__": object.__repr__, "__rich_repr__": None}
+        if apart := frozenset(key for key, one in fields.items() if not one.compare):
+            namespace |= {"__apart__": apart, "__eq__": _is_equal, "__hash__": _hashed}
         return super().__new__(cls, name, bases, namespace, **options)
 
 
+class AbstractMeta(ABCMeta, _RecordMeta):
+    """For records whose subclasses have to fill in what is abstract."""
+
+
+def _compared(record: Any) -> list[Any]:
+    return [
+        getattr(record, name) for name in names_of(type(record)) if name not in record.__apart__
+    ]
+
+
+def _is_equal(one: Any, other: object) -> Any:
+    return _compared(one) == _compared(other) if type(one) is type(other) else NotImplemented
+
+
+def _hashed(one: Any) -> int:
+    return hash(tuple(_compared(one)))
+
+
 def _as_msgspec(one: Field[Any]) -> Any:
-    if not (one.repr and one.compare and one.hash is None) or one.kw_only is True:
-        # Who hides a field from what is printed must not find it there.
-        raise TypeError("a field of a struct takes init, a default and metadata, and nothing else")
+    if one.hash is not None or one.kw_only is True:
+        raise TypeError("a field of a struct takes no hash and no kw_only")
     if one.default_factory is not MISSING:
         return msgspec.field(default_factory=one.default_factory)
     if one.default is not MISSING:
@@ -52,14 +76,21 @@ def _as_msgspec(one: Field[Any]) -> Any:
 class Frozen(Struct, frozen=True, metaclass=_RecordMeta):
     """Values under names, which do not change: of a plan, an action, a reply.
 
-    Takes ``dataclasses.field`` for a default that is made anew, or for metadata, which ``marks_of``
-    reads again.
+    Takes ``dataclasses.field`` for a default that is made anew, for metadata, which ``marks_of``
+    reads again, to leave a value out of comparisons, or to hide it from what is printed: such a
+    record shows none of its values.
     """
 
 
 @dataclass_transform(eq_default=False, field_specifiers=(dataclasses.field,))
 class Mutable(Struct, eq=False, metaclass=_RecordMeta):
-    """Something with a state that changes, and equal to itself alone: a run, a screen, a line."""
+    """Something with a state that changes, equal to itself alone: a run, a screen, a line.
+
+    What it holds is not printed: of much of it that would be a secret, or half the program.
+    """
+
+    __repr__ = object.__repr__
+    __rich_repr__ = None  # type: ignore[assignment]  # it shows what repr shows
 
 
 def is_record_type(kind: Any) -> bool:

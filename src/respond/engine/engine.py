@@ -135,7 +135,7 @@ class Engine(LiveRun):
         return self._walk()
 
     def _walk(self) -> ExitCode:
-        walk = EngineWalk(self.runbook, self.site, self)
+        walk = EngineWalk(self.runbook, self.site, live=self)
         here = Here(self.first_values(), among=(*self.runbook.steps, *self.runbook.always))
         ended = EndedError("", "")
         try:
@@ -191,7 +191,7 @@ class Engine(LiveRun):
             # Nobody agreed to what the handlers would write there.
             why = f"{why}; its handlers were left out: {' and '.join(elsewhere)} changed"
         elif self.state.started:
-            walk = EngineWalk(self.runbook, self.site, self)
+            walk = EngineWalk(self.runbook, self.site, live=self)
             here = Here(self.first_values())
             for steps in (self.runbook.on_cancel, self.runbook.always):
                 with contextlib.suppress(EndedError, QuitError):
@@ -377,7 +377,7 @@ class Engine(LiveRun):
         return self._by_word()
 
     def _by_word(self) -> ExitCode:
-        walk = WordWalk(self.runbook, self.site, self)
+        walk = WordWalk(self.runbook, self.site, live=self)
         here = Here(self.first_values())
         say = "gone through by hand; nothing could be looked at, and nothing is proved"
         try:

@@ -7,7 +7,7 @@ changed meanwhile, or at what was not proved.
 from __future__ import annotations
 
 import contextlib
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from respond.core.runbook import ActionStep, AssertStep, Step, WaitStep
 from respond.core.shapes import ShapeError
@@ -21,8 +21,7 @@ from respond.errors import StepFailedError
 __all__ = ["LookBack"]
 
 
-@dataclass(slots=True)
-class LookBack(Walk):
+class LookBack(Walk, kw_only=True):
     """Goes the way that the run went, as far as it went, and does nothing."""
 
     live: LiveRun
@@ -31,7 +30,7 @@ class LookBack(Walk):
     @classmethod
     def over(cls, live: LiveRun) -> LookBack:
         """Go the whole way, and stop where the run stopped."""
-        back = cls(live.runbook, live.site, live)
+        back = cls(live.runbook, live.site, live=live)
         # Here it ended, or this far it came.
         with contextlib.suppress(EndedError, StepFailedError):
             back.steps(live.runbook.steps, Here(live.first_values()))

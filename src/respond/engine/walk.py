@@ -8,15 +8,15 @@ engine walks again from the top: what is concluded answers from the journal, so 
 from __future__ import annotations
 
 import datetime as dt
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, TypeAlias
 
 from respond.core.inputs import absent_value, input_value, timestamp_from
 from respond.core.plan import digest_of
-from respond.core.records import Frozen, Mutable, replace
+from respond.core.records import AbstractMeta, Frozen, Mutable, replace
 from respond.core.runbook import (
     ActionStep,
     AssertStep,
@@ -194,8 +194,7 @@ def late_output(address: str, step: ActionStep) -> Value:
     return Late(address, "output")
 
 
-@dataclass(slots=True)
-class Walk(ABC):
+class Walk(Mutable, metaclass=AbstractMeta):
     """One way through one runbook. Subclasses say what happens at each kind of step."""
 
     runbook: Runbook
@@ -232,17 +231,17 @@ class Walk(ABC):
         """Whether the run ends well here."""
         return True
 
-    def skipped(self, step: Step, address: str, here: Here, why: str) -> None:  # noqa: B027
+    def skipped(self, step: Step, address: str, here: Here, why: str) -> None:
         """Its own ``when`` says no."""
 
     def together(self, step: ParallelStep, here: Here) -> None:
         """Steps that may run at the same time; in order unless a subclass knows better."""
         self.steps(step.steps, here)
 
-    def not_started(self, step: Step, address: str, here: Here, why: str) -> None:  # noqa: B027
+    def not_started(self, step: Step, address: str, here: Here, why: str) -> None:
         """A step that is left out because an earlier one failed."""
 
-    def called_ended(self, step: BlockStep, address: str, here: Here, say: str) -> None:  # noqa: B027
+    def called_ended(self, step: BlockStep, address: str, here: Here, say: str) -> None:
         """A called runbook has ended well before its last step, and says why."""
 
     def failed_in(self, called: str) -> Mapping[str, str]:
@@ -253,7 +252,7 @@ class Walk(ABC):
         """Whether something before this place is not decided yet, and comes again."""
         return False
 
-    def each(  # noqa: B027
+    def each(
         self, step: ActionStep | BlockStep, address: str, here: Here, items: list[Value]
     ) -> None:
         """The set of a ``for_each`` is known."""

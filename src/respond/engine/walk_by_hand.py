@@ -9,7 +9,7 @@ what nobody can look at is said as a condition for the person to judge.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from respond.core.events import Kind
@@ -38,8 +38,7 @@ from respond.errors import StepFailedError
 __all__ = ["WordWalk"]
 
 
-@dataclass(slots=True)
-class WordWalk(Walk):
+class WordWalk(Walk, kw_only=True):
     """A walk that asks a person to do each step, and looks at nothing."""
 
     live: LiveRun

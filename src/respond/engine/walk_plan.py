@@ -5,7 +5,7 @@ It is handed what reads (``SharedAnswers``) and has nothing else to reach a syst
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import partial
 from typing import Any
 
@@ -73,7 +73,10 @@ def make_plan(
     here = Here(values, among=(*runbook.steps, *runbook.always))
     ends = next_runbook = ""
     with Lookahead(site, state, answers, journal, now) as ahead:
-        planner = Planner(runbook, site, state, answers, journal, progress, now, ahead, kept)
+        planner = Planner(
+            runbook, site, state=state, answers=answers, journal=journal, progress=progress,
+            now=now, ahead=ahead, kept=kept,
+        )  # fmt: skip
         try:
             planner.steps(runbook.steps, here)
         except EndedError as end:
@@ -114,8 +117,7 @@ def _line(connection: Connection) -> str:
     return f"{line}, at {', '.join(elsewhere)}" if elsewhere else line
 
 
-@dataclass(slots=True)
-class Planner(Walk):
+class Planner(Walk, kw_only=True):
     """A walk that only looks."""
 
     state: RunState

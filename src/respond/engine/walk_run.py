@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import partial
 from typing import Any
 
@@ -57,8 +57,7 @@ _UNSURE = (StepPlan.LATE, StepPlan.UNSEEN, StepPlan.WAITS, StepPlan.REFUSED)
 """Of such a step nobody knows what it will read and write."""
 
 
-@dataclass(slots=True)
-class EngineWalk(Walk):
+class EngineWalk(Walk, kw_only=True):
     """A walk that does what it comes to."""
 
     live: LiveRun
@@ -125,8 +124,8 @@ class EngineWalk(Walk):
             self.steps(step.steps, here)
             return
         with ThreadPoolExecutor(max_workers=PARALLEL_MAX, thread_name_prefix="step") as pool:
-            given = (self.runbook, self.site, self.live, self.sets, self.uncontained)
-            walks = [EngineWalk(*given) for _ in step.steps]
+            walk_too = partial(EngineWalk, self.runbook, self.site, live=self.live, sets=self.sets)
+            walks = [walk_too(uncontained=self.uncontained) for _ in step.steps]
             futures = [
                 pool.submit(walk.steps, (inner,), here)
                 for walk, inner in zip(walks, step.steps, strict=True)

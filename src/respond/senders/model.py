@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Final, Protocol, TypeAlias
 
 from respond.core.incoming import Incoming, Means
@@ -37,8 +37,7 @@ EVENTS_MAX: Final = 1_000
 """Events that are taken of one delivery."""
 
 
-@dataclass(frozen=True, slots=True)
-class SenderSecrets:
+class SenderSecrets(Frozen):
     """The active secrets of one source: one, or two while it is being rotated."""
 
     values: tuple[str, ...] = field(repr=False)

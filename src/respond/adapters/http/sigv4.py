@@ -8,10 +8,12 @@ from __future__ import annotations
 import hashlib
 import hmac
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import UTC, datetime
 from typing import Final
 from urllib.parse import quote
+
+from respond.core.records import Frozen
 
 __all__ = ["KeyPair", "UnsignableError", "sigv4"]
 
@@ -24,8 +26,7 @@ class UnsignableError(ValueError):
     """A credential that cannot sign. The text shows nothing of it."""
 
 
-@dataclass(frozen=True, slots=True)
-class KeyPair:
+class KeyPair(Frozen):
     """What signs: the id of a key, its secret, and the token of a session, if it is of one."""
 
     key_id: str

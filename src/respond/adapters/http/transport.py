@@ -13,7 +13,7 @@ from __future__ import annotations
 import secrets as random
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Self
 from urllib.parse import parse_qsl
@@ -47,7 +47,7 @@ from respond.adapters.http.request import (
 from respond.adapters.http.sigv4 import KeyPair, UnsignableError, sigv4
 from respond.adapters.secrets.redactor import Redactor
 from respond.core import strict_xml
-from respond.core.records import Frozen, replace
+from respond.core.records import Frozen, Mutable, replace
 from respond.core.script import (
     AuthBasic,
     AuthBearer,
@@ -384,8 +384,7 @@ def _place_of(site: BaseUrl, call: Call) -> bytes | None:
         return None
 
 
-@dataclass(slots=True, repr=False, eq=False)
-class _Wallet:
+class _Wallet(Mutable):
     """Opens secrets for requests, tells the redactor about each, and takes them out of answers."""
 
     _secrets: Secrets
@@ -448,8 +447,7 @@ class _Place(Frozen):
         return f"{self.endpoint.connection}{self.scheme.suffix}"
 
 
-@dataclass(slots=True, kw_only=True, repr=False, eq=False)
-class _Line:
+class _Line(Mutable, kw_only=True):
     """Sends one request for one call, with the credential that belongs there."""
 
     client: Callable[[], httpx.BaseTransport]

@@ -26,6 +26,7 @@ from respond.core.questions import (
     Decision,
     Question,
 )
+from respond.core.records import Mutable
 from respond.core.script import Person, PersonRecord
 from respond.core.showable import hidden_character
 from respond.ports import FIRST_PAUSES_S, Clock, Prompt
@@ -104,8 +105,7 @@ def _exact(question: Question) -> tuple[str, dict[str, Decision]]:
             assert_never(question)
 
 
-@dataclass(slots=True)
-class TerminalPrompt:
+class TerminalPrompt(Mutable):
     """A person at a terminal.
 
     Attributes:
@@ -334,8 +334,7 @@ def wait_until_stored(keyboard: Keyboard, lines: Lines) -> None:
 # --- nobody ---------------------------------------------------------------------------------------
 
 
-@dataclass(slots=True)
-class NobodyPrompt:
+class NobodyPrompt(Mutable):
     """Nobody sits at a terminal: nothing is asked, and the run parks.
 
     Attributes:
@@ -378,8 +377,7 @@ def _wanted(question: Question) -> str:
 # --- answered without asking ----------------------------------------------------------------------
 
 
-@dataclass(slots=True)
-class YesPrompt:
+class YesPrompt(Mutable):
     """``--yes``: the plan may start and ordinary writes go through; all else is asked.
 
     What destroys, what drifted, and what nobody knows is never answered here (P15).

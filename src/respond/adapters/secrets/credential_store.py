@@ -9,13 +9,14 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Final
 
 from respond.adapters.command import TookTooLongError, run, told_when_slow
 from respond.adapters.ordinary_file import open_ordinary
 from respond.adapters.secrets.redactor import Redactor
+from respond.core.records import Mutable
 from respond.core.redact import SHORTEST
 from respond.core.secret_value import Secret
 from respond.core.showable import showable
@@ -36,8 +37,7 @@ def _key_name(credential: str) -> str:
     return f"credential/{credential}"
 
 
-@dataclass(repr=False, eq=False)
-class CredentialStore:
+class CredentialStore(Mutable):
     """Credentials by name, each from the place that configuration refers to. A port: ``Secrets``.
 
     ``cio`` is the main credential of the connection ``cio``; ``cio/app`` is another one of it.
@@ -56,10 +56,10 @@ class CredentialStore:
     _store: KeyStore
     _redactor: Redactor
     _clock: Clock
-    environment: Mapping[str, str] = field(kw_only=True)
-    purposes: Mapping[str, str] = field(default_factory=dict, kw_only=True)
-    folder: Path | None = field(default=None, kw_only=True)
-    tell: Callable[[str], None] = field(default=lambda _: None, kw_only=True)
+    environment: Mapping[str, str]
+    purposes: Mapping[str, str] = field(default_factory=dict)
+    folder: Path | None = None
+    tell: Callable[[str], None] = lambda _: None
     _open: dict[str, Secret] = field(default_factory=dict, init=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, init=False)
 

@@ -12,7 +12,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Generator
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Final, TypeVar
 
 import psycopg
@@ -20,6 +20,7 @@ from psycopg import errors
 from psycopg.waiting import Ready, Wait
 
 from respond.adapters.store.postgres_address import begin_with, place_at, said_of, way_to
+from respond.core.records import Mutable
 from respond.errors import JournalUnusableError
 
 __all__ = [
@@ -129,8 +130,7 @@ class DatabaseConnection(psycopg.Connection[tuple[Any, ...]]):
             raise psycopg.OperationalError(msg) from error
 
 
-@dataclass(slots=True)
-class Database:
+class Database(Mutable):
     """Where it is, and how to come in. It may be used from several threads.
 
     Attributes:

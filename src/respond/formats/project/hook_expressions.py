@@ -9,10 +9,11 @@ afterwards, once (P19).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final
 
 from respond.core import shapes
+from respond.core.records import Frozen
 from respond.core.runbook import TIMES, Input, InputKind, Runbook
 from respond.core.showable import showable
 from respond.errors import UsageError
@@ -56,8 +57,7 @@ EVENT: Final = shapes.RecordShape(
 _SCOPE: Final = Scope({"event": EVENT})
 
 
-@dataclass(frozen=True, slots=True)
-class HookReads:
+class HookReads(Frozen):
     """A hook's expressions, checked. ``using`` evaluates them.
 
     Attributes:

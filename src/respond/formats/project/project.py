@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
@@ -260,8 +260,7 @@ class Where:
         return place_of(path, self._places)
 
 
-@dataclass(frozen=True, slots=True)
-class Project:
+class Project(Frozen):
     """``respond.toml``, read. Without the file there are no connections and no persons.
 
     Attributes:

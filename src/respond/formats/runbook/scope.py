@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Final, assert_never
 
 from respond.core.inputs import is_nullable
@@ -87,8 +87,7 @@ def _in_words() -> Iterator[None]:
         raise StepFailedError(fault.what, why=f"in: {fault.source.strip()}") from fault
 
 
-@dataclass(frozen=True, slots=True)
-class BoundFormula:
+class BoundFormula(Frozen):
     """A bare expression, with what evaluates it."""
 
     expression: Expression
@@ -122,8 +121,7 @@ class BoundLiteral(Frozen):
         return result
 
 
-@dataclass(frozen=True, slots=True)
-class BoundText:
+class BoundText(Frozen):
     """A text with ``${{ }}`` in it."""
 
     text: TextTemplate

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from respond.core.script import Call, Me
 from respond.core.values import SecretHandle
 from respond.errors import UsageError
@@ -12,7 +10,6 @@ from respond.systems.sinks.sink import SinkSeen, UnseenSink, Writes, handing, na
 __all__ = ["SINK", "ProgramSink"]
 
 
-@dataclass(frozen=True, slots=True)
 class ProgramSink(UnseenSink):
     """A program of the team's own."""
 

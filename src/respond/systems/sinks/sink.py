@@ -10,13 +10,12 @@ A vendor that takes secrets has its sink in its own folder; those of this machin
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Generator, Mapping
-from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, Final, Protocol, TypeAlias, TypeVar
 
-from respond.core.records import replace
+from respond.core.records import AbstractMeta, Frozen, replace
 from respond.core.script import (
     Api,
     Becomes,
@@ -53,8 +52,7 @@ Looks: TypeAlias = Generator[Read[Any], object, T]
 Writes: TypeAlias = Generator[Write[Any], object, None]
 
 
-@dataclass(frozen=True, slots=True)
-class SinkSeen:
+class SinkSeen(Frozen):
     """What a look at a sink came to.
 
     Attributes:
@@ -129,10 +127,8 @@ def named(me: Me, name: str) -> Connection:
 # --- what nobody can look at ----------------------------------------------------------------------
 
 
-class UnseenSink(ABC):
+class UnseenSink(Frozen, metaclass=AbstractMeta):
     """A sink that nobody can look at."""
-
-    __slots__ = ()
 
     @property
     @abstractmethod
@@ -162,7 +158,6 @@ def handing(
     )
 
 
-@dataclass(frozen=True, slots=True)
 class OwnSink(UnseenSink):
     """Where respond keeps the credential of this very connection."""
 
@@ -192,7 +187,6 @@ class OwnSink(UnseenSink):
         )
 
 
-@dataclass(frozen=True, slots=True)
 class ScreenSink(UnseenSink):
     """The operator's screen, once: for the night on which nothing else can be reached."""
 
