@@ -11,7 +11,8 @@ from tests.adapters.test_smtp import LETTER, TAKES_ALL, MailServer
 from respond.adapters.queue.lease import LEASE_S, STALLED_S, Lease
 from respond.adapters.routing import LocalPen, RouterPen
 from respond.adapters.secrets.redactor import Redactor
-from respond.adapters.smtp import SmtpPen, SmtpServer
+from respond.adapters.smtp import SmtpPen
+from respond.adapters.way import SmtpServer
 from respond.core.script import Call, Reply
 from respond.errors import NoAnswerError, RefusedBySystemError
 from respond.ports import Intent, IntentSpentError

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from respond.adapters.secrets.redactor import Redactor
-from respond.adapters.smtp import SmtpPen, SmtpServer
-from respond.adapters.way import WayThere
+from respond.adapters.smtp import SmtpPen
+from respond.adapters.way import SmtpServer, WayThere
 from respond.core.script import Call, Reply
 from respond.errors import NoAnswerError, RefusedBySystemError
 from respond.ports import Intent, IntentSpentError
@@ -108,9 +108,9 @@ def send(
     meant: str = "d",
     **more: Any,
 ) -> Reply:
-    named = {"loopback_ok": True} | more
+    named: dict[str, Any] = {"host": "127.0.0.1", "loopback_ok": True} | more
     pen = SmtpPen(
-        {"mail": SmtpServer("mail", "127.0.0.1", server.port, **named)},
+        {"mail": SmtpServer("mail", port=server.port, **named)},
         FixedSecrets({"mail": "password-of-mail"}),
         SettableClock(),
         redactor or Redactor(),
@@ -269,8 +269,10 @@ def test_without_tls_nothing_is_said(mail: Callable[..., MailServer]) -> None:
 @pytest.mark.promise("P20")
 def test_a_name_is_no_loopback_address(mail: Callable[..., MailServer]) -> None:
     """Only an address is known to stay on this machine."""
-    server = SmtpServer("mail", "localhost", mail([CUT]).port, loopback_ok=True)
-    assert not server.plain
+    server = mail(["220 hi", "250 me", "221 bye"])
+    with pytest.raises(RefusedBySystemError, match="no e-mail left") as told:
+        send(server, host="localhost")
+    assert "TLS" in told.value.why
 
 
 STARTTLS = ["220 hi", "250-me\r\n250 STARTTLS", "220 tls now", "250-me\r\n250 AUTH PLAIN",

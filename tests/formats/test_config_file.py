@@ -18,7 +18,7 @@ from respond.audit.ssh_signature import fingerprints
 from respond.core.approval import People
 from respond.core.policy import Chat, Confirm, Policy, TwoPeople
 from respond.core.records import names_of
-from respond.core.secret_looks import looks_secret
+from respond.core.secret_looks import LOOKS, looks_secret
 from respond.formats.faults import FormatFault, FormatFaults, Mark
 from respond.formats.kinds import Span
 from respond.formats.project.project import (
@@ -534,6 +534,16 @@ def test_every_plain_key_has_its_own_line(table: dict[str, int]) -> None:
 def test_credentials_are_recognised(text: str) -> None:
     """Each vendor's own form."""
     assert looks_secret(text)
+
+
+@pytest.mark.promise("P22")
+@pytest.mark.parametrize("form", [form for _, form, _ in LOOKS])
+@given(data=st.data())
+def test_whatever_has_the_form_of_a_credential_is_recognised(
+    data: st.DataObject, form: str
+) -> None:
+    """The words by which a form is looked for at all stand in every text of that form."""
+    assert looks_secret(data.draw(st.from_regex(form)))
 
 
 @pytest.mark.promise("P18")

@@ -15,7 +15,8 @@ import pytest
 
 from respond.adapters.http.transport import Endpoint, HttpTransport
 from respond.adapters.secrets.redactor import Redactor
-from respond.adapters.smtp import SmtpPen, SmtpServer
+from respond.adapters.smtp import SmtpPen
+from respond.adapters.way import SmtpServer
 from respond.company import Company, default_company, serve
 from respond.core.plan import write_key
 from respond.core.records import replace

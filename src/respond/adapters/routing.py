@@ -13,13 +13,14 @@ from typing import TypeAlias
 from respond.adapters.http.answer import How
 from respond.adapters.http.request import WriteRefusedError
 from respond.adapters.secrets.credential_store import CredentialStore
+from respond.core.records import Frozen
 from respond.core.script import NOT_HTTP, Call, Reply
 from respond.core.showable import showable
 from respond.core.values import SecretHandle
 from respond.errors import LATE, NotReadyError, RefusedBySystemError
 from respond.ports import Intent, Pen, Reader
 
-__all__ = ["Do", "LocalPen", "Opener", "RouterPen", "RouterReader", "keep_own"]
+__all__ = ["Do", "LatePen", "LocalPen", "Opener", "RouterPen", "RouterReader", "keep_own"]
 
 Opener: TypeAlias = Callable[[SecretHandle], str]
 Do: TypeAlias = Callable[[Call, Opener], Reply]
@@ -79,6 +80,15 @@ class RouterPen:
                 again=True,
             )
         return pen.send(intent, call, digest)
+
+
+class LatePen(Frozen):
+    """A pen that is made for each request: most runs have none, and it takes long to load."""
+
+    make: Callable[[], Pen]
+
+    def send(self, intent: Intent, call: Call, digest: str) -> Reply:
+        return self.make().send(intent, call, digest)
 
 
 class LocalPen:

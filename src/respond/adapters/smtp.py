@@ -16,13 +16,13 @@ import ssl
 from collections.abc import Callable, Mapping, Sequence
 from email.message import EmailMessage
 from email.utils import formatdate
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 from respond.adapters.http.answer import How
 from respond.adapters.http.request import is_loopback
 from respond.adapters.secrets.redactor import Redactor
 from respond.adapters.sockets import tls_context, tunnel
-from respond.adapters.way import DIRECT, WayThere
+from respond.adapters.way import SmtpServer
 from respond.core.addresses import is_email
 from respond.core.records import Frozen, Mutable
 from respond.core.script import Call, DrawnSecret, Reply
@@ -30,7 +30,7 @@ from respond.core.showable import hidden_character, showable, showable_host
 from respond.errors import NoAnswerError, NotReadyError, RefusedBySystemError
 from respond.ports import Clock, Intent, Secrets
 
-__all__ = ["SmtpPen", "SmtpServer", "log_in"]
+__all__ = ["SmtpPen", "log_in"]
 
 _ATOM: Final = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
 _HOST: Final = r"[A-Za-z0-9](?:[A-Za-z0-9.-]{0,250}[A-Za-z0-9])?"
@@ -46,30 +46,6 @@ _GO_ON: Final = 354
 _LATER: Final = 400
 _FOREVER: Final = 500
 _DOT: Final = re.compile(rb"(?m)^\.")
-
-
-class SmtpServer(Frozen):
-    """The mail server of one connection.
-
-    Attributes:
-        user: Log in as; the password is the connection's credential. Empty: no log-in.
-        ehlo: Who we say that we are. It is not looked up: that asks the name server.
-        tls: ``starttls`` on port 587, ``implicit`` on port 465.
-        loopback_ok: No TLS to a loopback address.
-    """
-
-    connection: str
-    host: str
-    port: int = 587
-    user: str = ""
-    ehlo: str = "localhost"
-    tls: Literal["starttls", "implicit"] = "starttls"
-    loopback_ok: bool = False
-    way: WayThere = DIRECT
-
-    @property
-    def plain(self) -> bool:
-        return self.loopback_ok and is_loopback(self.host)
 
 
 class SmtpPen(Mutable):
@@ -117,6 +93,11 @@ class SmtpPen(Mutable):
         return Reply(_OK, {}, {**body, "code": letter.code} if letter.code else body)
 
 
+def _is_plain(server: SmtpServer) -> bool:
+    """Whether it is known to stay on this machine: an address is, a name may lead elsewhere."""
+    return server.loopback_ok and is_loopback(server.host)
+
+
 def log_in(server: SmtpServer, secrets: Secrets, redactor: Redactor, *, timeout_s: float) -> None:
     """Greet a server, log in where it has a user, and leave: it tries a credential, sends nothing.
 
@@ -137,12 +118,12 @@ def _open(
     if not _EHLO.fullmatch(server.ehlo):
         raise talk.unsent(f"ehlo {server.ehlo!r} is no host name and no [address]", again=False)
     try:
-        context = None if server.plain else tls_context(server.way)
-        implicit = server.tls == "implicit" and not server.plain
+        context = None if _is_plain(server) else tls_context(server.way)
+        implicit = server.tls == "implicit" and not _is_plain(server)
         smtp = _SmtpTls(server, timeout_s, context) if implicit else _Smtp(server, timeout_s)
         stack.callback(_leave, smtp)
         smtp.ehlo_or_helo_if_needed()
-        if server.tls == "starttls" and not server.plain:
+        if server.tls == "starttls" and not _is_plain(server):
             smtp.starttls(context=context)
             smtp.ehlo_or_helo_if_needed()
         if server.user:

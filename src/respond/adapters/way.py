@@ -6,11 +6,11 @@ what is seen there and not used is named where something cannot be reached.
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, Literal
 
 from respond.core.records import Frozen
 
-__all__ = ["DIRECT", "WayThere"]
+__all__ = ["DIRECT", "SmtpServer", "WayThere"]
 
 
 class WayThere(Frozen):
@@ -48,3 +48,23 @@ class WayThere(Frozen):
 
 
 DIRECT: Final = WayThere()
+
+
+class SmtpServer(Frozen):
+    """The mail server of one connection.
+
+    Attributes:
+        user: Log in as; the password is the connection's credential. Empty: no log-in.
+        ehlo: Who we say that we are. It is not looked up: that asks the name server.
+        tls: ``starttls`` on port 587, ``implicit`` on port 465.
+        loopback_ok: No TLS to a loopback address.
+    """
+
+    connection: str
+    host: str
+    port: int = 587
+    user: str = ""
+    ehlo: str = "localhost"
+    tls: Literal["starttls", "implicit"] = "starttls"
+    loopback_ok: bool = False
+    way: WayThere = DIRECT

@@ -16,9 +16,19 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import hmac
 import re
 
-__all__ = ["GENESIS", "HASH_BYTES", "TAG", "body_hash", "is_journal_id", "link", "new_journal_id"]
+__all__ = [
+    "GENESIS",
+    "HASH_BYTES",
+    "TAG",
+    "body_hash",
+    "is_journal_id",
+    "keyed_digest",
+    "link",
+    "new_journal_id",
+]
 
 TAG = b"respond-journal-v1"
 HASH_BYTES = 32
@@ -39,6 +49,13 @@ def link(journal: str, seq: int, before: bytes, body_digest: bytes) -> bytes:
     return hashlib.sha256(
         TAG + journal.encode("ascii") + seq.to_bytes(8, "big") + before + body_digest
     ).digest()
+
+
+def keyed_digest(key: bytes, value: str) -> str:
+    """What stands in a record for a secret: HMAC-SHA-256 of ``text``, a zero byte and the value in
+    UTF-8; as hex.
+    """
+    return hmac.digest(key, b"text\0" + value.encode("utf-8"), "sha256").hex()
 
 
 def new_journal_id(random: bytes) -> str:

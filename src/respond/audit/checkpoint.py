@@ -21,7 +21,7 @@ import hashlib
 import re
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from respond.audit.chain import is_journal_id
 
@@ -55,8 +55,7 @@ class NoteError(ValueError):
     """A text is not a signed note, or not one of this key."""
 
 
-@dataclass(frozen=True, slots=True)
-class SignedNote:
+class SignedNote(NamedTuple):
     """A checkpoint: what is claimed, and the text that carries the claim."""
 
     journal: str

@@ -6,19 +6,19 @@ it; who has only the journal can not even guess at short values.
 
 from __future__ import annotations
 
-import hmac
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from respond.audit.body import read_body
 from respond.audit.canonical import encode
+from respond.audit.chain import keyed_digest
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from respond.audit.verify import StoredRow
 
-__all__ = ["Occurrence", "keyed_digest", "prove"]
+__all__ = ["Occurrence", "prove"]
 
 _CLEAR_FROM = 6
 """Shorter values are not searched for in the clear: they would be found by chance."""
@@ -40,11 +40,6 @@ class Occurrence:
     kind: str
     where: str
     in_clear: bool = False
-
-
-def keyed_digest(key: bytes, value: str) -> str:
-    """HMAC-SHA-256 of ``text``, a zero byte and the value in UTF-8; as hex."""
-    return hmac.digest(key, b"text\0" + value.encode("utf-8"), "sha256").hex()
 
 
 def prove(rows: Iterable[StoredRow], value: str, digest_key: bytes) -> Iterator[Occurrence]:

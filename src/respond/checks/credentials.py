@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from respond.adapters.command import ProgramLine
     from respond.adapters.http.request import Endpoint
     from respond.adapters.secrets.redactor import Redactor
-    from respond.adapters.smtp import SmtpServer
+    from respond.adapters.way import SmtpServer
     from respond.formats.project.project import ConnectionConfig, OidcConfig, Project
     from respond.ports import Clock, Reader, Secrets
 

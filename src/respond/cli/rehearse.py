@@ -207,9 +207,14 @@ class Staging(Mutable):
     def play(self, overrides: dict[str, str], crash: str, at: str) -> ExitCode:
         from respond.adapters.clock import SystemClock
         from respond.cli.screens import show_plan
-        from respond.company.crash_points import Killed, Moments
 
-        with closing(self._session(0.0, Moments(kill_step=crash) if crash else None)) as session:
+        moments: Moments | None = None
+        dies: tuple[type[BaseException], ...] = ()
+        if crash:
+            from respond.company.crash_points import Killed, Moments
+
+            moments, dies = Moments(kill_step=crash), (Killed,)
+        with closing(self._session(0.0, moments)) as session:
             self._propose(session, overrides, at)
             if self.dry_run:
                 doors, engine = self.rehearsal.doors, session.engine(self.runbook)
@@ -219,7 +224,7 @@ class Staging(Mutable):
                 return ExitCode.DONE
             try:
                 return self._carry(session)
-            except Killed as killed:
+            except dies as killed:
                 say(f"CRASH: the process died {killed}. Resuming, as `respond resume` would.")
                 ahead_s = (session.clock.now_ms() - SystemClock().now_ms()) / 1000
         with closing(self._session(ahead_s, None)) as session:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -18,6 +18,7 @@ from respond.adapters.command import Runs
 from respond.adapters.company_doors import Doors
 from respond.adapters.ordinary_file import is_file
 from respond.core.events import Actor, Strength
+from respond.core.records import Mutable
 from respond.core.review_policy import ReviewPolicy
 from respond.core.runbook import InputKind, Runbook
 from respond.core.script import Connection, Person, PersonRecord
@@ -98,8 +99,7 @@ class StorySecrets:
         self._opened[connection] = value
 
 
-@dataclass(slots=True)
-class Rehearsal:
+class Rehearsal(Mutable):
     """A simulated company that answers, and how a run reaches it.
 
     Attributes:

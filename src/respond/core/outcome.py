@@ -9,7 +9,6 @@ cannot disagree. No text is laid out here.
 from __future__ import annotations
 
 import re
-import shlex
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from enum import Enum
@@ -307,6 +306,8 @@ def _to_put_back(state: RunState) -> Iterator[Item]:
         for address, step in state.steps.items()
         if is_undo(address) and step.left_out
     }
+    from shlex import quote  # noqa: PLC0415 - for few runs
+
     for way in undoable(state):
         step = state.step(way.step)
         is_over = way.nothing or state.undone.get(way.name) == Kind.UNDO_DONE.value
@@ -320,7 +321,7 @@ def _to_put_back(state: RunState) -> Iterator[Item]:
             "put-back",
             f"{way.says}; undo it once that is right, or close this",
             way.write.at,
-            f"respond undo {state.id} --step {shlex.quote(way.name)}",
+            f"respond undo {state.id} --step {quote(way.name)}",
             id=item_id("put-back", way.name),
         )
 

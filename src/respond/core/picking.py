@@ -7,7 +7,6 @@ list may lack what was made since it was looked at.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Sequence
 from typing import Final, NamedTuple, TypeAlias
 
@@ -75,7 +74,9 @@ def fits(rows: Sequence[Row], text: str) -> bool:
 def nearest(rows: Sequence[Row], text: str) -> tuple[str, ...]:
     """The cells that are most alike, each as it stands in its row."""
     cells = {cell.casefold(): cell for row in rows for cell in row if cell}
-    near = difflib.get_close_matches(text.casefold(), cells, n=_NEAREST, cutoff=_ALIKE)
+    from difflib import get_close_matches  # noqa: PLC0415 - only for who misspelt
+
+    near = get_close_matches(text.casefold(), cells, n=_NEAREST, cutoff=_ALIKE)
     return tuple(cells[each] for each in near)
 
 

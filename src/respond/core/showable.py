@@ -48,6 +48,8 @@ def hidden_character(text: str) -> re.Match[str] | None:
 
     Tab, newline, ordinary and no-break spaces do not count; a carriage return does.
     """
+    if text.isascii() and text.replace("\n", "").replace("\t", "").isprintable():
+        return None
     return _hidden().search(text)
 
 

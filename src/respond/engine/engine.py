@@ -46,9 +46,7 @@ from respond.engine.run import LiveRun, Tools
 from respond.engine.starting import agreed_anew, go_alone, started
 from respond.engine.stopping import QuitError
 from respond.engine.telling import let_go
-from respond.engine.undo import look_at_open
 from respond.engine.walk import EndedError, Here
-from respond.engine.walk_by_hand import WordWalk
 from respond.engine.walk_plan import NotSoError, make_plan
 from respond.engine.walk_run import EngineWalk
 from respond.errors import (
@@ -182,6 +180,8 @@ class Engine(LiveRun):
 
     def _stop_here(self, why: str) -> ExitCode:
         """A person ended the run; its handlers go on, as far as that person lets them."""
+        from respond.engine.undo import look_at_open  # noqa: PLC0415 - few runs are stopped
+
         self.is_stopping = True
         with contextlib.suppress(QuitError):  # It is ended as it is, then.
             look_at_open(self)
@@ -377,6 +377,8 @@ class Engine(LiveRun):
         return self._by_word()
 
     def _by_word(self) -> ExitCode:
+        from respond.engine.walk_by_hand import WordWalk  # noqa: PLC0415 - where nothing answers
+
         walk = WordWalk(self.runbook, self.site, live=self)
         here = Here(self.first_values())
         say = "gone through by hand; nothing could be looked at, and nothing is proved"

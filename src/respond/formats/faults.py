@@ -4,7 +4,6 @@ Every reader of a file format raises these and nothing else about the file's con
 hold text from outside only in showable form, so that they may be printed as they are.
 """
 
-import difflib
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -178,7 +177,9 @@ def suggest(word: str, candidates: Iterable[str]) -> str | None:
     only happens to share some letters.
     """
     folded = {_folded(candidate): candidate for candidate in sorted(candidates, reverse=True)}
-    close = difflib.get_close_matches(_folded(word), folded, n=1, cutoff=0.62)
+    from difflib import get_close_matches  # noqa: PLC0415 - only for who misspelt
+
+    close = get_close_matches(_folded(word), folded, n=1, cutoff=0.62)
     return folded[close[0]] if close else None
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Collection
 from typing import Final
 
@@ -26,7 +25,9 @@ def one_of(name: str, value: str, choices: Collection[str]) -> None:
     """
     if value in choices:
         return
-    near = difflib.get_close_matches(value, choices, n=1)
+    from difflib import get_close_matches  # noqa: PLC0415 - only for who misspelt
+
+    near = get_close_matches(value, choices, n=1)
     hint = f" Did you mean {near[0]!r}?" if near else ""
     given = showable(value, limit=60)
     raise ArgumentError(f"{name} cannot be {given!r}.{hint} It is one of: {', '.join(choices)}")

@@ -17,8 +17,8 @@ from typing import Any, Final
 from respond.adapters.clock import SystemClock
 from respond.adapters.http.request import Endpoint
 from respond.adapters.secrets.key_stores import FolderKeys
-from respond.adapters.smtp import SmtpServer
 from respond.adapters.store.journal_sqlite import SqliteJournal
+from respond.adapters.way import SmtpServer
 from respond.checks.credentials import Line
 from respond.cli import main
 from respond.company.rehearsal import Rehearsal

@@ -25,8 +25,7 @@ from respond.systems.vendor import CarriedBy
 if TYPE_CHECKING:
     from respond.adapters.command import ProgramLine
     from respond.adapters.http.request import Endpoint
-    from respond.adapters.smtp import SmtpServer
-    from respond.adapters.way import WayThere
+    from respond.adapters.way import SmtpServer, WayThere
     from respond.formats.project.project import ConnectionConfig, OidcConfig, Project, SourceConfig
     from respond.systems.discovery import CapabilityTable, Discovery
 
@@ -186,7 +185,7 @@ def mail_server_of(config: ConnectionConfig, project: Project) -> SmtpServer:
     Raises:
         UsageError: Its port is no number.
     """
-    from respond.adapters.smtp import SmtpServer
+    from respond.adapters.way import SmtpServer
 
     options = config.options
     sender = str(options.get("from") or "")

@@ -61,9 +61,9 @@ if TYPE_CHECKING:
     from respond.adapters.http.request import Endpoint
     from respond.adapters.secrets.credential_store import CredentialStore
     from respond.adapters.secrets.redactor import Redactor
-    from respond.adapters.smtp import SmtpServer
     from respond.adapters.store.journal_chain import ChainJournal
     from respond.adapters.store.sealed_evidence import SealedEvidence
+    from respond.adapters.way import SmtpServer
     from respond.company.crash_points import Moments
     from respond.company.rehearsal import Rehearsal, RehearsalClock, StorySecrets
     from respond.core.approval import People, Request
@@ -293,12 +293,10 @@ def rehearsal_session(
     from respond.adapters.clock import SystemClock
     from respond.adapters.secrets.key_stores import MemoryKeys
     from respond.adapters.secrets.redactor import Redactor
-    from respond.adapters.secrets.ssh import proof_of
-    from respond.adapters.smtp import SmtpServer
     from respond.adapters.store.journal_sqlite import SqliteJournal
+    from respond.adapters.way import SmtpServer
     from respond.company.rehearsal import OPERATOR, RehearsalClock
     from respond.core.policy import TwoPeople
-    from respond.wiring.rehearsed_key import rehearsed_key
 
     clock = RehearsalClock(SystemClock(), rehearsal.doors, ahead_s=ahead_s)
     if served is not None and served.clock is not None:
@@ -377,6 +375,9 @@ def rehearsal_session(
     )
     sign = None
     if alone and not dry_run:
+        from respond.adapters.secrets.ssh import proof_of
+        from respond.wiring.rehearsed_key import rehearsed_key
+
         line, sign = rehearsed_key(store.disk)
         proofs = {OPERATOR.id: proof_of(line)}
         policy = replace(site.policy, two_people=TwoPeople.DESTRUCTIVE, approver="admin")
@@ -788,8 +789,7 @@ def _lines(
     from respond.adapters.command import run as run_here
     from respond.adapters.http.transport import HttpTransport
     from respond.adapters.program_reader import ProgramReader
-    from respond.adapters.routing import LocalPen, RouterPen, RouterReader
-    from respond.adapters.smtp import SmtpPen
+    from respond.adapters.routing import LatePen, LocalPen, RouterPen, RouterReader
 
     lent: dict[str, str] = {}
     may_write = may_write or (lambda: True)
@@ -825,6 +825,12 @@ def _lines(
         keep("/".join((call.connection, *call.path)), opener(call.body))
         return Reply(200, {}, None)
 
+    def mail() -> Pen:
+        from respond.adapters.smtp import SmtpPen
+
+        scale = timeout_scale
+        return SmtpPen(servers, secrets, clock, redactor, timeout_scale=scale, may_write=may_write)
+
     http = HttpTransport(
         endpoints,
         secrets,
@@ -852,9 +858,7 @@ def _lines(
         tell=progress.tell,
     )
     others: dict[str, Pen] = {
-        "smtp": SmtpPen(
-            servers, secrets, clock, redactor, timeout_scale=timeout_scale, may_write=may_write
-        ),
+        "smtp": LatePen(mail),
         "command": CommandPen(
             open_secret,
             redactor,

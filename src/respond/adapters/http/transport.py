@@ -44,7 +44,6 @@ from respond.adapters.http.request import (
     headers_of,
     target,
 )
-from respond.adapters.http.sigv4 import KeyPair, UnsignableError, sigv4
 from respond.adapters.secrets.redactor import Redactor
 from respond.core import strict_xml
 from respond.core.records import Frozen, Mutable, replace
@@ -605,6 +604,8 @@ class _Line(Mutable, kw_only=True):
         else:
             handle = call.auth.pair if isinstance(call.auth, AuthBasic) else call.auth.value
             name, credential = handle.name, self.wallet.of_run(handle)
+        from respond.adapters.http.sigv4 import KeyPair, UnsignableError, sigv4  # noqa: PLC0415 - few systems need it
+
         try:
             pair = KeyPair.of(credential)
             for secret in filter(None, (pair.secret, pair.token)):

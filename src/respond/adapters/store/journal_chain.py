@@ -34,9 +34,15 @@ from respond.adapters.store.sealing import (
 )
 from respond.audit.body import Body, read_body, time_text, write_body
 from respond.audit.canonical import NotCanonicalError, encode
-from respond.audit.chain import GENESIS, body_hash, is_journal_id, link, new_journal_id
+from respond.audit.chain import (
+    GENESIS,
+    body_hash,
+    is_journal_id,
+    keyed_digest,
+    link,
+    new_journal_id,
+)
 from respond.audit.checkpoint import SEED_BYTES, NoteError, Signer, open_note
-from respond.audit.proof_of_value import keyed_digest
 from respond.core.events import Actor, Event, Kind, Record, Strength
 from respond.core.records import replace
 from respond.errors import (

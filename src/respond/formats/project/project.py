@@ -12,7 +12,6 @@ from dataclasses import field
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
-from respond.audit.ssh_signature import fingerprints
 from respond.core.approval import People, account
 from respond.core.policy import Policy
 from respond.core.records import Frozen
@@ -312,6 +311,8 @@ class Project(Frozen):
     @property
     def people(self) -> People:
         """Everybody who can be asked, as approvals know them."""
+        from respond.audit.ssh_signature import fingerprints  # noqa: PLC0415 - not for each command
+
         issuer = self.server.oidc.issuer if self.server.oidc is not None else ""
         proofs = {
             each.record.id: fingerprints(each.ssh_keys) | each.accounts(issuer)
