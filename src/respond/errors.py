@@ -37,6 +37,7 @@ __all__ = [
     "RefusedBySystemError",
     "RespondError",
     "RunTakenError",
+    "ShapeError",
     "StepFailedError",
     "UndoFailedError",
     "UnknownOutcomeError",
@@ -229,3 +230,7 @@ class NoAnswerError(StepFailedError):
     ) -> None:
         super().__init__(what, why=why, do=do, request=request, by_hand=by_hand)
         self.retry_after_s = retry_after_s
+
+
+class ShapeError(Exception):
+    """A value does not have the shape that was declared; the text says where and why."""

@@ -11,11 +11,14 @@ from __future__ import annotations
 import datetime as dt
 import re
 import warnings
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from respond.core.addresses import is_email, is_https
 from respond.core.runbook_head import Input, InputKind
-from respond.core.values import ShapeError, Value
+from respond.errors import ShapeError
+
+if TYPE_CHECKING:
+    from respond.core.values import Value
 
 __all__ = [
     "absent_value",

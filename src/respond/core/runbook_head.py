@@ -6,9 +6,10 @@ Apart from ``core/runbook.py`` because ``respond RUNBOOK --help`` waits for it, 
 from __future__ import annotations
 
 from enum import Enum
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
-from respond.core.values import Value
+if TYPE_CHECKING:
+    from respond.core.values import Value
 
 __all__ = ["TIMES", "Input", "InputKind", "Phase"]
 

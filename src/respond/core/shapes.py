@@ -14,7 +14,8 @@ from functools import cache
 from typing import Any, TypeAlias
 
 from respond.core.records import Frozen, is_record, is_record_type, names_of, needed_of
-from respond.core.values import DrawnSecret, Late, OwnCredential, SecretHandle, ShapeError
+from respond.core.values import DrawnSecret, Late, OwnCredential, SecretHandle
+from respond.errors import ShapeError
 
 __all__ = [
     "AnyJson",

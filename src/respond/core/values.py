@@ -5,8 +5,9 @@ Nothing here opens a secret; ``adapters/`` does that, at the last moment.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import NoReturn, TypeAlias
+
+from respond.core.records import Frozen
 
 __all__ = [
     "DigestOf",
@@ -16,7 +17,6 @@ __all__ = [
     "LateValueUsedError",
     "OwnCredential",
     "SecretHandle",
-    "ShapeError",
     "Value",
     "holds_secret",
 ]
@@ -32,12 +32,7 @@ class LateValueUsedError(Exception):
         self.late = late
 
 
-class ShapeError(Exception):
-    """A value does not have the shape that was declared; the text says where and why."""
-
-
-@dataclass(frozen=True, slots=True)
-class Late:
+class Late(Frozen):
     """A value that becomes known only when a step has run, such as the id of a new key.
 
     It equals itself and nothing else. Asking for its text, its truth or its order raises
@@ -69,8 +64,7 @@ class Late:
     __le__ = __gt__ = __ge__ = __lt__
 
 
-@dataclass(frozen=True, slots=True)
-class SecretHandle:
+class SecretHandle(Frozen):
     """Names a secret without holding it.
 
     Attributes:
@@ -88,21 +82,18 @@ class SecretHandle:
     digest: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class DrawnSecret:
+class DrawnSecret(Frozen):
     """Stands in a body where a value has to go that nobody shall know: a password that ends another
     one, or a code that somebody reads out. It is drawn when the request leaves, and forgotten
     unless the write keeps it (``Keep``).
     """
 
 
-@dataclass(frozen=True, slots=True)
-class OwnCredential:
+class OwnCredential(Frozen):
     """Stands in a body where the connection's own credential has to go (PagerDuty events)."""
 
 
-@dataclass(frozen=True, slots=True)
-class DigestOf:
+class DigestOf(Frozen):
     """Stands in a body where the keyed digest of a secret has to go, which may not exist yet."""
 
     handle: SecretHandle

@@ -8,7 +8,8 @@ from __future__ import annotations
 import json
 import os
 import re
-from dataclasses import asdict
+
+from msgspec import structs
 
 from respond.core.values import SecretHandle
 
@@ -79,7 +80,7 @@ def unseal(key: bytes, box: bytes, *, place: bytes) -> str:
 
 def meta_of(handle: SecretHandle) -> str:
     """The handle as JSON, without the value."""
-    return json.dumps(asdict(handle), sort_keys=True)
+    return json.dumps(structs.asdict(handle), sort_keys=True)
 
 
 def read_meta(text: str) -> SecretHandle:

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from respond.core.inputs import input_value, pattern_trouble
 from respond.core.runbook_head import Input, InputKind
-from respond.core.values import ShapeError
+from respond.errors import ShapeError
 from respond.formats.faults import Faults, did_you_mean
 from respond.formats.fitting import Fitted, Given
 from respond.formats.runbook import keywords as kw
