@@ -6,7 +6,6 @@ hold text from outside only in showable form, so that they may be printed as the
 
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from typing import Final, NamedTuple, TypeAlias
 
 from respond.core.secret_looks import looks_secret
@@ -35,7 +34,6 @@ def mark_at(text: str, at: int) -> Mark:
     return Mark(text.count("\n", 0, at) + 1, at - text.rfind("\n", 0, at))
 
 
-@dataclass(eq=False)
 class FormatFault(Exception):  # noqa: N818 - what is wrong, not what went wrong with us
     """One thing that is wrong in a file.
 
@@ -51,14 +49,25 @@ class FormatFault(Exception):  # noqa: N818 - what is wrong, not what went wrong
         path: The place as keys, like ``steps[2].with.key``. May be empty.
     """
 
-    name: str
-    line: int
-    column: int
-    what: str
-    source_line: str = ""
-    caret: int = 0
-    hint: str = ""
-    path: str = ""
+    def __init__(
+        self,
+        name: str,
+        line: int,
+        column: int,
+        what: str,
+        source_line: str = "",
+        caret: int = 0,
+        hint: str = "",
+        path: str = "",
+    ) -> None:
+        self.name = name
+        self.line = line
+        self.column = column
+        self.what = what
+        self.source_line = source_line
+        self.caret = caret
+        self.hint = hint
+        self.path = path
 
     def __str__(self) -> str:
         place = f":{self.line}:{self.column}" if self.line else ""
@@ -70,11 +79,11 @@ class FormatFault(Exception):  # noqa: N818 - what is wrong, not what went wrong
         return "\n".join(lines)
 
 
-@dataclass(eq=False)
 class FormatFaults(Exception):  # noqa: N818 - several faults, one refusal
     """All that is wrong in a file. All are counted, the first 20 printed."""
 
-    faults: tuple[FormatFault, ...]
+    def __init__(self, faults: tuple[FormatFault, ...]) -> None:
+        self.faults = faults
 
     def lines(self) -> Iterator[str]:
         """How many there are, and the first ones, each whole."""

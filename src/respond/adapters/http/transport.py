@@ -45,7 +45,6 @@ from respond.adapters.http.request import (
     target,
 )
 from respond.adapters.secrets.redactor import Redactor
-from respond.core import strict_xml
 from respond.core.records import Frozen, Mutable, replace
 from respond.core.script import (
     AuthBasic,
@@ -790,9 +789,14 @@ def _decoded(raw: Raw, *, xml: bool) -> tuple[Any, str]:
     """The JSON in an answer and an empty text, or None and what is wrong with it."""
     if not raw.body:
         return None, ""
-    try:
-        if xml:
+    if xml:
+        from respond.core import strict_xml  # noqa: PLC0415 - few systems speak it
+
+        try:
             return strict_xml.decode(raw.body, depth_max=_DEPTH_MAX), ""
+        except strict_xml.NotStrictXmlError as error:
+            return None, str(error)
+    try:
         return decode(raw.body, depth_max=_DEPTH_MAX), ""
-    except (NotStrictJsonError, strict_xml.NotStrictXmlError) as error:
+    except NotStrictJsonError as error:
         return None, str(error)

@@ -8,7 +8,6 @@ messages or regular expressions. What this module does not know, it refuses.
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from respond.core.records import Frozen
@@ -39,7 +38,6 @@ _RESERVED: Final = frozenset(
 )
 
 
-@dataclass
 class ExpressionFault(Exception):  # noqa: N818 - what is wrong in the text
     """An expression that cannot be used, or that came to no result.
 
@@ -51,12 +49,11 @@ class ExpressionFault(Exception):  # noqa: N818 - what is wrong in the text
         hint: What to do, or what was probably meant. May be empty.
     """
 
-    what: str
-    at: int = 0
-    source: str = ""
-    hint: str = ""
-
-    __hash__ = Exception.__hash__
+    def __init__(self, what: str, at: int = 0, source: str = "", hint: str = "") -> None:
+        self.what = what
+        self.at = at
+        self.source = source
+        self.hint = hint
 
     def within(self, text: str, offset: int) -> "ExpressionFault":
         """The same fault, of a longer text in which its source begins at ``offset``."""
