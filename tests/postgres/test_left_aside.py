@@ -204,26 +204,36 @@ def test_a_run_whose_credential_is_not_here_is_left_to_a_worker_that_has_it(
 
 
 @contextmanager
-def without_the_last(admin: psycopg.Connection[Any], count: int) -> Iterator[None]:
-    """Such a database as takes over without the last records: nobody's session outlives it."""
+def without_the_last(
+    admin: psycopg.Connection[Any], count: int, *, names_outlive_it: bool = False
+) -> Iterator[None]:
+    """Such a database as takes over without the last records: nobody's session outlives it, or
+    only those by which workers hold their names.
+    """
     admin.execute("SET session_replication_role = replica")
     admin.execute("CREATE TABLE lost AS TABLE respond.journal")
     admin.execute(
         "DELETE FROM respond.journal WHERE seq >= (SELECT max(seq) FROM lost) - %s", (count - 1,)
     )
-    end = "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE usename = %s"
-    admin.execute(end, (ENGINE_ROLE,))
+    end = (
+        "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE usename = %s"
+        " AND NOT (%s AND pid IN (SELECT pid FROM pg_locks WHERE locktype = 'advisory'))"
+    )
+    admin.execute(end, (ENGINE_ROLE, names_outlive_it))
     yield
     admin.execute("INSERT INTO respond.journal TABLE lost ON CONFLICT DO NOTHING")
 
 
 @pytest.mark.long
 @pytest.mark.promise("P18", "P23")
+@pytest.mark.parametrize("names_outlive_it", [False, True])
 def test_a_worker_that_refuses_the_journal_takes_no_job_and_is_named(
     postgres: PostgresCluster,
     base: str,
     team: tuple[Laptop, Laptop],
     capsys: pytest.CaptureFixture[str],
+    *,
+    names_outlive_it: bool,
 ) -> None:
     """It has read records that are gone. It is none of the team's workers then, pages and `doctor`
     name it, and its log says why; with all records there again it goes on by itself.
@@ -234,7 +244,7 @@ def test_a_worker_that_refuses_the_journal_takes_no_job_and_is_named(
         proposed(one, "OD-AAAA")
         soon(lambda: queue.backlog().left)
         assert queue.backlog().refusing == ()
-        with without_the_last(admin, 1):
+        with without_the_last(admin, 1, names_outlive_it=names_outlive_it):
             (who,) = soon(lambda: queue.backlog().refusing)
             assert who == f"process {os.getpid()} on {socket.gethostname()[:36]}"
             soon(lambda: not queue.backlog().workers)
