@@ -15,7 +15,8 @@
         ├── RefusedBySystemError       ... and nothing happened
         └── NoAnswerError              ... or nobody knows: it is looked at
 
-Each says what happened, why, and what to do now.
+Each says what happened, why, and what to do now. Apart from the tree stands ``ShapeError``: whoever
+reads a value catches it, and makes one of these of it.
 """
 
 from __future__ import annotations

@@ -148,6 +148,20 @@ def test_a_field_that_asks_for_more_than_a_struct_has_is_refused(option: str) ->
         types.new_class("Asks", (Frozen,), {}, lambda namespace: namespace.update(body))
 
 
+def test_a_record_that_would_print_what_it_hides_is_refused() -> None:
+    """It cannot say both that a value is hidden and how it prints itself."""
+    body = {"__annotations__": {"a": "str"}, "a": field(repr=False), "__repr__": lambda _: "all"}
+    with pytest.raises(TypeError, match="prints its kind"):
+        types.new_class("Prints", (Frozen,), {}, lambda namespace: namespace.update(body))
+
+
+def test_what_has_a_state_cannot_leave_a_value_out_of_comparisons() -> None:
+    """It is equal to itself alone, whatever it holds."""
+    body = {"__annotations__": {"a": "str"}, "a": field(compare=False)}
+    with pytest.raises(TypeError, match="equals itself alone"):
+        types.new_class("Compares", (Mutable,), {}, lambda namespace: namespace.update(body))
+
+
 class Hides(Frozen):
     """One of its values is nobody's business, and another says nothing of what it is."""
 
@@ -159,7 +173,7 @@ class Hides(Frozen):
 class HidesMore(Hides):
     """A kind of it."""
 
-    more: int = 0
+    more: int = field(default=0, compare=False)
 
 
 @pytest.mark.promise("P22")
@@ -176,6 +190,7 @@ def test_what_is_left_out_of_comparisons_makes_no_difference(kind: type[Hides]) 
     """And all else does, the kind too."""
     one = kind("a", "b", "here")
     assert one == kind("a", "b", "there")
+    assert HidesMore("a", "b", "here", 1) == HidesMore("a", "b", "there", 2)
     assert len({one, kind("a", "b", "there")}) == 1
     assert one not in (kind("a", "c", "here"), Hides if kind is HidesMore else HidesMore("a", "b"))
 

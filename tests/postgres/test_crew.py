@@ -218,6 +218,7 @@ def sends_nothing_when_continued(crew: Team, stopped: Member, run: str, base: Co
     before = crew.requests()
     stopped.send(signal.SIGCONT)
     crew.soon(partial(crew.is_back, stopped), stopped)
+    assert stopped.said("worker.begins-anew")
     assert crew.requests() == before
     assert crew.journal_faults() == ""
 

@@ -20,7 +20,7 @@ from respond.core.values import SecretHandle
 from respond.errors import LATE, NotReadyError, RefusedBySystemError
 from respond.ports import Intent, Pen, Reader
 
-__all__ = ["Do", "LatePen", "LocalPen", "Opener", "RouterPen", "RouterReader", "keep_own"]
+__all__ = ["Do", "LocalPen", "Opener", "PenOnDemand", "RouterPen", "RouterReader", "keep_own"]
 
 Opener: TypeAlias = Callable[[SecretHandle], str]
 Do: TypeAlias = Callable[[Call, Opener], Reply]
@@ -82,7 +82,7 @@ class RouterPen:
         return pen.send(intent, call, digest)
 
 
-class LatePen(Frozen):
+class PenOnDemand(Frozen):
     """A pen that is made for each request: most runs have none, and it takes long to load."""
 
     make: Callable[[], Pen]

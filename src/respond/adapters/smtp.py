@@ -236,7 +236,7 @@ def _hand_over(smtp: _Smtp, message: bytes, talk: _Talk, may_write: Callable[[],
     if code != _GO_ON:
         raise talk.said_no("message", code, said)
     if not may_write():
-        smtp.close()  # What has no end is no message (RFC 5321, section 4.1.1.4).
+        smtp.close()  # What has no end is no message (RFC 5321, section 4.1.1.10).
         raise talk.unsent(How.LATE.value, again=True)
     why = "its answer is no answer to a message"
     cause: Exception | None = None

@@ -1,7 +1,8 @@
 """How requests leave this machine: whose certificates count, through which proxy, to what address.
 
-One record for connections, sources, mail and sign-on. The environment decides nothing here (P20);
-what is seen there and not used is named where something cannot be reached.
+One record for connections, sources, mail and sign-on; and where mail is handed in, apart from what
+does it (``adapters/smtp.py``), which takes long to load and few runs need. The environment decides
+nothing here (P20); what is seen there and not used is named where something cannot be reached.
 """
 
 from __future__ import annotations

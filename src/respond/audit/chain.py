@@ -10,6 +10,8 @@ Every part has a fixed width, so no two different inputs join to the same bytes:
     hash[n-1]     32 bytes   all zero for n = 0
     SHA-256(body) 32 bytes   of the body's bytes as stored
                  118 bytes in all
+
+And what stands in a record in the place of a secret: its keyed digest.
 """
 
 from __future__ import annotations

@@ -19,7 +19,6 @@ import base64
 import binascii
 import hashlib
 import re
-from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -66,17 +65,18 @@ class SignedNote(NamedTuple):
     text: str
 
 
-@dataclass(frozen=True)  # No slots: what a long check asks for again and again is kept.
-class NoteKey:
+class _Named(NamedTuple):
+    name: str
+    raw: bytes
+
+
+class NoteKey(_Named):  # No slots: what a long check asks for again and again is kept.
     """The key that checks a journal's checkpoints; its text form is pinned with the runbooks.
 
     Attributes:
         name: The journal id.
         raw: 32 bytes.
     """
-
-    name: str
-    raw: bytes
 
     @cached_property
     def id(self) -> bytes:

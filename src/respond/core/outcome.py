@@ -306,13 +306,13 @@ def _to_put_back(state: RunState) -> Iterator[Item]:
         for address, step in state.steps.items()
         if is_undo(address) and step.left_out
     }
-    from shlex import quote  # noqa: PLC0415 - for few runs
-
     for way in undoable(state):
         step = state.step(way.step)
         is_over = way.nothing or state.undone.get(way.name) == Kind.UNDO_DONE.value
         if is_over or way.name in declined or step.phase not in _CONTAINS:
             continue
+        from shlex import quote  # noqa: PLC0415 - for few runs
+
         yield Item(
             Known.LEFT_TO_DO,
             way.step,

@@ -37,9 +37,14 @@ class _RecordMeta(StructMeta):
         namespace |= {key: _as_msgspec(one) for key, one in fields.items()}
         namespace["__marks__"] = {key: one.metadata for key, one in fields.items() if one.metadata}
         if any(not one.repr for one in fields.values()):
+            if "__repr__" in namespace:
+                raise TypeError("a record with a hidden value prints its kind, and nothing else")
             # Who hides a field from what is printed must not find it there, whoever prints.
             namespace |= {"__repr__": object.__repr__, "__rich_repr__": None}
         if apart := frozenset(key for key, one in fields.items() if not one.compare):
+            if any(issubclass(base, Mutable) for base in bases):
+                raise TypeError("what has a state equals itself alone: nothing is compared")
+            apart = apart.union(*(getattr(base, "__apart__", ()) for base in bases))
             namespace |= {"__apart__": apart, "__eq__": _is_equal, "__hash__": _hashed}
         return super().__new__(cls, name, bases, namespace, **options)
 

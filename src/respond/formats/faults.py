@@ -115,15 +115,26 @@ class SourceText:
         text = self._lines[line - 1] if 0 < line <= len(self._lines) else ""
         return text[: len(text) - len(text.lstrip(" \t"))]
 
-    def fault(self, mark: Mark | None, what: str, *, hint: str = "", path: str = "") -> FormatFault:
+    def fault(
+        self,
+        mark: Mark | None,
+        what: str,
+        *,
+        hint: str = "",
+        path: str = "",
+        quotes: bool = True,
+    ) -> FormatFault:
         """Make a fault at ``mark``, or about the whole file when there is no mark.
 
-        ``what`` and ``hint`` may quote text from outside; they are made showable when printed.
+        ``what`` and ``hint`` may quote text from outside; they are made showable when printed. The
+        line is not held at all where it may hold a secret: without ``quotes``, or by its looks.
         """
         if mark is None:
             return FormatFault(self.name, 0, 0, what, hint=hint, path=path)
         line = self._lines[mark.line - 1] if 0 < mark.line <= len(self._lines) else ""
         shown, caret = _excerpt(line, mark.column - 1)
+        if not quotes or looks_secret(shown):
+            shown = ""
         return FormatFault(self.name, mark.line, mark.column, what, shown, caret, hint, path)
 
 
@@ -150,9 +161,8 @@ class Faults:
             what, hint, quotes = "a text that looks like a secret has no place here", "", False
         keys = path_text(path)
         mark = mark if mark and mark.line else self._place(path)
-        fault = self.source.fault(mark, what, hint=hint, path="" if looks_secret(keys) else keys)
-        if not quotes or looks_secret(fault.source_line):
-            fault.source_line = ""
+        path_shown = "" if looks_secret(keys) else keys
+        fault = self.source.fault(mark, what, hint=hint, path=path_shown, quotes=quotes)
         self.take([fault])
 
     def at(self, path: Path, what: str, hint: str = "") -> None:

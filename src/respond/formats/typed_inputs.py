@@ -26,9 +26,9 @@ _UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 _WORDS: Final = {
     "second": "s", "sec": "s", "minute": "m", "min": "m", "hour": "h", "day": "d", "week": "w",
 }  # fmt: skip
-_AGO: Final = re.compile(r"(\d{1,7}|an?)\s*([a-z]+?)s?\s+ago")
-_IN: Final = re.compile(r"in\s+(\d{1,7}|an?)\s*([a-z]+?)s?")
-_CLOCK: Final = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)")
+_AGO: Final = r"(\d{1,7}|an?)\s*([a-z]+?)s?\s+ago"
+_IN: Final = r"in\s+(\d{1,7}|an?)\s*([a-z]+?)s?"
+_CLOCK: Final = r"([01]?\d|2[0-3]):([0-5]\d)"
 _SAID: Final = {"yes": "true", "y": "true", "no": "false", "n": "false"}
 
 
@@ -100,13 +100,13 @@ def _moment(word: str, now: datetime, *, ahead: bool) -> datetime | None:
              "now": now}  # fmt: skip
     if day in named:
         return _at(named[day], clock.removeprefix("at ")) if clock else named[day]
-    away = (_IN if ahead else _AGO).fullmatch(word)
+    away = re.fullmatch(_IN if ahead else _AGO, word)
     if away is not None:
         count = 1 if away[1].startswith("a") else int(away[1])
         unit = away[2] if away[2] in _UNITS else _WORDS.get(away[2], "")
         span = timedelta(seconds=count * _UNITS[unit]) if unit else None
         return None if span is None else now + span if ahead else now - span
-    if _CLOCK.fullmatch(word):
+    if re.fullmatch(_CLOCK, word):
         today = _at(midnight, word)
         if today is None or (today > now) is ahead:
             return today
@@ -115,7 +115,7 @@ def _moment(word: str, now: datetime, *, ahead: bool) -> datetime | None:
 
 
 def _at(day: datetime, clock: str) -> datetime | None:
-    found = _CLOCK.fullmatch(clock)
+    found = re.fullmatch(_CLOCK, clock)
     if found is None:
         return None
     return day.replace(hour=int(found[1]), minute=int(found[2]))

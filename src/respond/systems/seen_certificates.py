@@ -20,9 +20,9 @@ from respond.core.showable import showable
 __all__ = ["SeenCertificate", "certificates_in"]
 
 _DEPTH_MAX: Final = 12
-_PEM: Final = re.compile(r"-----BEGIN CERTIFICATE-----([A-Za-z0-9+/=\s]+)-----END CERTIFICATE-----")
+_PEM: Final = r"-----BEGIN CERTIFICATE-----([A-Za-z0-9+/=\s]+)-----END CERTIFICATE-----"
 # A DER sequence of 256 to 65,535 bytes begins with 30 82.
-_BARE: Final = re.compile(r"(?<![A-Za-z0-9+/])MII[A-Za-z0-9+/\s]{200,}={0,2}")
+_BARE: Final = r"(?<![A-Za-z0-9+/])MII[A-Za-z0-9+/\s]{200,}={0,2}"
 
 
 class SeenCertificate(Frozen):
@@ -42,7 +42,7 @@ def certificates_in(value: Any) -> Iterator[SeenCertificate]:
     """Every certificate in an answer, wherever it stands; what is none is passed over."""
     seen: set[bytes] = set()
     for text in _texts(value, 0):
-        for encoded in _PEM.findall(text) or _BARE.findall(text):
+        for encoded in re.findall(_PEM, text) or re.findall(_BARE, text):
             try:
                 raw = b64decode("".join(encoded.split()), validate=True)
             except (binascii.Error, ValueError):

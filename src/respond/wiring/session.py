@@ -789,7 +789,7 @@ def _lines(
     from respond.adapters.command import run as run_here
     from respond.adapters.http.transport import HttpTransport
     from respond.adapters.program_reader import ProgramReader
-    from respond.adapters.routing import LatePen, LocalPen, RouterPen, RouterReader
+    from respond.adapters.routing import LocalPen, PenOnDemand, RouterPen, RouterReader
 
     lent: dict[str, str] = {}
     may_write = may_write or (lambda: True)
@@ -858,7 +858,7 @@ def _lines(
         tell=progress.tell,
     )
     others: dict[str, Pen] = {
-        "smtp": LatePen(mail),
+        "smtp": PenOnDemand(mail),
         "command": CommandPen(
             open_secret,
             redactor,

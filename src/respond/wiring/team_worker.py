@@ -133,6 +133,12 @@ class Crew(Mutable):
     def _take_them(self) -> None:
         self.journal.head()  # Who has no journal is no worker: its jobs would all come to nothing.
         self.jobs.run()
+        if not (self.supervisor.stopping.is_set() or self.journal.is_refused):
+            self.log.warning(
+                "worker.begins-anew",
+                why="it was silent for too long, or its session in the database was cut",
+                do="if it comes again and again: see that nothing on the way cuts idle sessions",
+            )
 
     def _watch(self) -> None:
         self._said("watch.failed", self._look, pause_s=_WATCH_S)

@@ -4,8 +4,8 @@
 lowest level to send anything but reads, and an ``HttpPen``, which wants an intent for each
 request and never sends one twice. A dry run is given the first alone (P5).
 
-httpx is imported by ``adapters.http_wire`` when the first request leaves, tenacity when the
-first read has failed: neither costs anything before.
+httpx is imported by ``wire`` when the first request leaves, tenacity when the first read has
+failed, and what signs or reads XML where a system wants it: none costs anything before.
 """
 
 from __future__ import annotations

@@ -44,7 +44,7 @@ GONE: Final = "NoSuchEntity"
 AWS_QUARANTINES: Final = re.compile(r"arn:aws:iam::aws:policy/AWSCompromisedKeyQuarantine(V\d)?")
 """What AWS itself attaches to a user whose key it found in public."""
 
-_OURS: Final = re.compile(r"arn:aws:(?:iam::\d+:user/(?:.*/)?|sts::\d+:assumed-role/)([^/]+).*")
+_OURS: Final = r"arn:aws:(?:iam::\d+:user/(?:.*/)?|sts::\d+:assumed-role/)([^/]+).*"
 
 
 def our_principal(arn: str) -> str:
@@ -52,7 +52,7 @@ def our_principal(arn: str) -> str:
 
     A session carries the name of its role, without the role's path.
     """
-    found = _OURS.fullmatch(arn)
+    found = re.fullmatch(_OURS, arn)
     kind = "role" if ":assumed-role/" in arn else "user"
     return f"{kind}/{found[1]}" if found else ""
 
