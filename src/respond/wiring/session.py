@@ -828,8 +828,9 @@ def _lines(
     def mail() -> Pen:
         from respond.adapters.smtp import SmtpPen
 
-        scale = timeout_scale
-        return SmtpPen(servers, secrets, clock, redactor, timeout_scale=scale, may_write=may_write)
+        return SmtpPen(
+            servers, secrets, clock, redactor, timeout_scale=timeout_scale, may_write=may_write
+        )
 
     http = HttpTransport(
         endpoints,
