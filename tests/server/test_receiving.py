@@ -13,7 +13,7 @@ import time
 import tracemalloc
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -146,6 +146,39 @@ def wait_until(is_so: Callable[[], bool]) -> None:
         assert time.monotonic() < end, "it never came"
 
 
+@pytest.mark.parametrize("stays", [True, False], ids=["answered", "hung-up"])
+def test_the_inbox_is_worked_once_the_sender_has_its_answer(tmp_path: Path, *, stays: bool) -> None:
+    """Whoever works it shares the interpreter with the answer; a sender that went is no reason."""
+    clock, order = SettableClock(), list[str]()
+    body, now_s = payload("pagerduty"), clock.now_ms() // 1000
+    headers = signed("pagerduty", [secret_for("pagerduty")], body, now_s=now_s)
+    head = [(name.lower().encode(), value.encode()) for name, value in headers]
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request", "body": body}
+
+    async def send(message: Any) -> None:
+        order.append(message["type"])
+        if not stays:
+            raise ConnectionResetError
+
+    scope = {"type": "http", "method": "POST", "path_params": {"source": "pd"}, "headers": head}
+    with SqliteInbox.open(tmp_path / "state" / "inbox.db", clock=clock) as inbox:
+        receiver = Receiver(
+            {"pd": source("pagerduty")},
+            inbox,
+            clock=clock,
+            log=make_logger(Redactor(), clock, io.StringIO()),
+            metrics=Metrics(),
+            on_new=lambda: order.append("woken"),
+        )
+        with nullcontext() if stays else pytest.raises(ConnectionResetError):
+            asyncio.run(receiver(scope, receive, send))
+        receiver.close()
+    answer = ["http.response.start", "http.response.body"] if stays else ["http.response.start"]
+    assert order == [*answer, "woken"]
+
+
 # --- what is taken --------------------------------------------------------------------------------
 
 
@@ -161,7 +194,7 @@ def test_a_genuine_delivery_is_kept_and_taken(hooks: Open, name: str) -> None:
     assert (kept.delivery.source, kept.delivery.sender) == (name, name)
     assert kept.delivery.at_ms == stage.clock.now_ms()
     assert kept.delivery.weak is (name == "alertmanager")
-    assert stage.woken == 1
+    wait_until(lambda: stage.woken == 1)
 
 
 @pytest.mark.promise("P17")
@@ -175,6 +208,7 @@ def test_a_repeated_delivery_gets_the_same_id_and_wakes_nobody(hooks: Open) -> N
     assert {answer.status_code for answer in answers} == {202}
     assert len({each["delivery"] for each in told}) == 1
     assert sorted({each["result"] for each in told}) == ["duplicate", "new"]
+    wait_until(lambda: stage.woken > 0)
     assert (len(stage.keys()), stage.woken) == (1, 1)
 
 

@@ -126,7 +126,7 @@ class Receiver:
     """An ASGI application for one route whose path parameter is ``source``.
 
     Attributes:
-        on_new: Called from a worker thread after something new was kept.
+        on_new: Called on the event loop once something new was kept and its sender was answered.
         memory: Counts what each source sends, here and at other servers.
         trouble: Why nobody carries on what comes in, or empty; then nothing is taken.
     """
@@ -194,7 +194,12 @@ class Receiver:
         response.headers.update(
             answer.headers if body.ended else {**answer.headers, "connection": "close"}
         )
-        await response(scope, receive, send)
+        try:
+            await response(scope, receive, send)
+        finally:
+            # Not before: whoever works the inbox would share the interpreter with the answer.
+            if answer.result == Took.NEW.value:
+                self._on_new()
 
     async def _answer(self, desk: _Desk | None, scope: Scope, body: _Body) -> _Answer:
         refused = _refused_unread(desk, scope)
@@ -267,8 +272,6 @@ class Receiver:
         if held >= self._limits.queue_max:
             return _not_now("too many are held", why="its runs wait for their turn")
         kept, why = self._keep(desk, proof, headers, body, now_ms)
-        if kept.result is Took.NEW:
-            self._on_new()
         content = {"delivery": kept.delivery_id, "result": kept.result.value}
         return _Answer(
             source.sender.success, kept.result.value, content, delivery=kept.delivery_id, why=why
