@@ -153,6 +153,22 @@ def test_an_old_answer_is_asked_for_anew() -> None:
     assert answers.fetch(call("a")) is not first
 
 
+def test_of_a_thousand_answers_those_that_were_shared_last_are_held() -> None:
+    """A set of ten thousand targets does not hold ten thousand answers."""
+    outside = Outside()
+    answers = shared(outside)
+    first = answers.fetch(call("a"))
+    for n in range(1_500):
+        answers.fetch(call("item", str(n)))
+        assert answers.fetch(call("a")) is first
+    assert len(outside.reads) == 1_501
+    for n in range(1_500 - 999, 1_500):
+        answers.fetch(call("item", str(n)))
+    assert len(outside.reads) == 1_501
+    answers.fetch(call("item", "0"))
+    assert len(outside.reads) == 1_502
+
+
 class Gone:
     """Has nothing: a 404 is an answer to who takes it for one."""
 

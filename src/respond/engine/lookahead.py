@@ -78,6 +78,7 @@ class Lookahead(Mutable):
         if self.answers.threads == 1:
             return
         if here.group in self._sets:
+            self._begun.discard(address)  # Its set does not come back to it.
             next(self._sets[here.group], None)
             return
         values = here.values

@@ -28,6 +28,10 @@ __all__ = ["SharedAnswers"]
 _LASTS_MS: Final = 10_000
 """How old an answer may be that is shared: as old as one may be when it comes (``timeout_s``)."""
 
+_HELD_MAX: Final = 1_000
+"""How many answers are held, those that were shared last: no vendor gives more of them in the time
+that one may be shared. A set of ten thousand targets would hold as many answers."""
+
 _SUCCESS: Final = range(200, 300)
 
 
@@ -135,11 +139,13 @@ class SharedAnswers(Mutable):
         same = replace(call, body=None, timeout_s=0, answers=frozenset())
         key, now = (same, body, call.answers if apart else None), self.clock.mono_ms
         with self._lock:
-            asked = self._asked.get(key)
+            asked = self._asked.pop(key, None)
             if asked is not None and now() - asked.at_ms <= _LASTS_MS:
+                self._asked[key] = asked
                 return asked
             answer: Future[Reply] = Future()
             fresh = self._asked[key] = _Asked(answer, call.answers, now())
+            self._let_go()
         send = partial(self._carry_out, call, answer)
         if later:
             Thread(target=send, daemon=True).start()
@@ -152,6 +158,13 @@ class SharedAnswers(Mutable):
                 if self._asked.get(key) is fresh:
                     self._asked[key] = replace(fresh, answer=came)
         return fresh
+
+    def _let_go(self) -> None:
+        """Hold one answer less where there are too many; what is still to come ends with `end`."""
+        if len(self._asked) > _HELD_MAX:
+            oldest = next(iter(self._asked))
+            if isinstance(self._asked[oldest].answer, _Came):
+                del self._asked[oldest]
 
     def _carry_out(self, call: Call, answer: Future[Reply]) -> None:
         with self._gate(call.connection):
