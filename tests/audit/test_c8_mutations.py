@@ -483,6 +483,47 @@ def test_the_pages_checkpoint_opens() -> None:
     assert open_note(note, NoteKey.parse(str(public))).size == 1
 
 
+@pytest.mark.parametrize(
+    ("said", "sound"),
+    [
+        ([0], True),
+        ([None, 1], True),
+        ([None, None, 2], True),
+        ([None, None, 1], True),
+        ([None, 1, None, 1], True),
+        ([1], False),
+        ([None, 2], False),
+        ([None, 1, 1], False),
+        ([None, -1], False),
+        ([None, True], False),
+        ([None, "1"], False),
+        ([None, [1]], False),
+    ],
+)
+def test_a_plan_names_no_more_parts_than_stand_before_it(
+    said: list[Any],
+    sound: bool,  # noqa: FBT001 - a parameter of the test
+) -> None:
+    """None is a part, anything else what a plan says of their number; both verifiers agree."""
+    made = BASES[0]
+
+    def change(bodies: list[Body]) -> list[Body]:
+        place = next(n for n, body in enumerate(bodies) if body.kind == "planned")
+        own = bodies[place]
+        more = [
+            own._replace(kind="plan-part", data={"steps": []})
+            if parts is None
+            else own._replace(data={"parts": parts})
+            for parts in said
+        ]
+        # And what makes it whole: a signature at the end.
+        signed = next(body for body in bodies if body.kind == "checkpoint")
+        return [*bodies[:place], *more, signed._replace(mono_ms=own.mono_ms)]
+
+    found = ours_and_second(reforge(made, change, signer=made.signer), [], None)
+    assert found == ((0, 0) if sound else (7, 7))
+
+
 def followed_up(*said: tuple[Any, Any], before: bool = False) -> tuple[int, int]:
     """What both verifiers say of a journal whose first run is followed up like this.
 

@@ -316,6 +316,9 @@ def place_of(kind: str, nth: int = 0) -> int:
             forged(place_of("notice"), kind="outcome", data={"intent": place_of("intent")}),
             "of intent",
         ),
+        (forged(place_of("planned"), data={"parts": 1}), "names 1 parts, and 0 stand before it"),
+        (forged(place_of("notice"), kind="plan-part", run=""), "belongs to no run"),
+        (forged(place_of("followed-up"), kind="plan-part", data={}), "follows the end"),
     ],
 )
 def test_what_cannot_follow_is_found(rows: Rows, says: str) -> None:

@@ -94,7 +94,7 @@ def asked(home: Path, line: str, shell: str = "bash") -> list[str]:
         ("respond rehearse own-door --fault crash@s", ["words", "crash@shut"]),
         ("respond rehearse own-door --fault okta:40", [
             "words", "okta:401", "okta:403", "okta:404", "okta:409"]),
-        ("respond audit show --kind pl", ["words", "planned"]),
+        ("respond audit show --kind pl", ["words", "plan-part", "planned"]),
         ("respond audit ver", ["words", "verify"]),
         ("respond actions okta.suspend", ["words", "okta.suspend_user"]),
         ("respond export-review --fail-on m", ["words", "medium"]),

@@ -195,6 +195,15 @@ ENDED = record(9, "ended", exit=0, say="", next="")
         [*STARTED, ENDED, ENDED],
         [*STARTED, ENDED, intent(10)],
         [*STARTED, ENDED, record(10, "observed", "one", how="done")],
+        [*STARTED, ENDED, record(10, "plan-part", steps=[])],
+        [*STARTED, record(4, "planned", plan=PLAN, digest="d", parts=1)],
+        [*STARTED, record(4, "planned", plan=PLAN, digest="d", parts=-1)],
+        [
+            *STARTED,
+            record(4, "plan-part", steps=[]),
+            record(5, "planned", plan=PLAN, digest="d", parts=1),
+            record(6, "planned", plan=PLAN, digest="d", parts=1),
+        ],
     ],
 )
 def test_an_event_that_cannot_follow_is_refused(records: list[Record]) -> None:

@@ -18,7 +18,7 @@ STRENGTHS = "claimed chat key signed-on machine".split()
 NEVER_AFTER = "opened proposed planned ended checkpoint break-glass pruned restored config-changed"
 AFTER = ("undo-asked undo-done undo-failed taken intent outcome unknown reconciled observed notice "
          "confirmed reviewed erased parked joined answered approved denied approval-asked".split())
-KINDS = {1: [*AFTER, *NEVER_AFTER.split()], 2: ["followed-up"]}
+KINDS = {1: [*AFTER, *NEVER_AFTER.split()], 2: ["followed-up", "plan-part"]}
 SETTLE = {"intent": [""], "outcome": ["intent"], "unknown": ["intent"],
           "reconciled": ["intent", "unknown"]}
 SAID = {"": "word proved alive", "word": "proved alive", "alive": "word proved alive", "proved": ""}
@@ -68,16 +68,17 @@ def check_note(note, key, start):
 def check_order(kind, seq, name, step, data, runs, of_run=(*SETTLE, *KINDS[2], "taken", "ended")):
     need((kind == "opened") == (not seq) and (name or kind not in of_run))
     need(not name or (kind == "proposed") == (name not in runs))
-    run = runs.setdefault(name, {"epoch": 0, "ended": False})
-    need(not name or not run["ended"] or kind in (*AFTER, *KINDS[2]))
-    run["ended"] |= kind == "ended"
-    run["epoch"] += kind == "taken"
+    run = runs.setdefault(name, {"epoch": 0, "ended": 0, "parts": 0})
+    need(not name or not run["ended"] or kind in (*AFTER, "followed-up"))
+    for what, of in ("ended", "ended"), ("epoch", "taken"), ("parts", "plan-part"):
+        run[what] += kind == of
     need(kind != "taken" or (type(data.get("epoch")) is int and data["epoch"] == run["epoch"]))
     if kind in SETTLE:
         of = seq if kind == "intent" else data.get("intent")
         was, last = need(type(of) is int) and run.get(of, (step, ""))
-        need(was == step and last in SETTLE[kind])
-        run[of] = (step, kind)
+        run[of] = need(was == step and last in SETTLE[kind]) and (step, kind)
+    if name and kind == "planned":
+        run["parts"] = not need(type(n := data.get("parts", 0)) is int and 0 <= n <= run["parts"])
     if kind == "followed-up":
         item = (need(type(data.get("item")) is str and data["item"]),)
         need(run["ended"] and data.get("how") in SAID[run.get(item, "")].split())
@@ -91,7 +92,6 @@ def verify(rows, keys=(), outside=(), loose_max=1000):
             need(type(raw) is bytes and sha256(raw).digest() == body_hash)
             if size == 0:
                 journal = need(ID.fullmatch(read_body(raw)["journal"]))[0]
-                need(all(point[0] == journal for point in outside))
                 key = next((key for key in keys if key.startswith(f"{journal}+")), "")
             linked = TAG + journal.encode() + size.to_bytes(8, "big") + head + body_hash
             need(sha256(linked).digest() == digest)
@@ -106,7 +106,7 @@ def verify(rows, keys=(), outside=(), loose_max=1000):
             size, head = size + 1, digest
             for p in (p for p in outside if p[1] == size):
                 covered = need(head.hex().startswith(p[2])) * size
-        need(all(point[1] <= size for point in outside))
+        need(all(point[0] == journal and point[1] <= size for point in outside))
     except (InvalidSignature, ValueError): return 7
     except Stop as stop: return {70: 7 if size else 10}.get(stop.args[0], stop.args[0])
     return 10 if not key else 3 * (not signed or size - max(signed, covered) > loose_max)

@@ -31,7 +31,7 @@ _VERSION = 1
 _NEWEST = 2
 """Newest version of the format; a reader that meets another number can not check the journal."""
 
-_CAME_WITH = {"followed-up": 2}
+_CAME_WITH = {"followed-up": 2, "plan-part": 2}
 """In which version a kind came, where that is not the first; its records alone have that number.
 
 So a reader of before checks every journal without one, and says of the others that it cannot.
@@ -58,7 +58,7 @@ KINDS = frozenset(
         "approved", "denied", "confirmed", "observed", "intent", "outcome", "unknown",
         "reconciled", "undo-asked", "undo-done", "undo-failed", "notice", "parked", "ended",
         "checkpoint", "break-glass", "reviewed", "erased", "pruned", "restored",
-        "config-changed", "followed-up",
+        "config-changed", "followed-up", "plan-part",
     }
 )  # fmt: skip
 """All that there are in this version of the format; ``Kind`` has the same."""

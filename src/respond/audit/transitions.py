@@ -25,10 +25,19 @@ _AFTER_END = frozenset(
 """What a run may still have after ``ended``: its undo, words about it, and what crossed its end."""
 
 _OF_A_RUN = frozenset(
-    {"taken", "intent", "outcome", "unknown", "reconciled", "ended", "followed-up"}
+    {
+        "taken",
+        "intent",
+        "outcome",
+        "unknown",
+        "reconciled",
+        "ended",
+        "followed-up",
+        "plan-part",
+    }
 )
 
-_SAY_NO_MORE = frozenset({"observed", "planned", "confirmed", "notice"})
+_SAY_NO_MORE = frozenset({"observed", "confirmed", "notice"})
 """The most frequent kinds of which nothing is asked before the end of their run."""
 
 # What is known of an intent, and which kind may settle it.
@@ -50,6 +59,8 @@ _MAY_FOLLOW = {
 class _Run:
     epoch: int = 0
     ended: bool = False
+    parts: int = 0
+    """How many of a plan have come since the last ``planned``."""
     intents: dict[int, tuple[str, str]] = field(default_factory=dict)
     """Place of each intent, with its step and the last kind that spoke of it."""
     items: dict[str, str] = field(default_factory=dict)
@@ -91,6 +102,10 @@ def _in_run(run: _Run, body: Body) -> str:
                 return f"run {body.run!r} was taken, and its epoch is not {run.epoch}"
         case "ended":
             run.ended = True
+        case "plan-part":
+            run.parts += 1
+        case "planned":
+            return _plan(run, body)
         case "intent":
             # The same few words in every run: held once, however many runs there are.
             run.intents[body.seq] = (sys.intern(body.step), "intent")
@@ -98,6 +113,13 @@ def _in_run(run: _Run, body: Body) -> str:
             return _settle(run, body)
         case "followed-up":
             return _follow_up(run, body)
+    return ""
+
+
+def _plan(run: _Run, body: Body) -> str:
+    named, before, run.parts = body.data.get("parts", 0), run.parts, 0
+    if type(named) is not int or not 0 <= named <= before:
+        return f"planned names {named} parts, and {before} stand before it"
     return ""
 
 

@@ -235,13 +235,11 @@ def show_plan(
     """
     import json
 
-    from respond.core.events import Kind
-    from respond.core.recorded import Planned, data_of
     from respond.views.plan_text import plan_screen
 
     hand.attach(session, engine)
     plan = engine.plan()
-    engine.add(Kind.PLANNED, **data_of(Planned, digest=plan.digest, plan=plan))
+    engine.add_plan(plan)
     if only:
         print_out(_one_step(plan, only))
         return

@@ -2,8 +2,9 @@
 
 The list is SECURITY-MODEL's, plus what the state of a run needs: ``taken`` (an engine took the
 run, with its epoch), ``parked``, ``ended``, ``joined`` (another event from outside belongs to the
-run), ``answered`` (a person answered elsewhere what the run was parked for) and ``followed-up``
-(somebody came back to what a run that is over had left open).
+run), ``answered`` (a person answered elsewhere what the run was parked for), ``followed-up``
+(somebody came back to what a run that is over had left open) and ``plan-part`` (steps of a plan
+that is too long for one record).
 ``respond.core.fold`` says which may follow which; ``docs/journal-format.md`` describes the fields
 of ``data`` for each.
 """
@@ -38,6 +39,7 @@ class Kind(Enum):
     JOINED = "joined"
     ANSWERED = "answered"
     TAKEN = "taken"
+    PLAN_PART = "plan-part"
     PLANNED = "planned"
     APPROVAL_ASKED = "approval-asked"
     APPROVED = "approved"

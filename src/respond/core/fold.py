@@ -122,6 +122,8 @@ class RunState(Frozen):
     proposed: Proposed = Proposed()
     proposed_at: str = ""
     operator: str = ""
+    parts: tuple[recorded.PlanPart, ...] = ()
+    """Of a long plan that is being recorded."""
     plan: Plan | None = None
     plan_digest: str = ""
     """Of that plan, worked out anew when it was read."""
@@ -274,6 +276,8 @@ def may_follow(state: RunState | None, event: Event) -> recorded.Content:
             _check_intended(state.step(event.step), said)
         case recorded.Settled():
             _check_settled(state.step(event.step), event.kind, said)
+        case recorded.Planned(parts=parts) if not 0 <= parts <= len(state.parts):
+            raise IllegalEventError(f"a part of the plan of run {state.id} is missing")
         case Conclusion() if state.step(event.step).conclusion is not None:
             raise IllegalEventError(f"step {event.step} was concluded before")
         case FollowedUp():
@@ -314,12 +318,35 @@ def after(state: RunState | None, record: Record, said: recorded.Content | None 
             return _settled(state, record, said)
         case Conclusion():
             return _observed(state, record, said)
+        case recorded.PlanPart():
+            return replace(state, parts=(*state.parts, said), last_seq=record.seq)
+        case recorded.Planned():
+            return _planned(state, record, said)
         case FollowedUp(item=item):
             said = replace(said, by=record.event.actor, at=record.at)
             known = grown(state.followed_up, item, said)
             return replace(state, followed_up=known, last_seq=record.seq)
         case _:
             return _moved(replace(state, last_seq=record.seq), record, said)
+
+
+def _planned(state: RunState, record: Record, said: recorded.Planned) -> RunState:
+    plan = said.whole(state.parts)
+    if state.plan is not None and state.plan.bound != plan.bound:
+        # Who agreed to a write agreed to where it went.
+        steps = {a: replace(s, confirmed=frozenset()) for a, s in state.steps.items()}
+        state = replace(state, steps=steps)
+    return replace(
+        state,
+        status=RunStatus.RUNNING if state.started else RunStatus.PLANNED,
+        parts=(),
+        plan=plan,
+        plan_digest=plan.digest,
+        planned_at=record.at,
+        runbook_text=said.runbook,
+        changed=tuple(said.changed),
+        last_seq=record.seq,
+    )
 
 
 def _moved(state: RunState, record: Record, said: recorded.Content) -> RunState:
@@ -331,21 +358,6 @@ def _moved(state: RunState, record: Record, said: recorded.Content) -> RunState:
             parked = replace(state.parked, again=False)
             state = replace(state, steps=steps, parked=parked, taken_seq=record.seq)
             return replace(state, epoch=said.epoch, taken_by=said.by)
-        case recorded.Planned():
-            status = RunStatus.RUNNING if state.started else RunStatus.PLANNED
-            if state.plan is not None and state.plan.bound != said.plan.bound:
-                # Who agreed to a write agreed to where it went.
-                steps = {a: replace(s, confirmed=frozenset()) for a, s in state.steps.items()}
-                state = replace(state, steps=steps)
-            return replace(
-                state,
-                status=status,
-                plan=said.plan,
-                plan_digest=said.plan.digest,
-                planned_at=at,
-                runbook_text=said.runbook,
-                changed=tuple(said.changed),
-            )
         case recorded.Confirmed():
             return _confirmed(state, record, said)
         case recorded.ApprovalAsked(request=request):
@@ -554,10 +566,12 @@ def _as_planned(state: RunState, address: str, write: recorded.SentWrite) -> rec
     """The same, with the plan's own values where they are equal: of thousands each is held once."""
     planned = state.plan.step(address) if state.plan is not None else None
     shown = next((w for w in planned.writes if w.key == write.key), None) if planned else None
-    if shown is None:
+    if state.plan is None or shown is None:
         return write
     mine = ((name, getattr(shown, name)) for name in _LARGE)
-    return replace(write, **{name: v for name, v in mine if v == getattr(write, name)})
+    bound = state.plan.bound
+    to = {name: bound[name] if bound.get(name) == led else led for name, led in write.to.items()}
+    return replace(write, to=to, **{n: v for n, v in mine if v == getattr(write, n)})
 
 
 def _as_foreseen(state: RunState, end: Conclusion, address: str) -> Conclusion:

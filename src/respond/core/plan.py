@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from enum import Enum
 from functools import cached_property
 from itertools import pairwise
@@ -43,6 +43,7 @@ __all__ = [
     "plan_from",
     "planned_write",
     "short_digest",
+    "steps_from",
     "write_from",
     "write_key",
 ]
@@ -412,7 +413,12 @@ def moved(was: Mapping[str, Mapping[str, str]], now: Mapping[str, Mapping[str, s
 
 def plan_from(data: Mapping[str, Any]) -> Plan:
     """A plan back from the journal's JSON (``encode(plan)``, enums by value)."""
-    steps = tuple(
+    return Plan(**{**data, "steps": steps_from(data["steps"]), "unseen": tuple(data["unseen"])})
+
+
+def steps_from(data: Iterable[Mapping[str, Any]]) -> tuple[PlannedStep, ...]:
+    """Steps of a plan back from the journal's JSON."""
+    return tuple(
         PlannedStep(
             **{
                 **step,
@@ -424,9 +430,8 @@ def plan_from(data: Mapping[str, Any]) -> Plan:
                 **{name: tuple(step[name]) for name in ("subjects", "findings", "late_on")},
             }
         )
-        for step in data["steps"]
+        for step in data
     )
-    return Plan(**{**data, "steps": steps, "unseen": tuple(data["unseen"])})
 
 
 def _others(data: Mapping[str, Any]) -> OthersAgree:

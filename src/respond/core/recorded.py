@@ -17,10 +17,10 @@ from respond.core.exposure import Exposure
 from respond.core.finding import Finding
 from respond.core.incoming import Means
 from respond.core.kept_answer import KeptAnswer
-from respond.core.plan import Plan, PlannedWrite, plan_from
+from respond.core.plan import Plan, PlannedStep, PlannedWrite, plan_from, steps_from
 from respond.core.questions import Decision
 from respond.core.read_back import data_of, read
-from respond.core.records import Frozen
+from respond.core.records import Frozen, replace
 from respond.core.review import ReviewEnd
 from respond.core.script import Undo
 from respond.errors import ExitCode
@@ -45,6 +45,7 @@ __all__ = [
     "Noticed",
     "OutsideEvent",
     "Parked",
+    "PlanPart",
     "Planned",
     "Proposed",
     "Reviewed",
@@ -165,18 +166,34 @@ class Taken(Content, frozen=True):
     epoch: int = 0
 
 
+class PlanPart(Content, frozen=True):
+    """Steps of a plan that is too long for one record."""
+
+    steps: tuple[PlannedStep, ...]
+
+
 class Planned(CarriesEvidence, frozen=True):
     """It was looked at.
 
     Attributes:
+        plan: Of a long one, with its last steps alone.
         runbook: The text that the plan was made from.
         changed: What a yes to the plan before bound beside its writes, and is not what it was.
+        parts: How many ``PlanPart`` before it have the steps that come first.
     """
 
     digest: str
     plan: Plan
     runbook: str = ""
     changed: Sequence[str] = ()
+    parts: int = 0
+
+    def whole(self, before: Sequence[PlanPart]) -> Plan:
+        """The plan with all of its steps, given the parts that stand before it."""
+        if not self.parts:
+            return self.plan
+        steps = (step for part in before[-self.parts :] for step in part.steps)
+        return replace(self.plan, steps=(*steps, *self.plan.steps))
 
 
 class Since(Frozen):
@@ -605,8 +622,11 @@ def content_of(event: Event) -> Content:
             data = event.data
             text, changed = str(data.get("runbook", "")), tuple(data.get("changed", ()))
             kept = tuple(read(KeptAnswer, each) for each in data.get("evidence", ()))
-            digest = str(data.get("digest", ""))
-            return Planned(digest, plan_from(data["plan"]), text, changed, evidence=kept)
+            digest, parts = str(data.get("digest", "")), int(data.get("parts", 0))
+            plan = plan_from(data["plan"])
+            return Planned(digest, plan, text, changed, parts, evidence=kept)
+        case Kind.PLAN_PART:
+            return PlanPart(steps_from(event.data["steps"]))
         case Kind.APPROVAL_ASKED:
             return ApprovalAsked(Request.from_json(event.run, event.data))
         case kind:

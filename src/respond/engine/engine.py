@@ -26,7 +26,7 @@ from respond.core.questions import (
     Question,
     other_orders,
 )
-from respond.core.recorded import AskKind, AsksFor, Confirmed, ConfirmScope, Ended, Planned, data_of
+from respond.core.recorded import AskKind, AsksFor, Confirmed, ConfirmScope, Ended, data_of
 from respond.core.review import ReviewEnd
 from respond.core.runbook import Input, InputKind
 from respond.engine.inventory import take_inventory
@@ -305,9 +305,7 @@ class Engine(LiveRun):
             # A question comes, and ends the moment anyway; of a large set what was answered takes
             # more room than the plan that came of it.
             self.answers.end()
-        told = self._told_of(plan)
-        del plan  # What is recorded says the same, and a large one is held once.
-        plan = self._planned(told)
+        plan = self._planned(plan)
         if plan.ends and not plan.does_anything:
             return self._end(ExitCode.DONE, plan.ends, next_runbook=plan.next)
         if not self._may_go_beside_others(plan):
@@ -445,16 +443,11 @@ class Engine(LiveRun):
             bound=site.bound,
         )
 
-    def _told_of(self, plan: Plan) -> dict[str, Any]:
-        text, changed = self.runbook.text, self._changed()
-        told = data_of(Planned, digest=plan.digest, plan=plan, runbook=text)
-        if changed:
-            told["changed"] = list(changed)
-        return told
-
-    def _planned(self, told: dict[str, Any]) -> Plan:
+    def _planned(self, plan: Plan) -> Plan:
         """Record a plan, and give it as it stands in the journal."""
-        self.add(Kind.PLANNED, **told)
+        changed = self._changed()
+        told = {"changed": list(changed)} if changed else {}
+        self.add_plan(plan, runbook=self.runbook.text, **told)
         if self.state.plan is None:
             raise RespondError("the journal gave a state without the plan that was recorded")
         return self.state.plan
@@ -473,7 +466,7 @@ class Engine(LiveRun):
         fresh = self._plan_anew(what)
         if self.site.served:
             # Nothing of the old agreement covers the new plan: people are asked at its first write.
-            self._planned(self._told_of(fresh))
+            self._planned(fresh)
             return
         answer = self.ask(
             AskDrift(
@@ -492,7 +485,7 @@ class Engine(LiveRun):
                 why="nobody agreed to the new plan",
                 do=f"respond resume {self.run}, or respond cancel {self.run}",
             )
-        self._planned(self._told_of(fresh))
+        self._planned(fresh)
         agreed_anew(self, fresh, answer.typed, changed)
 
     def _plan_anew(self, what: str) -> Plan:

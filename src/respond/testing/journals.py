@@ -173,7 +173,11 @@ def _live(journal: SqliteJournal, run: str, chance: random.Random, clock: Settab
     """One run with everything that a run can have."""
     journal.append(_event(Kind.PROPOSED, run, inputs={"key": f"backend-{chance.random()}"[:14]}))
     journal.take(_event(Kind.TAKEN, run, by="dana"))
-    journal.append(_event(Kind.PLANNED, run, digest=chance.randbytes(32).hex()))
+    parts = int(run[-1]) % 3  # The first run has none, as most.
+    for _ in range(parts):
+        journal.append(_event(Kind.PLAN_PART, run, steps=[]))
+    named: dict[str, Any] = {"parts": parts} if parts else {}
+    journal.append(_event(Kind.PLANNED, run, digest=chance.randbytes(32).hex(), **named))
     for number in range(chance.randint(1, 2)):
         clock.advance(chance.randint(0, 100))
         step = f"s{number}"

@@ -183,8 +183,9 @@ def record_json(record: Record) -> dict[str, Any]:
     """A record of the journal; a plan appears by its digest alone, without its runbook."""
     event = record.event
     data: Mapping[str, Any] = event.data
-    if event.kind is Kind.PLANNED:
-        data = {name: value for name, value in data.items() if name not in ("plan", "runbook")}
+    if event.kind in (Kind.PLAN_PART, Kind.PLANNED):
+        long = ("plan", "runbook", "steps")
+        data = {name: value for name, value in data.items() if name not in long}
     return {
         "seq": record.seq,
         "at": record.at,

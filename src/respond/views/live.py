@@ -172,6 +172,7 @@ class Memory(Mutable):
     looked_ms: int = 0
     runbook: str = ""
     blind: set[str] = field(default_factory=set)
+    parts: list[recorded.PlanPart] = field(default_factory=list)
     planned: dict[str, StepPlan] = field(default_factory=dict)
     titles: set[str] = field(default_factory=set)
     concluded: set[str] = field(default_factory=set)
@@ -192,7 +193,11 @@ class Memory(Mutable):
                 self.looking_since = record.mono_ms
             case recorded.Proposed(runbook=runbook):
                 self.runbook = runbook
-            case recorded.Planned(plan=plan):
+            case recorded.PlanPart() as part:
+                self.parts.append(part)
+            case recorded.Planned() as planned:
+                plan = planned.whole(self.parts)
+                self.parts.clear()
                 self.runbook = plan.runbook or self.runbook
                 self.planned = {step.address: step.state for step in plan.steps if step.action}
                 self.titles = {step.title for step in plan.steps if step.title}

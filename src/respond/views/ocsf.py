@@ -71,6 +71,7 @@ _INCIDENTS: Final = {
     "proposed": ((1, "Create"), (1, "New")),
     "joined": ((2, "Update"), (2, "In Progress")),
     "taken": ((2, "Update"), (2, "In Progress")),
+    "plan-part": ((2, "Update"), (2, "In Progress")),
     "planned": ((2, "Update"), (2, "In Progress")),
     "parked": ((2, "Update"), (3, "On Hold")),
     "ended": ((3, "Close"), (5, "Closed")),
