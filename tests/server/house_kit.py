@@ -203,6 +203,13 @@ class Site:
         """The run that waits for people's approval."""
         return self.until(lambda s: s.status.value == "parked" and asked_now(s) is not None)
 
+    def told(self) -> RunState:
+        """The same, when those who are asked were told: until then a message may be under way."""
+        self.waiting()
+        return self.until(
+            lambda s: s.notices and all(notice.conclusion for notice in s.notices.values())
+        )
+
     # --- people ---
 
     def request(self, state: RunState) -> Request:

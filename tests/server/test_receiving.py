@@ -32,7 +32,6 @@ from respond.adapters.store.inbox_sqlite import SqliteInbox
 from respond.errors import InboxUnusableError, NotReadyError
 from respond.ports import Became, ServerMemory
 from respond.senders import SENDERS, SenderSecrets, UnusableError
-from respond.server.courtesy import Courtesy
 from respond.server.metrics import Metrics, TeamFigures
 from respond.server.receiving import OnClick, Receiver, ReceivingLimits, Source
 from respond.testing.contract_inbox import OpenInbox
@@ -59,7 +58,6 @@ class Hooks:
         *,
         limits: ReceivingLimits | None = None,
         on_click: OnClick | None = None,
-        courtesy: Courtesy | None = None,
         inbox: OpenInbox | None = None,
         memory: ServerMemory | None = None,
     ) -> None:
@@ -78,7 +76,6 @@ class Hooks:
             on_new=self._wake,
             on_click=on_click,
             limits=limits,
-            courtesy=courtesy,
             memory=memory,
         )
         self.app = Starlette(routes=[Route("/hooks/{source}", self.receiver)])
@@ -407,31 +404,6 @@ def test_a_body_that_does_not_come_is_not_waited_for(hooks: Open, name: bytes) -
     said = heard(raw(stage, HEAD % (name, b"", 500) + b"half"))
     assert said.startswith(b"HTTP/1.1 408" if name == b"pagerduty" else b"HTTP/1.1 404")
     assert b"connection: close" in said.lower()
-
-
-class Counting(Courtesy):
-    """How often somebody was answered while plans gave way."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.times = 0
-
-    @contextmanager
-    def under_way(self) -> Iterator[None]:
-        self.times += 1
-        with super().under_way():
-            yield
-
-
-@pytest.mark.promise("P18")
-def test_a_body_that_does_not_come_holds_up_no_plan(hooks: Open) -> None:
-    """Only what came whole is worked on before plans: who says nothing slows no incident down."""
-    counting = Counting()
-    stage = hooks(limits=ReceivingLimits(read_s=0.2), courtesy=counting)
-    heard(raw(stage, HEAD % (b"pagerduty", b"", 500) + b"half"))
-    assert counting.times == 0
-    assert stage.send("pagerduty", payload("pagerduty")).status_code == 202
-    assert counting.times == 1
 
 
 @pytest.mark.promise("P17", "P18")

@@ -156,14 +156,15 @@ def test_a_run_that_breaks_a_worker_says_so_and_is_tried_again(tmp_path: Path) -
         raise KeyError("sa_live_0123456789abcdef")
 
     with site(tmp_path) as served:
-        carrier = served.house.conductor.tell_untold.__self__  # type: ignore[attr-defined]
-        assert isinstance(carrier, Carrier)
-        opened, carrier.open_session = carrier.open_session, broken
+        house = served.house
         served.send("pagerduty")
+        run = served.waiting().id
+        carrier = Carrier(house.entry, house.board, broken, house.runbook, house.log)
+        carrier.carry(run)
+        carrier.stop()
         state = served.until(lambda s: "KeyError" in s.parked.why)
         assert "sa_live" not in state.parked.why + state.parked.reason
-        carrier.open_session = opened
-        served.house.clock.sleep(61)  # A rehearsal's clock jumps.
+        house.clock.sleep(61)  # A rehearsal's clock jumps.
         served.waiting()
 
 
@@ -193,10 +194,11 @@ def test_when_the_company_of_a_rehearsal_is_gone_the_run_says_so(tmp_path: Path)
     """In words and not as a fault of ours."""
     company = serve(default_company())
     with site(tmp_path, company=company) as served:
-        company.close()
         served.send("pagerduty")
-        state = served.until(lambda s: s.parked.why)
-        assert "answers no more" in state.parked.why
+        state = served.waiting()
+        company.close()
+        assert served.by_file(state) is Standing.AGREED
+        state = served.until(lambda s: "answers no more" in s.parked.why)
         assert "respond simulate" in state.parked.do
 
 
@@ -207,7 +209,7 @@ def test_after_a_passing_fault_of_the_journal_everything_goes_on(tmp_path: Path)
     """503 and not ready while it lasts, with what waits in the metric; then all of it goes in."""
     with site(tmp_path) as served:
         served.send("pagerduty")
-        served.waiting()
+        served.told()
         journal = served.house.outages.disk / "journal.db"
         away = journal.rename(journal.with_name("away"))
         assert served.send("alertmanager").status_code == 202  # It is in the inbox.
@@ -265,13 +267,9 @@ def test_a_notice_that_a_fault_of_ours_kept_back_is_tried_again(tmp_path: Path) 
     """A disk that was full for a minute must not leave people untold for the night."""
     with site(tmp_path) as served:
         served.send("pagerduty")
-        served.waiting()
-        house, opened = served.house, []
-        own: Carrier = house.conductor.tell_untold.__self__  # type: ignore[attr-defined]
-        real = own.open_session
-        # Its own tellers are done, and tell no more: one at a time may tell of a run.
-        own._stopped = True
-        own._telling.shutdown(wait=True)
+        served.told()  # One at a time may tell of a run.
+        house, opened = served.house, list[Any]()
+        real = house.workings.looks.open_session
 
         def full_at_first(*given: Any) -> Any:
             opened.append(given)

@@ -42,9 +42,6 @@ _HELD_MS: Final = 30_000
 _CHECKPOINT_MS: Final = 900_000
 """A server that runs signs its journal this often, so that silence is a statement."""
 
-_UNTOLD_MS: Final = 60_000
-"""How often a notice is tried again that a fault of this server kept back."""
-
 _BROKE: Final = "a round broke off; the log says where"
 
 
@@ -55,8 +52,7 @@ class Conductor(Mutable):
         workers: Carry runs on; None where others do, and take in what comes.
         states: Every run, oldest first.
         mend: Opens the journal anew where a fault closed it; whether it did.
-        tell: Tells people what they were asked and not told, by whomever before.
-        tell_untold: The same, of what this server tried to tell.
+        carrying: A turn of the process that carries runs on; None where there is none.
         stopping: Lets the runs in flight park at their next safe point.
         reconcile: Asks the senders that deliver once; None where there is none.
         reconcile_s: Pause between two such questions, in seconds.
@@ -70,24 +66,23 @@ class Conductor(Mutable):
     log: FilteringBoundLogger
     metrics: Metrics
     mend: Callable[[], bool]
+    carrying: Callable[[], None] | None = None
     stopping: Callable[[], None] = lambda: None
-    tell: Callable[[], None] = lambda: None
-    tell_untold: Callable[[], None] = lambda: None
     reconcile: Callable[[], None] | None = None
     reconcile_s: int = 300
     _news: threading.Event = field(default_factory=threading.Event, init=False)
     _pace: Pace = field(default_factory=Pace, init=False)
     _troubles: frozenset[str] = field(default=frozenset(), init=False)
-    _begun: bool = field(default=False, init=False)
     _signed_ms: int = field(default=0, init=False)
     _held_ms: int = field(default=0, init=False)
-    _told_ms: int = field(default=0, init=False)
     _threads: list[threading.Thread] = field(default_factory=list, init=False)
     alive_ms: int = field(default=0, init=False)
     """Monotonic time at which the last round came to its end, for ``/healthz``."""
 
     def start(self) -> None:
-        self._signed_ms = self._told_ms = self.alive_ms = self.entry.clock.mono_ms()
+        self._signed_ms = self.alive_ms = self.entry.clock.mono_ms()
+        if self.carrying is not None:
+            self.supervisor.begin("carrying", self.carrying)
         if self.workers is not None:
             self.workers.start()
         self._threads = [self.supervisor.begin("conductor", self._turn)]
@@ -151,7 +146,7 @@ class Conductor(Mutable):
             return self._mend, self._count
         return (
             self._mend, self._take_in, partial(self._wake, self.workers), self._take_up_held,
-            self._sign, self._tell, self._count,
+            self._sign, self._count,
         )  # fmt: skip
 
     def _failed(self, part: Callable[[], None]) -> str:
@@ -165,10 +160,8 @@ class Conductor(Mutable):
 
     def _mend(self) -> None:
         """Have a journal; with a new one all is taken up that was left, as at the start."""
-        if self.mend() or not self._begun:
+        if self.mend():
             self._pace = Pace()
-            self.tell()
-            self._begun = True
 
     def _take_in(self) -> None:
         while not self.supervisor.stopping.is_set() and self.intake.work():
@@ -197,12 +190,6 @@ class Conductor(Mutable):
             self._signed_ms = mono_ms - _CHECKPOINT_MS + _HELD_MS
             self.entry.journal.checkpoint(HEARTBEAT)
             self._signed_ms = mono_ms
-
-    def _tell(self) -> None:
-        mono_ms = self.entry.clock.mono_ms()
-        if mono_ms - self._told_ms >= _UNTOLD_MS:
-            self._told_ms = mono_ms
-            self.tell_untold()
 
     def _count(self) -> None:
         counts = dict.fromkeys(RunStatus, 0)

@@ -40,7 +40,6 @@ from respond.senders import (
     check_secret,
     refuses_encoding,
 )
-from respond.server.courtesy import Courtesy
 from respond.server.metrics import Metrics
 from respond.server.own_memory import OwnMemory
 from respond.server.supervising import foreseen
@@ -144,7 +143,6 @@ class Receiver:
         on_click: OnClick | None = None,
         trouble: Callable[[], str] = lambda: "",
         limits: ReceivingLimits | None = None,
-        courtesy: Courtesy | None = None,
     ) -> None:
         """Read every source's secrets.
 
@@ -156,7 +154,6 @@ class Receiver:
         for desk in self._desks.values():
             desk.secrets()
         self._inbox = inbox
-        self._courtesy = courtesy or Courtesy()
         self._clock = clock
         self._log = log
         self._metrics = metrics
@@ -213,11 +210,9 @@ class Receiver:
             if fault is not None:
                 return fault
             # Digests and decoders of some MiB would hold up everybody else here.
-            # Whoever lets a body come slowly holds up nobody's plans.
-            with self._courtesy.under_way():
-                return await asyncio.get_running_loop().run_in_executor(
-                    self._threads, self._judged, desk, scope["headers"], body.take()
-                )
+            return await asyncio.get_running_loop().run_in_executor(
+                self._threads, self._judged, desk, scope["headers"], body.take()
+            )
         finally:
             self._budget.leave()
 

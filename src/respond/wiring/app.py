@@ -54,7 +54,7 @@ def application(house: House) -> Starlette:
 
     @contextlib.asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
-        # Deliveries are answered between the turns of threads that make plans: shorter turns.
+        # Deliveries are answered between the turns of what works on them: shorter turns.
         sys.setswitchinterval(_TURN_S)
         house.conductor.start()
         house.log.info("server.started", mode=house.mode, url=house.url)

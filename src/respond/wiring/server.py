@@ -49,6 +49,7 @@ from respond.wiring.stores import (
 if TYPE_CHECKING:
     from structlog.typing import FilteringBoundLogger
 
+    from respond.adapters.carrying_process import CarryingProcess
     from respond.adapters.queue.team_queue import TeamQueue
     from respond.adapters.secrets.redactor import Redactor
     from respond.adapters.store.journal_chain import ChainJournal
@@ -61,7 +62,6 @@ if TYPE_CHECKING:
     from respond.server.board import Board
     from respond.server.carrying import Carrier
     from respond.server.conducting import Conductor
-    from respond.server.courtesy import Courtesy
     from respond.server.health import Health
     from respond.server.later_looks import LaterLooks
     from respond.server.metrics import Metrics
@@ -109,11 +109,17 @@ class House(Mutable):
 
 
 class Parts(Mutable):
-    """What the parts of a house, or of a worker, share while it is put together."""
+    """What the parts of a house, or of a worker, share while it is put together.
+
+    Attributes:
+        at: Address of the simulated company; empty for the real systems.
+    """
 
     places: Places
     project: Project
+    at: str
     url: str
+    verbosity: int
     clock: Clock
     store: Store
     people: People
@@ -125,16 +131,12 @@ class Parts(Mutable):
     jumping: RehearsalClock | None
     story: StorySecrets | None
     closers: list[Callable[[], None]] = field(default_factory=list)
-    courtesy: Courtesy = field(init=False)
     memory: ServerMemory = field(init=False)
     team: TeamQueue | None = field(default=None, init=False)
     """What workers of a database do; None where this process does all by itself."""
     runbooks: Callable[[str], Runbook] = field(init=False)
 
     def __post_init__(self) -> None:
-        from respond.server.courtesy import Courtesy
-
-        self.courtesy = Courtesy()
         self.memory = self.store.server_memory(self.clock)
         if isinstance(self.store, DatabaseStore):
             from respond.adapters.queue.team_queue import TeamQueue
@@ -237,8 +239,11 @@ def _see_clock(parts: Parts, team: TeamQueue) -> None:
         parts.log.warning("clock.apart", what=what, why=APART_WHY, do=APART_DO)
 
 
-def parts_of(places: Places, at: str, url: str, verbosity: int) -> Parts:
+def parts_of(places: Places, at: str, url: str, verbosity: int, *, boot: str = "") -> Parts:
     """What the parts of a server or a worker share.
+
+    Args:
+        boot: In a rehearsal, whose time is this process's own: beside another that jumps by itself.
 
     Raises:
         NotReadyError: There is no project.
@@ -265,7 +270,7 @@ def parts_of(places: Places, at: str, url: str, verbosity: int) -> Parts:
         rehearsal = Rehearsal.start(at=at)
         # Whoever finds one of its runs finds its company too.
         remember(places.rehearsals / SERVED, {"at": at})
-        boot = f"process-{uuid.uuid4()}" if project.store.url else ""
+        boot = f"process-{uuid.uuid4()}" if project.store.url else boot
         jumping = RehearsalClock(base, rehearsal.doors, boot=boot)
         clock = jumping
         people = _rehearsing_people(project, rehearsal)
@@ -298,8 +303,8 @@ def parts_of(places: Places, at: str, url: str, verbosity: int) -> Parts:
         jumping.catch_up(_last_ms(store, base))
     here = project.server.url or url
     return Parts(
-        places, project, here, clock, store, people, redactor, fresh(), fresh, log,
-        rehearsal, jumping, story,
+        places, project, at, here, verbosity, clock, store, people, redactor, fresh(), fresh,
+        log, rehearsal, jumping, story,
     )  # fmt: skip
 
 
@@ -391,7 +396,6 @@ def _receiver(
         memory=parts.memory,
         on_click=clicks,
         trouble=conductor.trouble,
-        courtesy=parts.courtesy,
     )
 
 
@@ -454,10 +458,9 @@ def _signon(parts: Parts) -> SignOn | None:
 
 
 class Work(Frozen):
-    """What takes in what comes, and carries runs on."""
+    """What takes in what comes."""
 
     intake: Intake
-    carrier: Carrier
     reconcile: Callable[[], None] | None
     states: Callable[[], list[RunState]]
 
@@ -467,23 +470,13 @@ def work_of(
     journal: ChainJournal,
     inbox: AnyInbox,
     board: Board,
-    entry: Entry,
-    *,
-    may_write: Callable[[], bool] = lambda: True,
-    tells: bool = True,
 ) -> Work:
-    """Put together what does the work; nothing is started.
-
-    Args:
-        may_write: Whether this process still has its runs; asked before each write leaves.
-        tells: People are told by whoever carries a run on.
-    """
+    """Put together what takes in what comes; nothing is started."""
     from respond.adapters.store.sealing import describe_secret
     from respond.intake.hooks import load_hooks
     from respond.intake.intake import Intake
     from respond.intake.missed import enrich
     from respond.intake.reconciling import Reconciler, can_be_asked
-    from respond.server.carrying import Carrier
 
     project = parts.project
     hooks = load_hooks(project, parts.runbooks)
@@ -516,7 +509,27 @@ def work_of(
     )
     asked = [source for source in project.sources.values() if can_be_asked(source)]
     reconciler = Reconciler(asked, reader, inbox, parts.clock, states, parts.log)
-    carrier = Carrier(
+    return Work(intake, reconciler.ask if asked else None, states)
+
+
+def carrier_of(
+    parts: Parts,
+    journal: ChainJournal,
+    board: Board,
+    entry: Entry,
+    *,
+    may_write: Callable[[], bool] = lambda: True,
+    tells: bool = True,
+) -> Carrier:
+    """What carries runs on.
+
+    Args:
+        may_write: Whether this process still has its runs; asked before each write leaves.
+        tells: People are told by whoever carries a run on.
+    """
+    from respond.server.carrying import Carrier
+
+    return Carrier(
         entry=entry,
         board=board,
         open_session=_opener(parts, journal, may_write),
@@ -524,7 +537,6 @@ def work_of(
         log=parts.log,
         tells=tells,
     )
-    return Work(intake, carrier, reconciler.ask if asked else None, states)
 
 
 def _conductor(
@@ -539,24 +551,45 @@ def _conductor(
     from respond.server.supervising import Supervisor
     from respond.server.workers import Workers
 
-    is_team = parts.team is not None
-    work = work_of(parts, journal, inbox, board, entry)
-    supervisor = Supervisor(parts.log)
-    threads = parts.project.server.workers
-    return Conductor(
+    work = work_of(parts, journal, inbox, board)
+    conductor = Conductor(
         entry=entry,
         intake=work.intake,
-        workers=None if is_team else Workers(work.carrier.carry, threads, supervisor),
-        supervisor=supervisor,
+        workers=None,
+        supervisor=Supervisor(parts.log),
         states=work.states,
         log=parts.log,
         metrics=metrics,
-        reconcile=None if is_team else work.reconcile,
-        reconcile_s=parts.project.server.reconcile_s,
         mend=journal.reopen,
-        stopping=work.carrier.stop,
-        tell=(lambda: None) if is_team else work.carrier.tell_again,
-        tell_untold=work.carrier.tell_untold,
+    )
+    if parts.team is None:
+        process = _carrying(parts)
+        parts.closers.append(process.close)
+
+        def carry(run: str) -> None:
+            process.carry(run)
+            if parts.jumping is not None:
+                parts.jumping.catch_up(_ms(journal.highest_at()))
+
+        threads, supervisor = parts.project.server.workers, conductor.supervisor
+        conductor.workers = Workers(carry, threads, supervisor)
+        conductor.carrying, conductor.stopping = process.turn, process.stop
+        conductor.reconcile = work.reconcile
+        conductor.reconcile_s = parts.project.server.reconcile_s
+    return conductor
+
+
+def _carrying(parts: Parts) -> CarryingProcess:
+    """The process that carries runs on beside this one."""
+    from respond.adapters.carrying_process import CarryingProcess
+
+    places = (str(parts.places.project), str(parts.places.state))
+    words = (*places, parts.at, parts.url, str(parts.verbosity))
+    return CarryingProcess(
+        # -P: the folder in which it is started is no place to import from.
+        command=(sys.executable, "-P", "-m", "respond.wiring.carry_apart", *words),
+        clock=parts.clock,
+        ended=lambda why: parts.log.warning("carrying.ended", why=why),
     )
 
 
@@ -759,15 +792,10 @@ def _opener(
 ) -> Callable[[RunState, Runbook], Session]:
     """Opens a session for one run, as a server carries it on."""
     from respond.adapters.prompt.nobody_there import ServedPrompt
-    from respond.server.courtesy import CourteousProgress, CourteousReader, Guest
+    from respond.views.live import QuietProgress
     from respond.views.question_text import question_lines
 
     def opened(state: RunState, runbook: Runbook) -> Session:
-        guest = Guest(parts.courtesy)
-        session = carried_on(state, runbook, guest)
-        return replace(session, reader=CourteousReader(session.reader, guest))
-
-    def carried_on(state: RunState, runbook: Runbook, guest: Guest) -> Session:
         proposed = state.proposed
         served = Served(
             operator=Actor(state.operator, Strength.MACHINE),
@@ -788,7 +816,7 @@ def _opener(
                 parts.rehearsal,
                 run=state.id,
                 prompt=lambda *_: ServedPrompt(lambda: None, question_lines, parts.people, click),
-                progress=lambda _: CourteousProgress(guest),
+                progress=lambda _: QuietProgress(),
                 by_hand=proposed.by_hand,
                 systems=systems_of(runbook),
                 served=served,
@@ -796,7 +824,7 @@ def _opener(
         return real_session(
             parts.places,
             prompt=lambda *_: ServedPrompt(lambda: None, question_lines, parts.people),
-            progress=lambda _: CourteousProgress(guest),
+            progress=lambda _: QuietProgress(),
             runbook=runbook,
             run=state.id,
             chosen=proposed.connection,

@@ -15,7 +15,7 @@ from respond.core.records import Mutable
 from respond.engine.setting import Site
 from respond.errors import NotReadyError, RespondError, UsageError
 from respond.wiring.connections import connection_of
-from respond.wiring.server import ahead_of, parts_of, work_of
+from respond.wiring.server import ahead_of, carrier_of, parts_of, work_of
 from respond.wiring.session import ENGINE, changed_of, not_ready
 
 if TYPE_CHECKING:
@@ -246,7 +246,8 @@ def build_crew(places: Places, *, at: str = "", at_once: int = 0, verbosity: int
     changed = changed_of(project, parts.runbooks)
     entry = Entry(journal, parts.clock, parts.people, project.person_keys, changed)
     lease = Lease(SystemClock())
-    work = work_of(parts, journal, inbox, board, entry, may_write=lease.holds, tells=False)
+    work = work_of(parts, journal, inbox, board)
+    carrier = carrier_of(parts, journal, board, entry, may_write=lease.holds, tells=False)
     lacks: dict[str, NotReadyError] = {}
     if parts.rehearsal is None:
         # A store remembers what it fetched: each credential is asked for once.
@@ -258,7 +259,7 @@ def build_crew(places: Places, *, at: str = "", at_once: int = 0, verbosity: int
         entry=entry,
         board=board,
         intake=work.intake,
-        carrier=work.carrier,
+        carrier=carrier,
         queue=queue,
         log=parts.log,
         able=takes,
@@ -266,7 +267,7 @@ def build_crew(places: Places, *, at: str = "", at_once: int = 0, verbosity: int
         reconcile=work.reconcile,
         reconcile_s=project.server.reconcile_s,
     )
-    work.carrier.leaves = team.leave
+    carrier.leaves = team.leave
     locks, refusal = DatabaseRunLocks(queue.database), Refusal(queue.database)
     metrics = Metrics()
     journal.wrote = metrics.wrote
@@ -301,7 +302,7 @@ def build_crew(places: Places, *, at: str = "", at_once: int = 0, verbosity: int
         journal=journal,
         refusal=refusal,
         conductor=conductor,
-        carrier=work.carrier,
+        carrier=carrier,
         work=team,
         jobs=JobWorker(
             queue.database,
