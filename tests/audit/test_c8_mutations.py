@@ -494,6 +494,8 @@ def test_the_pages_checkpoint_opens() -> None:
         ([1], False),
         ([None, 2], False),
         ([None, 1, 1], False),
+        ([None, "taken", 1], False),
+        ([None, "taken", None, 1], True),
         ([None, -1], False),
         ([None, True], False),
         ([None, "1"], False),
@@ -504,16 +506,19 @@ def test_a_plan_names_no_more_parts_than_stand_before_it(
     said: list[Any],
     sound: bool,  # noqa: FBT001 - a parameter of the test
 ) -> None:
-    """None is a part, anything else what a plan says of their number; both verifiers agree."""
+    """None is a part, anything else what a plan says of their number; both verifiers agree.
+
+    Whoever takes the run counts none of another's.
+    """
     made = BASES[0]
 
     def change(bodies: list[Body]) -> list[Body]:
         place = next(n for n, body in enumerate(bodies) if body.kind == "planned")
         own = bodies[place]
+        part = own._replace(kind="plan-part", data={"steps": []})
+        others = {None: part, "taken": own._replace(kind="taken", data={"epoch": 2})}
         more = [
-            own._replace(kind="plan-part", data={"steps": []})
-            if parts is None
-            else own._replace(data={"parts": parts})
+            others[parts] if parts in (None, "taken") else own._replace(data={"parts": parts})
             for parts in said
         ]
         # And what makes it whole: a signature at the end.
@@ -522,6 +527,19 @@ def test_a_plan_names_no_more_parts_than_stand_before_it(
 
     found = ours_and_second(reforge(made, change, signer=made.signer), [], None)
     assert found == ((0, 0) if sound else (7, 7))
+
+
+def test_of_two_faults_both_verifiers_name_that_of_the_first_record() -> None:
+    """An anchor of another journal is wrong from record 0 on, a version that nobody knows later."""
+    made, other = BASES[0], BASES[1]
+    last = made.rows[-1]
+    raw = last.body.replace(b'"v":1}', b'"v":4}')
+    digest = body_hash(raw)
+    head = link(made.signer.public.name, last.seq, made.rows[-2].hash, digest)
+    rows = (*made.rows[:-1], last._replace(body=raw, body_hash=digest, hash=head))
+    anchor = Anchor(other.signer.public.name, 1, "0" * 32)
+    assert ours_and_second(rows, [], None) == (10, 10)
+    assert ours_and_second(rows, [anchor], None) == (7, 7)
 
 
 def followed_up(*said: tuple[Any, Any], before: bool = False) -> tuple[int, int]:

@@ -99,7 +99,7 @@ def test_an_unknown_version_cannot_be_checked() -> None:
         return bodies
 
     rows = list(reforge(MADE, later, signer=MADE.signer))
-    body = rows[-1].body.replace(b'"v":1}', b'"v":3}')
+    body = rows[-1].body.replace(b'"v":1}', b'"v":4}')
     assert check([*rows[:-1], rehashed(rows[-2], rows[-1], body)]).exit_code == 10
     assert check([*rows[:-1], rows[-1]._replace(body=body)]).exit_code == 7
 

@@ -43,7 +43,7 @@ TIMES = (
     "",
 )  # fmt: skip
 OTHERS: dict[str, tuple[Any, ...]] = {
-    "v": (0, 2, 3, True, "1", None), "seq": (3, -1, True, "4"), "mono_ms": (-1, True, None),
+    "v": (0, 2, 3, 4, True, "1", None), "seq": (3, -1, True, "4"), "mono_ms": (-1, True, None),
     "kind": ("x", "ended", "opened", "checkpoint", "followed-up", 1), "data": ([], None, "x"),
     "boot": ("", 1),
     "actor": ({}, [], {"id": "d", "strength": "no"}, {"id": 1, "strength": "key"},

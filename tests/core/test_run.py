@@ -204,6 +204,17 @@ ENDED = record(9, "ended", exit=0, say="", next="")
             record(5, "planned", plan=PLAN, digest="d", parts=1),
             record(6, "planned", plan=PLAN, digest="d", parts=1),
         ],
+        [
+            *STARTED,
+            record(4, "plan-part", steps=[]),
+            record(5, "taken", epoch=2),
+            record(6, "planned", plan=PLAN, digest="d", parts=1),
+        ],
+        [
+            *STARTED,
+            record(4, "plan-part", steps=[]),
+            record(5, "planned", plan=PLAN, digest="d", parts=True),
+        ],
     ],
 )
 def test_an_event_that_cannot_follow_is_refused(records: list[Record]) -> None:

@@ -61,7 +61,7 @@ def test_a_record_holds_two_hundred_steps_of_a_plan(targets: int, kinds: list[st
 
 def test_a_plan_that_is_longer_than_a_record_may_be_is_recorded() -> None:
     """Together its records are longer than one may be, and none is."""
-    stage = stage_of(250, "x" * 15_000)
+    stage = stage_of(250, "x" * 20_000)
     assert stage.advance() is ExitCode.DONE
     sizes = [len(str(record.event.data)) for record in plan_records(stage)]
     assert max(sizes) < 16 * MIB < sum(sizes)
@@ -132,7 +132,7 @@ def test_how_far_a_run_is_counts_every_part() -> None:
 
 
 def test_a_part_appears_without_its_steps() -> None:
-    """As a plan does: `audit show` has a line a record."""
+    """As a plan does, where a run is followed by machine."""
     stage = stage_of(250)
     stage.advance()
     part, planned = plan_records(stage)

@@ -7,6 +7,7 @@ which an answer from before would be believed.
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -167,6 +168,22 @@ def test_of_a_thousand_answers_those_that_were_shared_last_are_held() -> None:
     assert len(outside.reads) == 1_501
     answers.fetch(call("item", "0"))
     assert len(outside.reads) == 1_502
+
+
+def test_answers_that_were_asked_for_again_at_once_are_let_go_too() -> None:
+    """Those of a pass that is taken again came by other threads."""
+    outside = Outside()
+    answers = shared(outside)
+    first = answers.of("step")
+    for path in ("a", "b"):
+        first.fetch(call(path))
+    answers.end()
+    again = answers.of("step")
+    assert [again.fetch(call(path)).status for path in ("a", "b")] == [200, 200]
+    for n in range(1_500):
+        answers.fetch(call("item", str(n)))
+    answers.fetch(call("a"))
+    assert len(outside.reads) == 2 + 2 + 1_500 + 1
 
 
 class Gone:
@@ -725,6 +742,26 @@ def test_a_plan_looks_meanwhile_at_a_set_that_is_known() -> None:
 
 
 @pytest.mark.promise("P22")
+def test_a_set_that_had_its_turn_is_not_looked_at_again_for_what_comes_behind_it() -> None:
+    """Each answer takes half a second: by then those of the set are too old to be shared."""
+    names = [f"box-{n:02}" for n in range(20)]
+    steps = (
+        "  - {id: all_of, action: box.list}\n"
+        "  - {id: each, for_each: all_of.names, as: n, limit: 100, action: box.read,"
+        " with: {name: '${{ n }}'}}\n"
+    )
+    behind = "".join(
+        f"  - {{id: then{n}, action: box.read, with: {{name: {name}}}}}\n"
+        for n, name in enumerate(("x", "y", "z"))
+    )
+    values = dict.fromkeys((*names, "x", "y", "z"), "old")
+    stage = BoxStage(runbook_of(steps + behind), values)
+    stage.boxes.broken = lambda _: stage.clock.advance(0.5)
+    stage.plan()
+    reads = Counter(stage.boxes.reads)
+    assert {reads[f"GET /box/{name}"] for name in names} == {1}
+
+
 def test_no_secret_is_shown_to_a_set_on_a_guess() -> None:
     """It waits for what decides whether the set comes, as one step would."""
     stage = with_key("for_each: inputs.names, as: n, when: one.value == 'new',")

@@ -18,9 +18,8 @@ STRENGTHS = "claimed chat key signed-on machine".split()
 NEVER_AFTER = "opened proposed planned ended checkpoint break-glass pruned restored config-changed"
 AFTER = ("undo-asked undo-done undo-failed taken intent outcome unknown reconciled observed notice "
          "confirmed reviewed erased parked joined answered approved denied approval-asked".split())
-KINDS = {1: [*AFTER, *NEVER_AFTER.split()], 2: ["followed-up", "plan-part"]}
-SETTLE = {"intent": [""], "outcome": ["intent"], "unknown": ["intent"],
-          "reconciled": ["intent", "unknown"]}
+KINDS = {1: [*AFTER, *NEVER_AFTER.split()], 2: ["followed-up"], 3: ["plan-part"]}
+SETTLE = dict(intent=[""], outcome=["intent"], unknown=["intent"], reconciled=["intent", "unknown"])
 SAID = {"": "word proved alive", "word": "proved alive", "alive": "word proved alive", "proved": ""}
 
 class Stop(Exception): pass  # its argument is the exit status; 70: the file can not be read on
@@ -49,7 +48,7 @@ def shaped(value, members):
 
 def read_body(raw):
     body = strict(raw)
-    need(not isinstance(body, dict) or type(body.get("v")) is not int or body["v"] in (1, 2), 10)
+    need(not isinstance(body, dict) or type(body.get("v")) is not int or body["v"] in KINDS, 10)
     need(shaped(body, MEMBERS) and shaped(body["actor"], dict(id=str, strength=str)))
     need(body["kind"] in KINDS[body["v"]] and body["actor"]["strength"] in STRENGTHS)
     at = dt.datetime.fromisoformat(body["at"]).isoformat(timespec="milliseconds")
@@ -65,13 +64,14 @@ def check_note(note, key, start):
     Ed25519PublicKey.from_public_bytes(public).verify(signed[4:], f"{text}\n".encode())
     return need(text.split("\n")[:3] == start) and int(start[1])
 
-def check_order(kind, seq, name, step, data, runs, of_run=(*SETTLE, *KINDS[2], "taken", "ended")):
-    need((kind == "opened") == (not seq) and (name or kind not in of_run))
+def check_order(kind, seq, name, step, data, runs, of_run=("taken", "ended", *KINDS[2], *KINDS[3])):
+    need((kind == "opened") == (not seq) and (name or kind not in [*SETTLE, *of_run]))
     need(not name or (kind == "proposed") == (name not in runs))
     run = runs.setdefault(name, {"epoch": 0, "ended": 0, "parts": 0})
     need(not name or not run["ended"] or kind in (*AFTER, "followed-up"))
-    for what, of in ("ended", "ended"), ("epoch", "taken"), ("parts", "plan-part"):
-        run[what] += kind == of
+    run["ended"] |= kind == "ended"
+    run["epoch"] += kind == "taken"
+    run["parts"] = (run["parts"] + (kind == "plan-part")) * (kind != "taken")
     need(kind != "taken" or (type(data.get("epoch")) is int and data["epoch"] == run["epoch"]))
     if kind in SETTLE:
         of = seq if kind == "intent" else data.get("intent")
@@ -80,9 +80,8 @@ def check_order(kind, seq, name, step, data, runs, of_run=(*SETTLE, *KINDS[2], "
     if name and kind == "planned":
         run["parts"] = not need(type(n := data.get("parts", 0)) is int and 0 <= n <= run["parts"])
     if kind == "followed-up":
-        item = (need(type(data.get("item")) is str and data["item"]),)
-        need(run["ended"] and data.get("how") in SAID[run.get(item, "")].split())
-        run[item] = data["how"]
+        how, item = data.get("how"), (need(type(data.get("item")) is str and data["item"]),)
+        run[item] = need(run["ended"] and how in SAID[run.get(item, "")].split()) and how
 
 def verify(rows, keys=(), outside=(), loose_max=1000):
     size, signed, covered, journal, key, head, runs, monos = 0, 0, 0, "", "", bytes(32), {}, {}
@@ -92,6 +91,7 @@ def verify(rows, keys=(), outside=(), loose_max=1000):
             need(type(raw) is bytes and sha256(raw).digest() == body_hash)
             if size == 0:
                 journal = need(ID.fullmatch(read_body(raw)["journal"]))[0]
+                need(all(point[0] == journal for point in outside))
                 key = next((key for key in keys if key.startswith(f"{journal}+")), "")
             linked = TAG + journal.encode() + size.to_bytes(8, "big") + head + body_hash
             need(sha256(linked).digest() == digest)
@@ -106,7 +106,7 @@ def verify(rows, keys=(), outside=(), loose_max=1000):
             size, head = size + 1, digest
             for p in (p for p in outside if p[1] == size):
                 covered = need(head.hex().startswith(p[2])) * size
-        need(all(point[0] == journal and point[1] <= size for point in outside))
+        need(all(point[1] <= size for point in outside))
     except (InvalidSignature, ValueError): return 7
     except Stop as stop: return {70: 7 if size else 10}.get(stop.args[0], stop.args[0])
     return 10 if not key else 3 * (not signed or size - max(signed, covered) > loose_max)

@@ -28,10 +28,10 @@ __all__ = [
 ]
 
 _VERSION = 1
-_NEWEST = 2
+_NEWEST = 3
 """Newest version of the format; a reader that meets another number can not check the journal."""
 
-_CAME_WITH = {"followed-up": 2, "plan-part": 2}
+_CAME_WITH = {"followed-up": 2, "plan-part": 3}
 """In which version a kind came, where that is not the first; its records alone have that number.
 
 So a reader of before checks every journal without one, and says of the others that it cannot.

@@ -60,7 +60,7 @@ class _Run:
     epoch: int = 0
     ended: bool = False
     parts: int = 0
-    """How many of a plan have come since the last ``planned``."""
+    """How many of a plan have come since the last ``planned`` or ``taken``."""
     intents: dict[int, tuple[str, str]] = field(default_factory=dict)
     """Place of each intent, with its step and the last kind that spoke of it."""
     items: dict[str, str] = field(default_factory=dict)
@@ -96,7 +96,7 @@ def _in_run(run: _Run, body: Body) -> str:
         return f"{body.kind} follows the end of run {body.run!r}"
     match body.kind:
         case "taken":
-            run.epoch += 1
+            run.epoch, run.parts = run.epoch + 1, 0
             epoch = body.data.get("epoch")
             if type(epoch) is not int or epoch != run.epoch:
                 return f"run {body.run!r} was taken, and its epoch is not {run.epoch}"

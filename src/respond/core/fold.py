@@ -357,7 +357,7 @@ def _moved(state: RunState, record: Record, said: recorded.Content) -> RunState:
             steps = _open_again(state) if state.parked.again else state.steps
             parked = replace(state.parked, again=False)
             state = replace(state, steps=steps, parked=parked, taken_seq=record.seq)
-            return replace(state, epoch=said.epoch, taken_by=said.by)
+            return replace(state, epoch=said.epoch, taken_by=said.by, parts=())
         case recorded.Confirmed():
             return _confirmed(state, record, said)
         case recorded.ApprovalAsked(request=request):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from enum import Enum
 from functools import cached_property
 from itertools import pairwise
@@ -39,6 +39,7 @@ __all__ = [
     "PlannedWrite",
     "StepPlan",
     "digest_of",
+    "in_parts",
     "moved",
     "plan_from",
     "planned_write",
@@ -50,6 +51,8 @@ __all__ = [
 
 
 _AHEAD_MAX: Final = 16
+_PART_STEPS: Final = 200
+_PART_BYTES: Final = 4 << 20
 _TASKS: Final = "human/"
 """How the subjects of the system begin whose actions are a person's own work."""
 
@@ -414,6 +417,25 @@ def moved(was: Mapping[str, Mapping[str, str]], now: Mapping[str, Mapping[str, s
 def plan_from(data: Mapping[str, Any]) -> Plan:
     """A plan back from the journal's JSON (``encode(plan)``, enums by value)."""
     return Plan(**{**data, "steps": steps_from(data["steps"]), "unseen": tuple(data["unseen"])})
+
+
+def in_parts(steps: Iterable[PlannedStep]) -> Iterator[list[dict[str, Any]]]:
+    """Steps as the journal's JSON, as many together as a record of it may have; at least one part.
+
+    One record of ten thousand steps would take more room than all else of their run, and be longer
+    than a record may.
+    """
+    part: list[dict[str, Any]] = []
+    size = 0
+    for step in steps:
+        told: dict[str, Any] = encode(step)
+        more = len(json.dumps(told))
+        if len(part) == _PART_STEPS or (part and size + more > _PART_BYTES):
+            yield part
+            part, size = [], 0
+        part.append(told)
+        size += more
+    yield part
 
 
 def steps_from(data: Iterable[Mapping[str, Any]]) -> tuple[PlannedStep, ...]:

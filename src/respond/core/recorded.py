@@ -622,7 +622,9 @@ def content_of(event: Event) -> Content:
             data = event.data
             text, changed = str(data.get("runbook", "")), tuple(data.get("changed", ()))
             kept = tuple(read(KeptAnswer, each) for each in data.get("evidence", ()))
-            digest, parts = str(data.get("digest", "")), int(data.get("parts", 0))
+            digest, parts = str(data.get("digest", "")), data.get("parts", 0)
+            if type(parts) is not int:
+                raise TypeError("the number of a plan's parts is none")
             plan = plan_from(data["plan"])
             return Planned(digest, plan, text, changed, parts, evidence=kept)
         case Kind.PLAN_PART:

@@ -84,7 +84,7 @@ class World(Mutable):
     """
 
     reader: Reader
-    _predictions: dict[str, tuple[Becomes[Any], ...]] = field(default_factory=dict)
+    _predictions: dict[str, list[Becomes[Any]]] = field(default_factory=dict)
     threads: int = 1
     """How many parts of a script are looked at at the same time."""
     keep: Callable[[Evidence, Call, Reply], None] = lambda *_: None
@@ -196,8 +196,7 @@ class World(Mutable):
         """From now on, answer reads as if these writes had been done."""
         for write in writes:
             for becomes in write.becomes:
-                name = becomes.subject.name
-                self._predictions[name] = (*self._predictions.get(name, ()), becomes)
+                self._predictions.setdefault(becomes.subject.name, []).append(becomes)
 
 
 def _in_hands(write: Write[Any]) -> Write[Any]:

@@ -84,7 +84,8 @@ class Lookahead(Mutable):
         values = here.values
         with suppress(RespondError):  # An expression that has no value says so at its turn.
             for step, guessed in _coming(here.among, values):
-                if step.for_each is None and here.prefix + step.words.id in self._begun:
+                met = self._begun if step.for_each is None else self._sets
+                if here.prefix + step.words.id in met:
                     continue
                 for name, known in _places(step, here.prefix + step.words.id, values):
                     if _known(step, known):

@@ -12,13 +12,13 @@ import threading
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import field
-from typing import Any, Final
+from typing import Any
 
 from respond.core.approval import Request
 from respond.core.events import Actor, Event, Kind, Record, Strength
 from respond.core.fold import As, RunState, RunStatus, after, fold, may_follow
 from respond.core.inputs import input_value
-from respond.core.plan import Plan, PlannedStep
+from respond.core.plan import Plan, PlannedStep, in_parts
 from respond.core.questions import Answer, Decision, Question, cause_of
 from respond.core.recorded import (
     ABOUT_EVIDENCE,
@@ -26,8 +26,6 @@ from respond.core.recorded import (
     Content,
     Noticed,
     Parked,
-    Planned,
-    PlanPart,
     Since,
     Taken,
     data_of,
@@ -35,7 +33,7 @@ from respond.core.recorded import (
 from respond.core.records import Frozen, Mutable, replace
 from respond.core.runbook import Input, InputKind, Runbook
 from respond.core.script import Call, Person, Reply
-from respond.core.shapes import decode
+from respond.core.shapes import decode, encode
 from respond.core.values import Late, SecretHandle, Value
 from respond.engine.keeping import Keeping
 from respond.engine.setting import Site
@@ -52,8 +50,6 @@ INPUTS = "inputs"
 
 MEANWHILE_S = 2.0
 """How often the journal is looked at for what other processes wrote, while time passes."""
-
-_STEPS_A_RECORD: Final = 200
 
 MACHINE = Actor("respond", Strength.MACHINE)
 
@@ -174,19 +170,14 @@ class LiveRun(Mutable):
         return record
 
     def add_plan(self, plan: Plan, **told: Any) -> None:
-        """Record a plan; of a long one the first steps in records before its own.
-
-        One record of ten thousand steps takes more room than all else of their run, and is too
-        long for the journal. Parts that nothing follows are of a process that died.
-        """
-        digest = plan.digest
-        if parts := max(len(plan.steps) - 1, 0) // _STEPS_A_RECORD:
-            for n in range(parts):
-                steps = plan.steps[n * _STEPS_A_RECORD : (n + 1) * _STEPS_A_RECORD]
-                self.add(Kind.PLAN_PART, **data_of(PlanPart, steps=steps))
-            plan = replace(plan, steps=plan.steps[parts * _STEPS_A_RECORD :])
-            told["parts"] = parts
-        self.add(Kind.PLANNED, **data_of(Planned, digest=digest, plan=plan), **told)
+        """Record a plan; of a long one the first steps in records before its own."""
+        parts = in_parts(plan.steps)
+        last = next(parts)
+        for number, part in enumerate(parts, 1):
+            self.add(Kind.PLAN_PART, steps=last)
+            last, told["parts"] = part, number
+        whole = {**encode(replace(plan, steps=())), "steps": last}
+        self.add(Kind.PLANNED, digest=plan.digest, plan=whole, **told)
 
     def intend(self, step: str, digest: str, **data: Any) -> Intent:
         """Append an intent, and get the key to its one request (P1)."""

@@ -162,8 +162,8 @@ class SharedAnswers(Mutable):
     def _let_go(self) -> None:
         """Hold one answer less where there are too many; what is still to come ends with `end`."""
         if len(self._asked) > _HELD_MAX:
-            oldest = next(iter(self._asked))
-            if isinstance(self._asked[oldest].answer, _Came):
+            oldest, asked = next(iter(self._asked.items()))
+            if isinstance(asked.answer, _Came) or asked.answer.done():
                 del self._asked[oldest]
 
     def _carry_out(self, call: Call, answer: Future[Reply]) -> None:

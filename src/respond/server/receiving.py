@@ -181,7 +181,6 @@ class Receiver:
             return
         finally:
             body.let_go()
-        self._say(desk, answer, size, began_ms)
         response = (
             Response(status_code=answer.status)
             if answer.content is None
@@ -192,6 +191,7 @@ class Receiver:
             answer.headers if body.ended else {**answer.headers, "connection": "close"}
         )
         try:
+            self._say(desk, answer, size, began_ms)
             await response(scope, receive, send)
         finally:
             # Not before: whoever works the inbox would share the interpreter with the answer.

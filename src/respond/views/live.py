@@ -251,7 +251,7 @@ def _record_lines(
 
 def _on_screen(record: Record, content: Content, memory: Memory) -> Iterator[ToldOnScreen]:
     match content:
-        case recorded.Planned() | recorded.Intended():
+        case recorded.PlanPart() | recorded.Planned() | recorded.Intended():
             return
         case Settled(how=WriteStatus.DONE) if record.event.kind is Kind.OUTCOME:
             return  # Its step tells of it, once it has come to its end.
@@ -285,6 +285,8 @@ def _decided(record: Record, content: Content) -> Iterator[ToldOnScreen]:
     match content:
         case recorded.Taken(epoch=epoch) if epoch > 1:
             yield ToldOnScreen("resumed", f"engine {epoch} goes on")
+        case recorded.PlanPart(steps=steps):
+            yield ToldOnScreen("planned", f"{len(steps)} steps of it", Tone.FAINT)
         case recorded.Planned(digest=digest):
             yield ToldOnScreen("planned", f"plan {short_digest(digest)}", Tone.FAINT)
         case Confirmed():
