@@ -2,21 +2,32 @@
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Container
+from collections.abc import Callable, Collection, Container, Iterator
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.server.house_kit import Site, site
 
-from respond.adapters.carrying_process import CarryingProcess
+from respond.adapters.carrying_process import ALIVE, NOT_NOW, CarryingProcess
+from respond.adapters.log import make_logger
+from respond.adapters.secrets.redactor import Redactor
 from respond.core.approval import Standing
+from respond.core.asked import asked_now
+from respond.core.events import Actor, Strength
 from respond.core.fold import RunStatus
-from respond.errors import RespondError
+from respond.errors import JournalUnusableError, RespondError
+from respond.server.carrying import Carrier
+from respond.server.carrying_apart import CarryingApart
+from respond.server.supervising import Supervisor
 from respond.testing.settable_clock import SettableClock
+from respond.wiring.stores import rehearsal_store
 
 ECHO = "import sys\nfor run in sys.stdin: print(run, end='', flush=True)"
 """Says of each run at once that it is carried on."""
@@ -28,7 +39,7 @@ def process_of(
 ) -> tuple[CarryingProcess, list[str]]:
     ended: list[str] = []
     command = (sys.executable, "-c", program)
-    return CarryingProcess(command, clock or SettableClock(), ended.append), ended
+    return CarryingProcess(command, clock or SettableClock(), ended.append, lambda: None), ended
 
 
 def in_thread(do: Callable[[], None]) -> threading.Thread:
@@ -82,11 +93,111 @@ def test_a_process_that_lived_and_was_killed_is_begun_anew_at_once() -> None:
     assert not carried.is_alive()
 
 
+def test_what_it_says_of_itself_is_the_servers_trouble() -> None:
+    """One that cannot begin, one that says nothing for a minute; until one says that it lives."""
+    clock, paused = SettableClock(), list[int]()
+    program = f"import sys; sys.exit({NOT_NOW})"
+    process, ended = process_of(program, clock)
+    process.pause = lambda: paused.append(1)
+    process.turn()
+    assert (paused, ended) == ([1], [])
+    assert process.trouble() == "the process that carries runs on is not there: it ended with 75"
+    process.command = (sys.executable, "-c", ECHO)
+    hears = in_thread(process.turn)
+    process.carry("CK-1")
+    assert process.trouble() == ""
+    clock.advance(61)
+    assert process.trouble() == "the process that carries runs on says nothing"
+    process.carry("CK-2")
+    assert process.trouble() == ""
+    process.close()
+    hears.join(LIMIT_S)
+
+
+def test_a_process_is_renewed_without_a_fault() -> None:
+    """What it is told meanwhile, the next one carries on."""
+    process, ended = process_of(ECHO)
+    hears = in_thread(process.turn)
+    process.carry("CK-1")
+    process.renew()
+    carried = in_thread(lambda: process.carry("CK-2"))
+    hears.join(LIMIT_S)
+    hears = in_thread(process.turn)
+    carried.join(LIMIT_S)
+    assert not carried.is_alive()
+    process.close()
+    hears.join(LIMIT_S)
+    assert ended == []
+
+
+# --- what the process does ------------------------------------------------------------------------
+
+
+class Noting(Carrier):
+    """A carrier that carries nothing on, and notes what it is asked; a run blocks until a stop."""
+
+    def carry(self, run: str) -> None:
+        NOTED.append(run)
+        if run == "CK-BAD":
+            raise KeyError(run)
+        STOPPED.wait(LIMIT_S)
+
+    def stop(self) -> None:
+        NOTED.append("stop")
+        STOPPED.set()
+
+    def tell_again(self, runs: Collection[str] | None = None) -> None:
+        NOTED.append("tell again")
+
+    def tell_untold(self) -> None:
+        NOTED.append("tell untold")
+
+
+NOTED: list[str] = []
+STOPPED = threading.Event()
+
+
+def apart(mended: Iterator[bool]) -> tuple[CarryingApart, list[str]]:
+    NOTED.clear()
+    STOPPED.clear()
+    said: list[str] = []
+    nothing: Any = None
+    log = make_logger(Redactor(), SettableClock(), io.StringIO())
+    carrier = Noting(nothing, nothing, nothing, nothing, log)
+    return CarryingApart(
+        carrier=carrier,
+        supervisor=Supervisor(log),
+        at_once=2,
+        mend=lambda: next(mended, False),
+        says=said.append,
+        log=log,
+    ), said
+
+
+def test_at_the_end_of_its_input_runs_park_and_each_is_said() -> None:
+    """One that breaks says so too, and breaks no other."""
+    work, said = apart(iter(()))
+    work.work(["CK-1\n", "CK-BAD\n"])
+    assert sorted(run for run in said if run != ALIVE) == ["CK-1", "CK-BAD"]
+    assert {"CK-1", "CK-BAD", "stop"} <= set(NOTED)
+
+
+def test_people_are_told_again_at_the_start_and_with_a_journal_that_was_mended() -> None:
+    """And each minute of what a fault kept back."""
+    work, _ = apart(iter((False, False, True)))
+    for _ in range(4):
+        work._round()
+    assert NOTED == ["tell again", "tell again"]
+    for _ in range(56):
+        work._round()
+    assert NOTED == ["tell again", "tell again", "tell untold"]
+
+
 # --- the whole server -----------------------------------------------------------------------------
 
 
 def carrying(served: Site) -> CarryingProcess:
-    process = served.house.conductor.carrying.__self__  # type: ignore[union-attr]
+    process = served.house.conductor.carrying
     assert isinstance(process, CarryingProcess)
     return process
 
@@ -150,3 +261,40 @@ def test_a_process_that_nobody_can_tell_anything_comes_to_rest(tmp_path: Path) -
         _, status = os.waitpid(pid, 0)
         assert os.waitstatus_to_exitcode(status) == 0
         assert len(served.waiting().requests) == 1
+
+
+def test_runs_of_a_journal_that_was_begun_anew_are_carried_on(tmp_path: Path) -> None:
+    """The process that had the old one open is renewed."""
+    with site(tmp_path) as served:
+        served.send("pagerduty")
+        old, first = served.told().id, pid_of(served)
+        disk = served.house.outages.disk
+        for name in [each.name for each in disk.iterdir() if each.name.startswith("journal.db")]:
+            (disk / name).rename(disk / f"aside-{name}")
+        actor = Actor("ana", Strength.CLAIMED)
+        rehearsal_store(disk).fresh(clock=served.house.clock, actor=actor).close()
+        served.send("alertmanager")
+
+        def asked() -> bool | None:
+            with suppress(JournalUnusableError):  # The server has not opened it yet.
+                return any(s.id != old and asked_now(s) is not None for s in served.runs()) or None
+            return None
+
+        assert served.soon(asked)
+        assert pid_of(served, but=(first,)) != first
+
+
+def test_a_process_that_cannot_begin_ends_no_server(tmp_path: Path) -> None:
+    """It is not ready, takes what comes, and goes on once `respond.toml` is mended."""
+    with site(tmp_path) as served:
+        first = pid_of(served)
+        toml = Path(carrying(served).command[4]) / "respond.toml"
+        whole = toml.read_text()
+        toml.write_text("[[[")
+        os.kill(first, signal.SIGKILL)
+        served.soon(lambda: "it ended with 75" in carrying(served).trouble() or None)
+        assert served.send("pagerduty").status_code == 202
+        assert any("is not there" in each.what for each in served.house.outages.stopping())
+        toml.write_text(whole)
+        served.waiting()
+        assert carrying(served).trouble() == ""

@@ -18,12 +18,21 @@ from respond.core.records import Mutable
 from respond.errors import RespondError
 from respond.ports import Clock
 
-__all__ = ["CarryingProcess"]
+__all__ = ["ALIVE", "NOT_NOW", "CarryingProcess"]
+
+ALIVE: Final = "."
+"""What it says each second beside the runs."""
+NOT_NOW: Final = 75
+"""With what it ends where it could not begin, for a reason that it has said."""
 
 _TRIES: Final = 2
-_END_S: Final = 5.0
-_LIVED_MS: Final = 60_000
-"""Who lived so long and died is begun anew at once."""
+_END_S: Final = 20.0
+_LIVED_MS: Final = 20_000
+"""Who lived so long and died is begun anew at once. Less than the pause before a run is tried again
+that kills it each time."""
+_SILENT_MS: Final = 60_000
+_STOPS_S: Final = 1.0
+"""How much later than the process the server may hear of a stop that is meant for both."""
 
 
 class CarryingProcess(Mutable):
@@ -31,11 +40,15 @@ class CarryingProcess(Mutable):
 
     Attributes:
         ended: Told why, when a process has died that had lived for a while.
+        pause: Waits until another is begun where one could not begin, or all stops.
     """
 
     command: Sequence[str]
     clock: Clock
     ended: Callable[[str], None]
+    pause: Callable[[], object]
+    _alive_ms: int = field(default=0, init=False)
+    _why: str = field(default="", init=False)
     _process: subprocess.Popen[str] | None = field(default=None, init=False)
     _going: set[str] = field(default_factory=set, init=False)
     _stopping: bool = field(default=False, init=False)
@@ -48,13 +61,14 @@ class CarryingProcess(Mutable):
             RespondError: It died soon, and nobody had stopped it.
             OSError: It cannot be started.
         """
-        began_ms = self.clock.mono_ms()
+        began_ms = self._alive_ms = self.clock.mono_ms()
         with subprocess.Popen(  # noqa: S603 (our own words)
             self.command,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
             encoding="utf-8",
+            process_group=0,  # Ctrl-C is meant for the server, which says when to stop.
         ) as process:
             self._is_now(process)
             try:
@@ -62,13 +76,30 @@ class CarryingProcess(Mutable):
                     self._heard(line.strip())
             finally:
                 self._is_now(None)
-        if self._stopping:
-            return
         code = process.returncode
-        why = f"signal {-code} ended it" if code < 0 else f"it ended with {code}"
-        if self.clock.mono_ms() - began_ms < _LIVED_MS:
-            raise RespondError("the process that carries runs on has died", why=why)
-        self.ended(why)
+        if code == 0 or self._stops():
+            return
+        self._why = f"signal {-code} ended it" if code < 0 else f"it ended with {code}"
+        if code == NOT_NOW:
+            self.pause()
+        elif self.clock.mono_ms() - began_ms < _LIVED_MS:
+            raise RespondError("the process that carries runs on has died", why=self._why)
+        else:
+            self.ended(self._why)
+
+    def trouble(self) -> str:
+        """Why runs are not carried on now, or empty."""
+        if self._why:
+            return f"the process that carries runs on is not there: {self._why}"
+        if self.clock.mono_ms() - self._alive_ms > _SILENT_MS:
+            return "the process that carries runs on says nothing"
+        return ""
+
+    def renew(self) -> None:
+        """Have another one in its place, which opens the journal that there is now."""
+        with self._changed:
+            if self._process is not None:
+                self._let_end(self._process)
 
     def carry(self, run: str) -> None:
         """Have a run carried on; returns when it is, or when all stops.
@@ -117,10 +148,16 @@ class CarryingProcess(Mutable):
                 self._let_end(process)
             self._changed.notify_all()
 
-    def _heard(self, run: str) -> None:
+    def _heard(self, line: str) -> None:
+        self._alive_ms, self._why = self.clock.mono_ms(), ""
+        if line != ALIVE:
+            with self._changed:
+                self._going.discard(line)
+                self._changed.notify_all()
+
+    def _stops(self) -> bool:
         with self._changed:
-            self._going.discard(run)
-            self._changed.notify_all()
+            return self._changed.wait_for(lambda: self._stopping, _STOPS_S)
 
     def _tell(self, process: subprocess.Popen[str], run: str) -> None:
         # Of one that has just died this is heard when its output ends.

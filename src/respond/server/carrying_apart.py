@@ -11,10 +11,11 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import field
 from typing import TYPE_CHECKING, Final
 
+from respond.adapters.carrying_process import ALIVE
 from respond.core.records import Mutable
 from respond.errors import RespondError
 from respond.server.carrying import Carrier
-from respond.server.supervising import Supervisor
+from respond.server.supervising import Supervisor, foreseen
 
 if TYPE_CHECKING:
     from structlog.typing import FilteringBoundLogger
@@ -32,14 +33,14 @@ class CarryingApart(Mutable):
     Attributes:
         at_once: How many runs at the same time.
         mend: Opens the journal anew where a fault closed it; whether it did.
-        says: Says that a run is carried on.
+        says: Says that a run is carried on, or that it is alive.
     """
 
     carrier: Carrier
     supervisor: Supervisor
     at_once: int
     mend: Callable[[], bool]
-    says: Callable[[str], None]
+    says: Callable[[str], object]
     log: FilteringBoundLogger
     _begun: bool = field(default=False, init=False)
     _rounds: int = field(default=0, init=False)
@@ -61,7 +62,10 @@ class CarryingApart(Mutable):
 
     def _carry(self, run: str) -> None:
         try:
-            self.carrier.carry(run)
+            with foreseen(self.log, "run.broke", run=run):
+                self.carrier.carry(run)
+        except RespondError as error:
+            self.log.warning("run.stopped", run=run, what=error.what, why=error.why, do=error.do)
         finally:
             self.says(run)
 
@@ -73,6 +77,7 @@ class CarryingApart(Mutable):
             if error.sentence != self._trouble:  # It is tried each second, and said once.
                 self.log.warning("round.failed", what=error.what, why=error.why, do=error.do)
             self._trouble = error.sentence
+        self.says(ALIVE)
         self.supervisor.stopping.wait(_ROUND_S)
 
     def _round(self) -> None:

@@ -31,6 +31,7 @@ from respond.server.workers import Workers
 if TYPE_CHECKING:
     from structlog.typing import FilteringBoundLogger
 
+    from respond.adapters.carrying_process import CarryingProcess
     from respond.server.metrics import Metrics
 
 __all__ = ["Conductor"]
@@ -52,7 +53,7 @@ class Conductor(Mutable):
         workers: Carry runs on; None where others do, and take in what comes.
         states: Every run, oldest first.
         mend: Opens the journal anew where a fault closed it; whether it did.
-        carrying: A turn of the process that carries runs on; None where there is none.
+        carrying: The process that carries runs on; None where there is none.
         stopping: Lets the runs in flight park at their next safe point.
         reconcile: Asks the senders that deliver once; None where there is none.
         reconcile_s: Pause between two such questions, in seconds.
@@ -66,7 +67,7 @@ class Conductor(Mutable):
     log: FilteringBoundLogger
     metrics: Metrics
     mend: Callable[[], bool]
-    carrying: Callable[[], None] | None = None
+    carrying: CarryingProcess | None = None
     stopping: Callable[[], None] = lambda: None
     reconcile: Callable[[], None] | None = None
     reconcile_s: int = 300
@@ -82,7 +83,7 @@ class Conductor(Mutable):
     def start(self) -> None:
         self._signed_ms = self.alive_ms = self.entry.clock.mono_ms()
         if self.carrying is not None:
-            self.supervisor.begin("carrying", self.carrying)
+            self.supervisor.begin("carrying", self.carrying.turn)
         if self.workers is not None:
             self.workers.start()
         self._threads = [self.supervisor.begin("conductor", self._turn)]
@@ -162,6 +163,8 @@ class Conductor(Mutable):
         """Have a journal; with a new one all is taken up that was left, as at the start."""
         if self.mend():
             self._pace = Pace()
+            if self.carrying is not None:
+                self.carrying.renew()
 
     def _take_in(self) -> None:
         while not self.supervisor.stopping.is_set() and self.intake.work():

@@ -56,6 +56,7 @@ class Outages(Mutable):
     Attributes:
         conductor: Why what comes in is not carried on, or empty.
         down: Threads that broke and were not begun again yet.
+        carrying: Why runs are not carried on by another process, or empty.
         alive_ms: Monotonic time of the last whole round.
         began_ms: Wall time of the journal's first record, or 0.
         disk: The folder of the journal.
@@ -73,12 +74,13 @@ class Outages(Mutable):
     disk: Path
     senders: Collection[str]
     backlog: Callable[[], Backlog] | None = None
+    carrying: Callable[[], str] = lambda: ""
     _asked_ms: int | None = field(default=None, init=False)
     _silent: tuple[Outage, ...] = field(default=(), init=False)
 
     def stopping(self) -> Iterator[Outage]:
         """What stands in the way of carrying on what comes in, the first cause first."""
-        broke = "; ".join(filter(None, [self.conductor(), *sorted(self.down)]))
+        broke = "; ".join(filter(None, [self.conductor(), *sorted(self.down), self.carrying()]))
         if broke:
             do = "the log says what broke; it is tried again by itself"
             yield Outage(broke, do)

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import field
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from respond.core.approval import People, account
 from respond.core.clocks import APART_DO, APART_WHY, apart, are_apart
@@ -77,6 +77,10 @@ if TYPE_CHECKING:
     from respond.wiring.stores import AnyInbox, Store
 
 __all__ = ["House", "Parts", "Work", "ahead_of", "build", "parts_of", "work_of"]
+
+
+_NOT_NOW_S: Final = 5.0
+"""Before what carries runs on is begun anew, where it could not begin."""
 
 
 class House(Mutable):
@@ -563,7 +567,7 @@ def _conductor(
         mend=journal.reopen,
     )
     if parts.team is None:
-        process = _carrying(parts)
+        process = _carrying(parts, conductor.supervisor)
         parts.closers.append(process.close)
 
         def carry(run: str) -> None:
@@ -573,23 +577,25 @@ def _conductor(
 
         threads, supervisor = parts.project.server.workers, conductor.supervisor
         conductor.workers = Workers(carry, threads, supervisor)
-        conductor.carrying, conductor.stopping = process.turn, process.stop
+        conductor.carrying, conductor.stopping = process, process.stop
         conductor.reconcile = work.reconcile
         conductor.reconcile_s = parts.project.server.reconcile_s
     return conductor
 
 
-def _carrying(parts: Parts) -> CarryingProcess:
+def _carrying(parts: Parts, supervisor: Supervisor) -> CarryingProcess:
     """The process that carries runs on beside this one."""
     from respond.adapters.carrying_process import CarryingProcess
+    from respond.adapters.clock import SystemClock
 
     places = (str(parts.places.project), str(parts.places.state))
     words = (*places, parts.at, parts.url, str(parts.verbosity))
     return CarryingProcess(
         # -P: the folder in which it is started is no place to import from.
         command=(sys.executable, "-P", "-m", "respond.wiring.carry_apart", *words),
-        clock=parts.clock,
+        clock=SystemClock(),
         ended=lambda why: parts.log.warning("carrying.ended", why=why),
+        pause=partial(supervisor.stopping.wait, _NOT_NOW_S),
     )
 
 
@@ -613,8 +619,10 @@ def _outages(
 ) -> Outages:
     from respond.server.outages import Outages
 
+    carrying = conductor.carrying
     return Outages(
         conductor=conductor.trouble,
+        carrying=carrying.trouble if carrying is not None else lambda: "",
         down=conductor.supervisor.down,
         alive_ms=lambda: conductor.alive_ms,
         began_ms=board.began_ms,
