@@ -26,16 +26,10 @@ _AFTER_END = frozenset(
 
 _OF_A_RUN = frozenset(
     {
-        "taken",
-        "intent",
-        "outcome",
-        "unknown",
-        "reconciled",
-        "ended",
-        "followed-up",
+        "taken", "intent", "outcome", "unknown", "reconciled", "ended", "followed-up",
         "plan-part",
     }
-)
+)  # fmt: skip
 
 _SAY_NO_MORE = frozenset({"observed", "confirmed", "notice"})
 """The most frequent kinds of which nothing is asked before the end of their run."""

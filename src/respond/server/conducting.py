@@ -54,7 +54,6 @@ class Conductor(Mutable):
         states: Every run, oldest first.
         mend: Opens the journal anew where a fault closed it; whether it did.
         carrying: The process that carries runs on; None where there is none.
-        stopping: Lets the runs in flight park at their next safe point.
         reconcile: Asks the senders that deliver once; None where there is none.
         reconcile_s: Pause between two such questions, in seconds.
     """
@@ -68,7 +67,6 @@ class Conductor(Mutable):
     metrics: Metrics
     mend: Callable[[], bool]
     carrying: CarryingProcess | None = None
-    stopping: Callable[[], None] = lambda: None
     reconcile: Callable[[], None] | None = None
     reconcile_s: int = 300
     _news: threading.Event = field(default_factory=threading.Event, init=False)
@@ -107,7 +105,8 @@ class Conductor(Mutable):
         """Begin nothing more; whether all that went on came to rest."""
         self.supervisor.stopping.set()
         self._news.set()
-        self.stopping()
+        if self.carrying is not None:
+            self.carrying.stop()
         for thread in self._threads:
             thread.join(within_s)
         if self.workers is None:

@@ -577,7 +577,7 @@ def _conductor(
 
         threads, supervisor = parts.project.server.workers, conductor.supervisor
         conductor.workers = Workers(carry, threads, supervisor)
-        conductor.carrying, conductor.stopping = process, process.stop
+        conductor.carrying = process
         conductor.reconcile = work.reconcile
         conductor.reconcile_s = parts.project.server.reconcile_s
     return conductor
