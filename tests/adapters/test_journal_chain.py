@@ -98,11 +98,10 @@ class ShelfStore:
         self.shelf.rows, self.shelf.sealed = self.seen.rows, self.seen.sealed
         self.end()
 
-    def end(self) -> str:
+    def end(self) -> None:
         if self.draft is not None:
             self.draft = None
             self.shelf.lock.release()
-        return ""
 
     def insert(self, row: ChainRow) -> None:
         if len(self.seen.rows) >= self.room_for:

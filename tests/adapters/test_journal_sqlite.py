@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 
@@ -579,14 +580,32 @@ def test_a_file_that_is_replaced_during_a_write_records_nothing(
 
 
 @pytest.mark.promise("P1")
+@pytest.mark.parametrize("what", ["intent", "word", "taken", "checkpoint", "secrets"])
 def test_after_a_record_that_need_not_be_synced_each_one_is_again(
-    path: Path, keys: MemoryKeys
+    path: Path, keys: MemoryKeys, what: str
 ) -> None:
     """An unsynced record is for once: no intent stands on a commit that is not durable."""
     with opened(path, keys) as journal:
+        journal.append(event(Kind.PROPOSED))
         journal.append(event(Kind.OUTCOME), synced=False)
+        levels: list[int] = []
 
-        assert db_of(journal).execute("PRAGMA synchronous").fetchone() == (2,)
+        def seen(statement: str) -> None:
+            if statement == "COMMIT":
+                with closing(db_of(journal).cursor()) as cursor:
+                    levels.extend(cursor.execute("PRAGMA synchronous").fetchone())
+
+        db_of(journal).set_trace_callback(seen)
+        write: dict[str, Callable[[], object]] = {
+            "intent": partial(journal.intend, event(Kind.INTENT, step="s"), digest=DIGEST),
+            "word": partial(journal.append, event(Kind.CONFIRMED)),
+            "taken": partial(journal.take, event(Kind.TAKEN)),
+            "checkpoint": partial(journal.checkpoint, "end of run"),
+            "secrets": partial(journal.forget_secrets, RUN),
+        }
+        write[what]()
+
+        assert levels == [2]
 
 
 @pytest.mark.promise("P1")

@@ -179,8 +179,8 @@ class ChainStore(Protocol):
         """Returns when all since ``begin`` or ``make`` is durable, and gives the lock back."""
         ...
 
-    def end(self) -> str:
-        """Drop what was not committed; says why the store must not be used any more, or empty."""
+    def end(self) -> None:
+        """Drop what was not committed."""
         ...
 
     # --- rows ---
@@ -554,8 +554,8 @@ class ChainJournal:
             except self._store.failures as error:
                 raise self._fail(error) from error
             finally:
-                if not self._dead and (trouble := self._store.end()):
-                    self._die(trouble)
+                if not self._dead:
+                    self._store.end()
         self.wrote(self._clock.mono_ms() - began_ms)
 
     def _commit(self, after: ChainEnd, *, synced: bool = True) -> None:

@@ -290,11 +290,10 @@ class PostgresStore:
             # It stands there and not yet where it has to stand, too: on the other server.
             raise psycopg.OperationalError(self._said[0])
 
-    def end(self) -> str:
+    def end(self) -> None:
         self._seen = None
         if self.db.info.transaction_status is not TransactionStatus.IDLE:
             self.db.execute("ROLLBACK")
-        return ""
 
     # --- rows -----------------------------------------------------------------------------------
 

@@ -48,7 +48,8 @@ if TYPE_CHECKING:
 
 __all__ = ["SqliteJournal", "SqliteStore"]
 
-_FULL = 2
+_LEVELS = {True: ("FULL", 2), False: ("NORMAL", 1)}
+"""Synced or not: what SQLite calls it, and answers when it is asked."""
 _ROWS = (
     "SELECT j.seq, j.body, j.body_hash, j.hash, j.kind, j.run, j.step, j.at, b.hash"
     " FROM journal j LEFT JOIN journal b ON b.seq = j.seq - 1 WHERE j.seq >= ?"
@@ -144,7 +145,7 @@ class SqliteStore:
         self.place = place_of(path) if path else ""
         self._path = path
         self._identity: FileIdentity | None = None
-        self._lazy = False
+        self._synced = True
         self._version = SCHEMA_VERSION
 
     def explain(self, failure: Exception) -> JournalUnusableError | JournalBrokenError:
@@ -156,6 +157,7 @@ class SqliteStore:
     def reopen(self) -> None:
         if self._path is not None:
             self.db = connect_file(self._path, create=False, application_id=APPLICATION_ID)
+            self._synced = True
             carry_over(self.db, self._path)
 
     # --- the file -------------------------------------------------------------------------------
@@ -196,10 +198,8 @@ class SqliteStore:
     # --- transactions ---------------------------------------------------------------------------
 
     def begin(self, *, synced: bool) -> None:
-        if not synced:
-            # The WAL is one file, synced from its start: the next full sync takes this one along.
-            self._lazy = True
-            self.db.execute("PRAGMA synchronous=NORMAL")
+        if synced is not self._synced:
+            self._sync(synced=synced)
         try:
             self.db.execute("BEGIN IMMEDIATE")
         except sqlite3.OperationalError as error:
@@ -214,6 +214,17 @@ class SqliteStore:
         self._refuse_moved()
         if self._version != SCHEMA_VERSION:
             self._add_indexes()
+
+    def _sync(self, *, synced: bool) -> None:
+        """Whether commits are synced from here on.
+
+        The WAL is one file, synced from its start: the next full sync takes along what was not.
+        """
+        word, level = _LEVELS[synced]
+        self.db.execute(f"PRAGMA synchronous={word}")
+        if self.db.execute("PRAGMA synchronous").fetchone() != (level,):
+            raise sqlite3.OperationalError(f"SQLite does not go to synchronous={word}")
+        self._synced = synced
 
     def _refuse_moved(self) -> None:
         if self.db.execute("PRAGMA user_version").fetchone() != (MOVED_VERSION,):
@@ -240,15 +251,9 @@ class SqliteStore:
         if self._path is not None and self._identity is None:
             sync_folder(self._path.parent)  # It was made just now, and so were its log's names.
 
-    def end(self) -> str:
+    def end(self) -> None:
         if self.db.in_transaction:
             self.db.rollback()
-        if self._lazy:
-            self._lazy = False
-            self.db.execute("PRAGMA synchronous=FULL")
-            if self.db.execute("PRAGMA synchronous").fetchone() != (_FULL,):
-                return "SQLite does not go back to synchronous=FULL"
-        return ""
 
     # --- rows -----------------------------------------------------------------------------------
 
