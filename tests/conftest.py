@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import gc
 import os
+import resource
 import shutil
 import signal
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeVar
@@ -39,6 +41,7 @@ WHOLE = frozenset({"core", "views", "intake", "people", "senders"})
 
 MEMORY = Path("/dev/shm")  # noqa: S108 - pytest makes a folder of its own in it
 ROOM_BYTES_MIN = 4 << 30
+_SELECT_MAX = 1_024
 
 # A machine that is busy with other work fails no test: bounds are on what is done, not on time.
 BUSY = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -112,6 +115,21 @@ def pytest_collection_finish() -> None:
     """What is there by now stays: the collector need not look at it again after each test."""
     gc.collect()
     gc.freeze()
+
+
+@pytest.fixture
+def crowd() -> Iterator[None]:
+    """A thousand files are open: what is opened now has a number that ``select`` cannot hold."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = 4_096
+    if hard != resource.RLIM_INFINITY and hard < wanted:
+        pytest.skip(f"no more than {hard} files may be open here")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, wanted), hard))
+    with ExitStack() as held:
+        held.callback(resource.setrlimit, resource.RLIMIT_NOFILE, (soft, hard))
+        while held.enter_context(Path(os.devnull).open("rb")).fileno() < _SELECT_MAX:
+            pass
+        yield
 
 
 @pytest.fixture

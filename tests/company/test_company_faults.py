@@ -197,6 +197,15 @@ def test_an_answer_that_never_comes(caller: Caller, kind: str, *, happened: bool
     assert caller.enabled() is not happened
 
 
+@pytest.mark.usefixtures("crowd")
+def test_it_answers_among_a_thousand_open_files(caller: Caller) -> None:
+    """Also where it waits for a caller to leave."""
+    caller.company.arm(["widgets:timeout-after"])
+    with pytest.raises(httpx.ReadTimeout):
+        caller.write()
+    assert caller.enabled() is False
+
+
 def test_a_slow_answer_comes_in_the_end(caller: Caller) -> None:
     """Whoever waits a little longer than usual gets the truth."""
     caller.company.arm(["widgets:slow"])

@@ -78,3 +78,10 @@ def test_what_is_closed_says_so(pool: PostgresPool) -> None:
     for late in (lambda: pool.read("SELECT 1"), lambda: pool.transaction().__enter__()):
         with pytest.raises(JournalUnusableError, match="not used any more"):
             late()
+
+
+@pytest.mark.usefixtures("crowd")
+def test_a_connection_is_found_among_a_thousand_open_files(pool: PostgresPool) -> None:
+    """A server holds one for each who sends to it or looks at a page."""
+    pool.read("SELECT 1")
+    assert pool.read("SELECT 2") == [(2,)]

@@ -51,9 +51,10 @@ class Listener:
             end.close()
 
     def _accept(self) -> None:
+        somebody = _heard(self._socket, self._awake)
         while True:
-            ready, _, _ = select.select([self._socket, self._awake], [], [])
-            if self.closing.is_set() or self._awake in ready:
+            somebody.poll()
+            if self.closing.is_set():
                 return
             connection, _ = self._socket.accept()
             with self._lock:
@@ -83,11 +84,19 @@ def shut(connection: socket.socket) -> None:
 
 def wait_for_leaving(connection: socket.socket, closing: threading.Event, limit_s: float) -> None:
     """Stay silent until the caller leaves, the server closes, or the limit is over."""
-    step_s = 0.05
-    for _ in range(int(limit_s / step_s)):
+    step_ms = 50
+    caller = _heard(connection)
+    for _ in range(int(limit_s * 1000 / step_ms)):
         if closing.is_set():
             return
-        readable, _, _ = select.select([connection], [], [], step_s)
         # Data that nobody asked for keeps the socket readable; only its end counts.
-        if readable and not connection.recv(4096):
+        if caller.poll(step_ms) and not connection.recv(4096):
             return
+
+
+def _heard(*sockets: socket.socket) -> select.poll:
+    """What waits for any of them, also where a thousand are open: ``select`` ends at 1,024."""
+    ears = select.poll()
+    for each in sockets:
+        ears.register(each, select.POLLIN)
+    return ears

@@ -96,7 +96,7 @@ class PostgresPool:
             if self.database.is_behind(opened):
                 opened.close()
                 continue
-            if not select.select([opened.fileno()], [], [], 0)[0]:
+            if not _is_heard(opened):
                 return opened
             opened.close()
         return self.database.connect()
@@ -119,3 +119,10 @@ class PostgresPool:
         return JournalUnusableError(
             f"the {self.database.name} is not used any more", why="it was closed"
         )
+
+
+def _is_heard(opened: DatabaseConnection) -> bool:
+    # Not select: that knows no file beyond 1,024, and each sender has one.
+    ear = select.poll()
+    ear.register(opened.fileno(), select.POLLIN)
+    return bool(ear.poll(0))
