@@ -108,7 +108,7 @@ class Outside:
 
 
 def shared(outside: Any, clock: Any = None, at_once: int = 6) -> SharedAnswers:
-    return SharedAnswers(outside, clock or SettableClock(), lambda _: at_once, threads=8)
+    return SharedAnswers(outside, clock or SettableClock(), lambda _: at_once)
 
 
 def meeting(count: int) -> Callable[[Call], None]:

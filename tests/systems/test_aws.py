@@ -174,7 +174,7 @@ def test_a_key_that_is_off_goes_on_for_seconds(office: Any) -> None:
 @pytest.mark.promise("P6")
 def test_one_refusal_is_not_enough(office: Any) -> None:
     """Some of AWS may know of it, and some not yet: no try, and no look, is taken for another."""
-    once = SharedAnswers(office.transport.reader(), office.clock, lambda _: 3, threads=1)
+    once = SharedAnswers(office.transport.reader(), office.clock, lambda _: 3)
     office.world = lambda: World(once)
     tried = made("try_key", value=leaked(office))
     office.company.arm(["aws:401"])

@@ -34,7 +34,7 @@ from respond.core.values import Late, Value, holds_secret
 from respond.engine.drivers import World, look
 from respond.engine.ready import Ready
 from respond.engine.setting import Site
-from respond.engine.shared_answers import SharedAnswers
+from respond.engine.shared_answers import TOGETHER, SharedAnswers
 from respond.engine.walk import Here, item_address
 from respond.errors import NotReadyError, RespondError
 from respond.ports import Journal
@@ -75,8 +75,6 @@ class Lookahead(Mutable):
     def begin(self, address: str, here: Here) -> None:
         """A step has its turn: look at what may come behind it meanwhile."""
         self._begun.add(address)
-        if self.answers.threads == 1:
-            return
         if here.group in self._sets:
             self._begun.discard(address)  # Its set does not come back to it.
             next(self._sets[here.group], None)
@@ -101,8 +99,6 @@ class Lookahead(Mutable):
                 self._begin(step, name, known, guessed=False)
                 yield
 
-        if self.answers.threads == 1:
-            return
         more = self._sets[address] = one_more()
         for _ in zip(range(_ITEMS), more, strict=False):
             pass
@@ -128,7 +124,7 @@ class Lookahead(Mutable):
             return
         self._begun.add(address)
         # What comes of it is in the answers; what goes wrong is said when the step has its turn.
-        world = World(self, threads=self.answers.threads)
+        world = World(self, threads=TOGETHER)
         came = in_background(partial(look, script, world, known={}, predict=False))
         # What the looks of a large set come to would take more room than the plan.
         if step.for_each is None:

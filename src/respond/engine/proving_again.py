@@ -22,6 +22,7 @@ from respond.core.values import SecretHandle
 from respond.engine.drivers import Look, World, look
 from respond.engine.looking_back import LookBack
 from respond.engine.run import LiveRun
+from respond.engine.shared_answers import TOGETHER
 from respond.engine.step.state import LiveStep
 from respond.errors import NotReadyError, StepFailedError, UsageError
 
@@ -156,7 +157,7 @@ def _looked(live: LiveRun, one: ToProve) -> LookedAgain:
     for pause in _PAUSES_S:
         live.pause(pause, f"looking at {one.at.title!r} again")
         live.answers.end()
-        world = World(live.answers.of(one.at.address), threads=live.answers.threads)
+        world = World(live.answers.of(one.at.address), threads=TOGETHER)
         seen = look(one.at.script(), world, known={}, predict=False)
         found = _came_to(one.item, seen)
         if found.how is FollowUp.PROVED:

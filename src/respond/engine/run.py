@@ -112,7 +112,7 @@ class LiveRun(Mutable):
 
     def __post_init__(self) -> None:
         tools, site = self.tools, self.site
-        self.answers = SharedAnswers(tools.reader, tools.clock, site.at_once, site.threads)
+        self.answers = SharedAnswers(tools.reader, tools.clock, site.at_once)
         self.kept = Keeping(self.run, tools.evidence, tools.clock)
         self._read_on()
 

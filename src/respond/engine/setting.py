@@ -68,7 +68,6 @@ def _listed(there: Mapping[str, str]) -> str:
     return ", ".join(f"{name} ({system})" for name, system in there.items()) or "none"
 
 
-_TOGETHER: Final = 8
 _GENERIC: Final = "http"
 """The system whose connections ``stand_ins`` can answer for in a rehearsal."""
 
@@ -179,15 +178,6 @@ class Site(Frozen):
         """How many requests this connection may be sent at the same time."""
         known = self.connections.get(connection)
         return vendor(known.system).at_once if known is not None else 1
-
-    @property
-    def threads(self) -> int:
-        """How much is looked at at the same time.
-
-        One thing where a server plans beside answering: threads of one interpreter wait for each
-        other, and who sends a delivery would wait for all of them.
-        """
-        return 1 if self.served else _TOGETHER
 
     def connection_for(self, system: str, named: str = "") -> Connection:
         """The connection an action of this system uses.

@@ -23,7 +23,10 @@ from respond.core.shapes import encode
 from respond.errors import NotReadyError, RespondError
 from respond.ports import Clock, Reader
 
-__all__ = ["SharedAnswers"]
+__all__ = ["TOGETHER", "SharedAnswers"]
+
+TOGETHER: Final = 8
+"""How much a run looks at at the same time."""
 
 _LASTS_MS: Final = 10_000
 """How old an answer may be that is shared: as old as one may be when it comes (``timeout_s``)."""
@@ -68,13 +71,11 @@ class SharedAnswers(Mutable):
 
     Attributes:
         at_once: How many requests a connection, by its name, may be sent at the same time.
-        threads: How much is looked at at the same time; one: nothing before it is needed.
     """
 
     reader: Reader
     clock: Clock
     at_once: Callable[[str], int]
-    threads: int
     _asked: dict[_Key, _Asked] = field(default_factory=dict, init=False)
     _gates: dict[str, Semaphore] = field(default_factory=dict, init=False)
     _steps: dict[str, list[Call]] = field(default_factory=dict, init=False)
@@ -118,7 +119,7 @@ class SharedAnswers(Mutable):
         lasts as long as its slowest answer, not as long as all of them.
         """
         known = [call for step in steps for call in self._steps.get(step, ())]
-        for call in known if self.threads > 1 and len(known) > 1 else ():
+        for call in known if len(known) > 1 else ():
             self._ask(call, later=True)
         calls = self._steps[steps[0]] = []
         return _Pass(self, calls)

@@ -31,7 +31,7 @@ from respond.engine.keeping import Keeping
 from respond.engine.lookahead import Lookahead
 from respond.engine.ready import Ready
 from respond.engine.setting import Site, recorded_values, values_of
-from respond.engine.shared_answers import SharedAnswers
+from respond.engine.shared_answers import TOGETHER, SharedAnswers
 from respond.engine.walk import (
     Absent,
     EndedError,
@@ -140,7 +140,7 @@ class Planner(Walk, kw_only=True):
 
     def __post_init__(self) -> None:
         runbook, clock = self.runbook, self.answers.clock
-        self.world = World(self.answers, threads=self.answers.threads, by_hand=self.site.by_hand)
+        self.world = World(self.answers, threads=TOGETHER, by_hand=self.site.by_hand)
         every = (*runbook.steps, *runbook.on_failure, *runbook.on_cancel, *runbook.always)
         reads = (ref for step in all_steps(every) for ref in refs_of(step))
         self._read = frozenset(ref.partition(".")[0] for ref in reads)

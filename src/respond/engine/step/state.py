@@ -21,6 +21,7 @@ from respond.core.script import Api, Proof, Script, Write
 from respond.engine.drivers import Look, World, look
 from respond.engine.ready import Ready
 from respond.engine.run import LiveRun
+from respond.engine.shared_answers import TOGETHER
 from respond.engine.walk import Here, titled
 from respond.ports import FIRST_PAUSES_S
 
@@ -149,7 +150,7 @@ class LiveStep(Mutable):
         plan, answers = live.state.plan, live.answers
         next_reads = plan.reads_after(self.address) if plan is not None else ()
         reader, keep = answers.of(self.address, *next_reads), partial(live.kept.keep, self.address)
-        return World(reader, threads=answers.threads, keep=keep, by_hand=self.chose_hands)
+        return World(reader, threads=TOGETHER, keep=keep, by_hand=self.chose_hands)
 
     def leads_to(self, write: Write[Any]) -> dict[str, dict[str, str]]:
         """The connection that a write goes to, with what a yes binds of it."""
