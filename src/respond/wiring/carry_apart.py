@@ -7,6 +7,8 @@ import signal
 import sys
 import uuid
 from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 from respond.adapters.carrying_process import NOT_NOW
@@ -38,10 +40,15 @@ def _main(project: str, state: str, at: str, url: str, verbosity: str) -> None:
     boot = f"process-{uuid.uuid4()}" if at else ""
     try:
         parts = parts_of(Places(Path(project), Path(state)), at, url, int(verbosity), boot=boot)
-        _carry(parts, lambda line: os.write(out, f"{line}\n".encode()))
+        _carry(parts, partial(_say, out))
     except (RespondError, FormatFault, FormatFaults) as error:
         log.warning("carrying.failed", why=str(error))
         sys.exit(NOT_NOW)
+
+
+def _say(out: int, line: str) -> None:
+    with suppress(OSError):  # Whoever heard it is gone, and the input ends as well.
+        os.write(out, f"{line}\n".encode())
 
 
 def _carry(parts: Parts, says: Callable[[str], object]) -> None:
