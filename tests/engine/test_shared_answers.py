@@ -793,6 +793,26 @@ def test_no_secret_is_shown_behind_what_may_end_the_run(between: str) -> None:
     assert stage.boxes.reads == ["GET /box/a"]
 
 
+@pytest.mark.promise("P22")
+@pytest.mark.parametrize(
+    ("when", "between"),
+    [
+        ("when: one.value == 'old',", ""),
+        ("", "  - {id: so, assert: one.value == 'old', message: No}\n"),
+        ("", "  - {id: over, end: {when: one.value == 'new', say: Over}}\n"),
+    ],
+    ids=["when", "assert", "end"],
+)
+def test_a_run_shows_no_secret_that_the_plan_showed_before_it_has_its_turn(
+    when: str, between: str
+) -> None:
+    """What changed since the plan decides against it: that is not known yet, and waited for."""
+    stage = with_key(when, between)
+    behind(stage, AskStart, lambda: stage.boxes.put("a", "new"))
+    stage.advance()
+    assert stage.boxes.reads.count("GET /tried") == 1
+
+
 def test_a_secret_is_shown_ahead_where_it_is_sure_to_be() -> None:
     """A step that comes in any case is looked at with the first one."""
     stage = with_key("")

@@ -18,7 +18,7 @@ from respond.core.finding import Found
 from respond.core.records import Frozen
 from respond.core.review_policy import ReviewPolicy
 from respond.core.shapes import decode
-from respond.core.values import DrawnSecret, Json, OwnCredential, SecretHandle
+from respond.core.values import DrawnSecret, Json, OwnCredential, SecretHandle, holds_secret
 
 __all__ = [
     "ASKS",
@@ -187,6 +187,11 @@ class Call(Frozen):
     timeout_s: int = 10
     custom: str = ""
     nth: int = 0
+
+    @property
+    def holds_secret(self) -> bool:
+        """Whether it shows a secret of the run to whoever answers it."""
+        return isinstance(self.auth, AuthBearer | AuthBasic) or holds_secret(self.body)
 
     @property
     def place(self) -> list[str | list[str]]:

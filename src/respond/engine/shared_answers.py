@@ -118,7 +118,9 @@ class SharedAnswers(Mutable):
         What the last passes of all of them asked for is asked at once: a look that is taken again
         lasts as long as its slowest answer, not as long as all of them.
         """
-        known = [call for step in steps for call in self._steps.get(step, ())]
+        first, *others = ([*self._steps.get(step, ())] for step in steps)
+        # Whether the others have their turn is a guess, and nobody is shown a secret on one.
+        known = [*first, *(call for each in others for call in each if not call.holds_secret)]
         for call in known if len(known) > 1 else ():
             self._ask(call, later=True)
         calls = self._steps[steps[0]] = []
