@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
 from shutil import which
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -59,11 +60,19 @@ def manifest(stage: Stage) -> list[dict[str, Any]]:
     return answers
 
 
+class AtOnce(Thread):
+    """Done when it is begun: what is looked at ahead is sent, however busy the machine is."""
+
+    def start(self) -> None:
+        self.run()
+
+
 @pytest.fixture(scope="module", autouse=True)
-def one_look_at_a_time() -> Iterator[None]:
-    """What is looked at ahead is sent or not as the machine has time: here reads are counted."""
+def nothing_later() -> Iterator[None]:
+    """Here reads are counted."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("respond.engine.setting._TOGETHER", 1)
+        for place in ("respond.core.background", "respond.engine.shared_answers"):
+            patch.setattr(f"{place}.Thread", AtOnce)
         yield
 
 

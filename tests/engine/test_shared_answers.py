@@ -25,6 +25,7 @@ from respond.core.script import (
     Call,
     Done,
     Effect,
+    Evidence,
     Me,
     Person,
     Read,
@@ -645,6 +646,36 @@ def test_what_is_gathered_keeps_its_order_whoever_answers_first() -> None:
     seen = ended(script(), Outside(last_comes_first))
     assert seen.outcome == Done((("a", "b"), ("c",), ()))
     assert seen.subjects == ("box/a", "box/b", "box/c")
+
+
+@pytest.mark.promise("P24")
+def test_what_is_kept_of_gathered_answers_keeps_their_order_too() -> None:
+    """The last one came first, and the first one ended the look: each is evidence, in order."""
+    second, kept = threading.Event(), list[str]()
+
+    def last_comes_first(call: Call) -> None:
+        if call.path == ("b",):
+            second.set()
+        assert second.wait(LIMIT_S)
+
+    def keep(_: Evidence, call: Call, __: Reply) -> Callable[[], None]:
+        return lambda: kept.append(call.says)
+
+    def marked(name: str) -> Any:
+        seen = yield from replace(read(name), evidence=Evidence())
+        if name == "a":
+            raise NoAnswerError("a makes no sense")
+        return seen
+
+    world = World(Outside(last_comes_first), threads=8, keep=keep)
+
+    def script() -> Script[None]:
+        yield from gather([marked("a"), marked("b")])
+        return Done(None)
+
+    with pytest.raises(NoAnswerError):
+        look(script(), world, known={}, predict=False)
+    assert kept == ["GET /a", "GET /b"]
 
 
 def test_of_gathered_errors_the_first_in_order_comes_out() -> None:

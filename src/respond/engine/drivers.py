@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import field
-from functools import partial
+from itertools import chain
 from typing import Any, Generic, TypeAlias, TypeVar
 
 from respond.core.plan import write_key
@@ -65,6 +65,9 @@ def refusal(error: RefusedError, call: Call) -> RefusedBySystemError:
     )
 
 
+Keeps: TypeAlias = Callable[[Evidence, Call, Reply], Callable[[], None]]
+"""Makes of an answer what keeps it as evidence."""
+
 _Part: TypeAlias = Generator[Any, object, Any]
 
 
@@ -87,12 +90,13 @@ class World(Mutable):
     _predictions: dict[str, list[Becomes[Any]]] = field(default_factory=dict)
     threads: int = 1
     """How many parts of a script are looked at at the same time."""
-    keep: Callable[[Evidence, Call, Reply], None] = lambda *_: None
-    """Told of each answer to a look that is marked as evidence."""
+    keep: Keeps = lambda *_: lambda: None
+    """Told of each answer to a look that is marked as evidence, as it comes; what this gives is
+    called in the order of the script."""
     by_hand: bool = False
     """A person chose their own hands for what the tool would write."""
 
-    def through(self, reader: Reader, keep: Callable[[Evidence, Call, Reply], None]) -> World:
+    def through(self, reader: Reader, keep: Keeps) -> World:
         """The same world, asked by another reader."""
         return World(reader, self._predictions, self.threads, keep, self.by_hand)
 
@@ -148,10 +152,10 @@ class World(Mutable):
         reply = self.reader.fetch(call)
         if read.evidence is not None:
             # Before anybody judges it: one that makes no sense is evidence, too.
-            self.keep(read.evidence, call, reply)
+            self.keep(read.evidence, call, reply)()
         return reply
 
-    def _look_at(self, part: _Part, wrote: set[str]) -> _Seen:
+    def look_at(self, part: _Part, wrote: set[str]) -> _Seen:
         """Drive a part of a script that only reads, to its end."""
         seen, answer = _Seen(wrote), None
         try:
@@ -179,15 +183,26 @@ class World(Mutable):
             return self.read(request)
         if not isinstance(request, Gather):
             raise ScriptFaultError("a part that only reads wanted to write")
-        look = partial(self._look_at, wrote=seen.wrote)
-        parts = request.parts
-        if min(len(parts), self.threads) <= 1:
-            looked = [look(part) for part in parts]
-        else:
-            with ThreadPoolExecutor(
-                min(len(parts), self.threads), thread_name_prefix="part"
-            ) as pool:
-                looked = list(pool.map(look, parts))
+        parts, kept = request.parts, [list[Callable[[], None]]() for _ in request.parts]
+
+        def look(part: _Part, kept: list[Callable[[], None]]) -> _Seen:
+            def later(*answer: Any) -> Callable[[], None]:
+                kept.append(self.keep(*answer))
+                return lambda: None
+
+            return self.through(self.reader, later).look_at(part, seen.wrote)
+
+        try:
+            if min(len(parts), self.threads) <= 1:
+                looked = list(map(look, parts, kept))
+            else:
+                with ThreadPoolExecutor(
+                    min(len(parts), self.threads), thread_name_prefix="part"
+                ) as pool:
+                    looked = list(pool.map(look, parts, kept))
+        finally:
+            for keep in chain.from_iterable(kept):
+                keep()
         for each in looked:
             seen.subjects |= each.subjects
         return tuple(each.answer for each in looked)

@@ -7,8 +7,9 @@ is written anyway. So keeping costs no request, no record and no sync before a w
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import field
+from functools import partial
 from threading import Lock
 from typing import Any, Final
 
@@ -54,14 +55,15 @@ class Keeping(Mutable):
             for answer in state.evidence:
                 self._count(answer)
 
-    def keep(self, step: str, mark: Evidence, call: Call, reply: Reply) -> None:
-        """Keep the answer to a look of this step, if it says anything new."""
-        if self.store is None:
-            return
+    def keep(self, step: str, mark: Evidence, call: Call, reply: Reply) -> Callable[[], None]:
+        """What keeps the answer that a look of this step has now, if it says anything new."""
+        store = self.store
+        if store is None:
+            return lambda: None
         made = kept_answer(call, reply, mark, step=step, at_ms=self.clock.now_ms())
-        if made is None:
-            return
-        answer, text = made
+        return partial(self._keep, store, *made) if made is not None else lambda: None
+
+    def _keep(self, store: EvidenceStore, answer: KeptAnswer, text: bytes) -> None:
         with self._lock:
             known = self._known.get(answer.same)
             if known is None:
@@ -75,7 +77,7 @@ class Keeping(Mutable):
                 return
             self._written.add(known.sha256)
         # Once more in each process: an earlier one may have died before it was written.
-        self.store.keep(self.run, known.sha256, text)
+        store.keep(self.run, known.sha256, text)
 
     def taken(self, kind: Kind, step: str) -> list[dict[str, Any]]:
         """What a record of this kind says of answers that no record speaks of yet.
