@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -18,11 +19,13 @@ from respond.company.crash_points import Killed, KilledJournal, KilledPen, Momen
 from respond.core.events import Event, Kind, Record
 from respond.core.fold import fold
 from respond.core.plan import digest_of, write_key
+from respond.core.questions import AskStart, AskUnknown, Decision
 from respond.core.records import replace
+from respond.core.script import Call
 from respond.errors import ExitCode
 from respond.ports import Intent
 from respond.testing.settable_clock import SettableClock
-from respond.testing.toy_system import DANA, BoxStage, runbook_of
+from respond.testing.toy_system import DANA, BoxStage, refused, runbook_of
 
 
 class CountedJournal(KilledJournal):
@@ -71,7 +74,8 @@ def ran(steps: str, **more: Any) -> tuple[BoxStage, CountedJournal]:
     return stage, journal
 
 
-SEEN = "  - {id: one, action: box.set, with: {name: a, value: new}}"
+SET_A = "box.set, with: {name: a, value: new}"
+SEEN = f"  - {{id: one, action: {SET_A}}}"
 
 
 @pytest.mark.promise("P1")
@@ -97,6 +101,37 @@ def test_what_nobody_could_find_again_is_synced(step: str, more: Any) -> None:
     _, journal = ran(f"  - {step}", **more)
     kinds = [kind for kind, where in journal.synced if where == "one"]
     assert kinds[-2:] == [Kind.INTENT, Kind.OUTCOME]
+
+
+@pytest.mark.promise("P1", "P2")
+@pytest.mark.parametrize(
+    ("action", "by_hand", "refused_with", "answers", "kind"),
+    [
+        ("box.say, with: {text: hi}", False, "403", {"AskByHand": Decision.NO}, Kind.OUTCOME),
+        (SET_A, True, "", {"Person": Decision.NO}, Kind.OUTCOME),
+        (SET_A, False, "403", {"AskByHand": Decision.NO}, Kind.OBSERVED),
+        (SET_A, False, "401", {"AskPerson": Decision.NO}, Kind.OBSERVED),
+    ],
+    ids=["nobody can look", "not by hand", "not by hand either", "nothing can be looked at"],
+)
+def test_what_was_not_done_is_synced_where_nobody_could_find_out(
+    action: str, *, by_hand: bool, refused_with: str, answers: Any, kind: Kind
+) -> None:
+    """That a blind write was refused, and that a person said no, is asked for once."""
+    step = f"  - {{id: one, phase: contain, action: {action}}}"
+    stage = BoxStage(runbook_of(step), {"a": "old"}, by_hand=by_hand)
+    stage.says.answers = answers
+
+    def refuse(call: Call) -> None:
+        started = any(isinstance(each, AskStart) for each in stage.says.asked)
+        if refused_with and started and (refused_with == "401" or call.method != "GET"):
+            raise refused(refused_with)
+
+    stage.boxes.broken = refuse
+    journal = CountedJournal(stage)
+    stage.advance(journal=journal)
+    assert {type(each).__name__ for each in stage.says.asked} >= answers.keys()
+    assert (kind, "one") in journal.synced
 
 
 @pytest.mark.promise("P1")
@@ -141,17 +176,42 @@ class CutJournal(KilledJournal):
         return True
 
 
+SET_B = "{id: two, action: box.set, with: {name: b, value: newer}}"
+GONE = "{id: gone, action: box.remove, with: {name: c}}"
+SAY = "{id: say, action: box.say, with: {text: hi}}"
+MAKE = "{id: make, action: box.make, with: {like: d}}"
+
+
 @pytest.mark.promise("P1", "P2", "P3")
 @pytest.mark.long
-def test_a_power_cut_anywhere_ends_as_if_it_was_not(tmp_path: Path) -> None:
-    """What was not synced is gone with it; the resumed run looks, and does nothing twice."""
-    steps = f"{SEEN}\n" + "\n".join(
-        f"  - {{id: {step}, action: {action}, with: {{name: {name}{more}}}}}"
-        for step, action, name, more in [
-            ("two", "box.set", "b", ", value: newer"),
-            ("gone", "box.remove", "c", ""),
-        ]
-    )
+@pytest.mark.parametrize(
+    ("steps", "by_hand", "does"),
+    [
+        ((SET_B, GONE), False, {"PUT /box/a": 1, "PUT /box/b": 1, "DELETE /box/c": 1}),
+        ((SET_B, GONE), True, {"box.set": 3}),
+        (
+            (SAY, SET_B, MAKE, GONE),
+            False,
+            {
+                "PUT /box/a": 1,
+                "PUT /box/b": 1,
+                "DELETE /box/c": 1,
+                "POST /box/bxtest-d": 1,
+                "SAY /said": 1,
+            },
+        ),
+    ],
+    ids=["seen", "by hand", "blind, and a secret"],
+)
+def test_a_power_cut_anywhere_ends_as_if_it_was_not(
+    tmp_path: Path, steps: tuple[str, ...], *, by_hand: bool, does: Any
+) -> None:
+    """What was not synced is gone with it; the resumed run looks, and does nothing twice.
+
+    What nobody could find out by looking is not gone: nobody is asked whether it happened, and a
+    secret that was sealed opens.
+    """
+    text = "\n".join([SEEN, *(f"  - {step}" for step in steps)])
     clock, keys = SettableClock(), FolderKeys(tmp_path / "keys")
 
     def opened(folder: Path) -> SqliteJournal:
@@ -162,7 +222,9 @@ def test_a_power_cut_anywhere_ends_as_if_it_was_not(tmp_path: Path) -> None:
         folder, moments = tmp_path / str(kill), Moments(kill_at=kill)
         with opened(folder) as journal:
             values = {"a": "old", "b": "old", "c": "old", "d": "old"}
-            stage = BoxStage(runbook_of(steps), values, journal=journal, clock=clock)
+            stage = BoxStage(
+                runbook_of(text), values, journal=journal, clock=clock, by_hand=by_hand
+            )
             cut = CutJournal(folder, journal, moments)
             with contextlib.suppress(Killed):
                 stage.advance(journal=cut, pen=KilledPen(stage.boxes, moments))
@@ -173,10 +235,17 @@ def test_a_power_cut_anywhere_ends_as_if_it_was_not(tmp_path: Path) -> None:
     for kill in range(len(base.names)):
         stage, moments, was_lost = cut_at(kill)
         lost += was_lost
+        passed = moments.names
+        stage.says.asked.clear()
+        stage.says.answers = {"AskUnknown": Decision.YES if stage.boxes.said else Decision.NO}
         with opened(tmp_path / str(kill)) as journal:
-            assert stage.advance(journal=journal) is ExitCode.DONE, moments.names[-1]
-        assert sorted(stage.boxes.writes) == ["DELETE /box/c", "PUT /box/a", "PUT /box/b"]
-    assert lost > len(base.names) // 4
+            if "after outcome make" in passed and "before forgetting secrets" not in passed:
+                assert [journal.open_secret(stage.run, name) for name in journal.held(stage.run)]
+            assert stage.advance(journal=journal) is ExitCode.DONE, passed[-1]
+        assert Counter(stage.boxes.hands or stage.boxes.writes) == does, passed[-1]
+        if "after outcome say" in passed:
+            assert AskUnknown not in map(type, stage.says.asked), passed[-1]
+    assert lost > len(base.names) // 8
 
 
 def test_a_step_reads_the_journal_once_and_digests_its_write_once(

@@ -143,14 +143,15 @@ class LiveRun(Mutable):
         *,
         seal: Mapping[str, str] | None = None,
         by: Actor | None = None,
-        synced: bool = True,
+        synced: bool | None = None,
         **data: Any,
     ) -> Record:
         """Append an event, and be in the state after it.
 
         Args:
             synced: A power cut must not take it away. What is not synced is found again by
-                looking, and the next event that is synced keeps it too.
+                looking, and the next event that is synced keeps it too. So is a conclusion, where
+                nothing is said: the next intent syncs it before anything else happens.
         """
         if kind in (Kind.PARKED, Kind.ENDED) and (lost := self.kept.unkept()):
             self.tools.progress.say(lost)
@@ -158,8 +159,7 @@ class LiveRun(Mutable):
         if kept := self.kept.taken(kind, step):
             data["evidence"] = kept
         event = Event(kind, self.run, step, by or MACHINE, data)
-        # So is a conclusion: the next intent syncs it before anything else happens.
-        synced = synced and kind is not Kind.OBSERVED
+        synced = kind is not Kind.OBSERVED if synced is None else synced
         with self._lock:
             # Before it stands in the journal for ever.
             said = may_follow(self.state, event)

@@ -121,7 +121,7 @@ def end_with(at: LiveStep, outcome: Done[Any]) -> Value:
 
 def observe(at: LiveStep, how: As, outcome: Done[Any], *, why: str) -> None:
     """Record a conclusion with its output."""
-    found = structured(outcome.findings)
+    more: dict[str, Any] = {"found": structured(outcome.findings), "exposures": outcome.exposures}
     _observed(
         at,
         how,
@@ -130,21 +130,24 @@ def observe(at: LiveStep, how: As, outcome: Done[Any], *, why: str) -> None:
         proved=outcome.proved,
         findings=[*lines_of(outcome.findings), *_gone(at, outcome)],
         why=why,
-        **({"found": found} if found else {}),
-        **({"exposures": outcome.exposures} if outcome.exposures else {}),
+        **{name: value for name, value in more.items() if value},
     )
 
 
-def left_open(at: LiveStep, why: str) -> Absent:
-    """Record that the step stays open."""
-    _observed(at, As.LEFT_OPEN, says=why, why=why)
+def left_open(at: LiveStep, why: str, *, said: bool = False) -> Absent:
+    """Record that the step stays open.
+
+    Args:
+        said: A person's word is all that leaves it open, and stands in no other record.
+    """
+    _observed(at, As.LEFT_OPEN, synced=said or None, says=why, why=why)
     return Absent(why)
 
 
-def failed(at: LiveStep, error: StepFailedError) -> Absent:
-    """Record that the step failed."""
+def failed(at: LiveStep, error: StepFailedError, *, said: bool = False) -> Absent:
+    """Record that the step failed; ``said`` as in ``left_open``."""
     failure = failure_of(at.step, at.here, error)
-    _observed(at, As.FAILED, says=error.what, why=error.what, error=failure)
+    _observed(at, As.FAILED, synced=said or None, says=error.what, why=error.what, error=failure)
     return Absent(error.what, failed=True)
 
 
@@ -173,9 +176,10 @@ def conclude(live: LiveRun, step: Step, address: str, here: Here, how: As, **tol
     live.add(Kind.OBSERVED, address, **told)
 
 
-def _observed(at: LiveStep, how: As, **told: Any) -> None:
+def _observed(at: LiveStep, how: As, *, synced: bool | None = None, **told: Any) -> None:
     phase = at.phase.value if at.phase else ""
-    at.add(Kind.OBSERVED, **data_of(Conclusion, how=how, title=at.title, phase=phase, **told))
+    told = data_of(Conclusion, how=how, title=at.title, phase=phase, **told)
+    at.add(Kind.OBSERVED, synced=synced, **told)
 
 
 def _gone(at: LiveStep, outcome: Done[Any]) -> list[str]:

@@ -106,7 +106,7 @@ class LiveStep(Mutable):
         *,
         seal: Mapping[str, str] | None = None,
         by: Actor | None = None,
-        synced: bool = True,
+        synced: bool | None = None,
         **data: Any,
     ) -> Record:
         """Append an event of this step."""

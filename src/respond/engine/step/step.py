@@ -212,7 +212,7 @@ class StepRun(Mutable):
                 parked.what, why=parked.why, do=parked.do, asks=parked.asks
             ) from error
         if answer.decision not in (Decision.YES, Decision.BY_HAND):
-            return failed(at, error)
+            return failed(at, error, said=True)
         told = data_of(Confirmed, decision=Decision.BY_HAND, why=error.what)
         at.add(Kind.CONFIRMED, by=answer.by or at.operator, **told)
         try:
@@ -240,7 +240,7 @@ class StepRun(Mutable):
                 )
             )
             if answer.decision is not Decision.YES:
-                return left_open(at, f"could not be done by hand: {error.what}")
+                return left_open(at, f"could not be done by hand: {error.what}", said=True)
             told = data_of(Confirmed, decision=Decision.WORD, says=[write.says])
             at.add(Kind.CONFIRMED, by=answer.by or at.operator, **told)
         says = "done by hand, could not be looked at"
