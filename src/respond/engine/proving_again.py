@@ -156,7 +156,6 @@ def _is_late(value: Any) -> bool:
 def _looked(live: LiveRun, one: ToProve) -> LookedAgain:
     for pause in _PAUSES_S:
         live.pause(pause, f"looking at {one.at.title!r} again")
-        live.answers.end()
         world = World(live.answers.of(one.at.address), threads=TOGETHER)
         seen = look(one.at.script(), world, known={}, predict=False)
         found = _came_to(one.item, seen)
