@@ -257,6 +257,13 @@ def rss_mib(pid: int) -> float:
     raise SystemExit("the server is gone")
 
 
+def held_mib(pid: int) -> float:
+    """What a server holds, and the process that carries its runs on."""
+    tasks = Path(f"/proc/{pid}/task").iterdir()
+    others = [int(other) for task in tasks for other in (task / "children").read_text().split()]
+    return rss_mib(pid) + sum(map(rss_mib, others))
+
+
 def p99_of(times: list[float]) -> float:
     """The time within which 99 of 100 were answered."""
     return statistics.quantiles(times, n=100)[98]
@@ -307,9 +314,9 @@ def _measured(folder: Path, seconds: int, rate: float, company: str = "") -> _Ro
         try:
             url = f"http://127.0.0.1:{int(server.stdout.readline())}"
             warm = asyncio.run(storm(url, 0, WARM_UP, rate))
-            before = rss_mib(server.pid)
+            before = held_mib(server.pid)
             seen = asyncio.run(storm(url, WARM_UP, count, rate))
-            after = rss_mib(server.pid)
+            after = held_mib(server.pid)
         finally:
             server.kill()
     kept = folder / "state" / ("rehearsals/served" if company else "") / "inbox.db"
