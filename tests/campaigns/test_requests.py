@@ -26,7 +26,6 @@ from respond.core.events import Kind, Record
 from respond.core.questions import Answer, AskConfirm, AskStart, Question
 from respond.core.script import Person
 from respond.errors import ExitCode
-from respond.testing.crashing import RUNBOOKS
 from respond.testing.runbook_kit import Stage
 from respond.testing.settable_clock import SettableClock
 from respond.views.live import QuietProgress
@@ -34,14 +33,18 @@ from respond.views.live import QuietProgress
 pytestmark = pytest.mark.campaign("C11")
 
 PAGE = Path(__file__).parents[2] / "bench" / "requests.md"
-COUNTED = (
-    *RUNBOOKS,
-    "offboard-member",
-    "role-change",
-    "rotate-all-keys",
-    "rotate-key",
-    "sole-admin-locked-out",
-)
+MOST = {
+    "compromised-key": (89, 92),
+    "compromised-user": (170, 177),
+    "lost-2fa": (46, 49),
+    "offboard-member": (163, 170),
+    "role-change": (25, 27),
+    "rotate-all-keys": (82, 89),
+    "rotate-key": (35, 38),
+    "sole-admin-locked-out": (25, 27),
+}
+"""Requests of a whole run, by a person's hands and by the API: more of them is a decision."""
+COUNTED = tuple(MOST)
 GIVEN = {"rotate-all-keys": {"keys": "app/190001/9101, app/190002/9102"}}
 BEGINS = {"sole-admin-locked-out": "customerio.sole_admin"}
 LAST = {"rotate-all-keys": ("/revoke", 2)}
@@ -323,9 +326,9 @@ def test_no_request_is_sent_twice_in_a_moment_and_anew_only_for_freshness(
 ) -> None:
     """Between two writes, questions or waits each look is sent once; and all stand on the page.
 
-    In all at most 1.3 times the distinct requests, and those that stand behind a reason to ask
-    anew. What was on its way when a moment ended may arrive just behind its end, on a machine
-    that is busy: such a run is played again.
+    What is asked again has a reason to be asked anew, and writing the page anew allows no more of
+    it. What was on its way when a moment ended may arrive just behind its end, on a machine that
+    is busy: such a run is played again.
     """
     for turn in range(3):
         line = played(tmp_path / str(turn), name, routes)
@@ -335,17 +338,11 @@ def test_no_request_is_sent_twice_in_a_moment_and_anew_only_for_freshness(
         if written in PAGE.read_text(encoding="utf-8"):
             break
     assert written in PAGE.read_text(encoding="utf-8")
-    known: set[tuple[Any, ...]] = set()
-    demanded = 0
     for came, reads in line.moments():
         twice = [each.says for each, n in Counter(reads).items() if n > 1]
         assert twice == [], f"after {came.says}"
-        if came.kind != "plan":
-            demanded += len({each.same for each in reads} & known)
-        known |= {each.same for each in reads}
     sent = [each for each in line.seen if each.kind in ("read", "write")]
-    distinct = len({each.same for each in sent})
-    assert len(sent) <= 1.3 * distinct + demanded
+    assert len(sent) <= MOST[name][list(SHOWN).index(routes)]
 
 
 def _write(text: str, name: str, routes: str) -> None:
