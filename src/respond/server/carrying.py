@@ -136,7 +136,7 @@ class Carrier(Mutable):
             session.prompt.state = lambda: engine.state
             session.prompt.sealed = partial(self.entry.journal.open_secret, session.run)
         stop = engine.tools.stop
-        stop.slices_s, stop.why = _LOOK_FOR_STOP_S, "the server stops"
+        stop.slices_s, stop.why = _LOOK_FOR_STOP_S, "what carries it on stops"
         self._stops[session.run] = stop
         stop.wanted = self._stopped
         self.log.info("run.advance", run=session.run)
