@@ -14,6 +14,7 @@ import pytest
 
 from respond.adapters.secrets.key_stores import FolderKeys
 from respond.audit.body import read_body
+from respond.company import default_company, serve
 from respond.company.rehearsal import Rehearsal
 from respond.core.events import Kind
 from respond.testing.cli_kit import Machine
@@ -114,6 +115,34 @@ def test_where_no_company_answers_it_is_said_in_words(home: Machine) -> None:
     ran = home.run("rehearse", "lost-2fa", "--at", "http://127.0.0.1:9")
     assert ran.code == 2
     assert "why: Connection refused\n  do:  start one: respond simulate" in ran.err
+
+
+@pytest.mark.parametrize("status", ["401", "503"])
+def test_a_rehearsal_tells_nobody_to_type_what_is_real(home: Machine, status: str) -> None:
+    """Nor to resume what is over; and what kept it from looking is why it ended."""
+    ran = home.run("rehearse", "compromised-key", "--auto", "--fault", f"customerio:{status}xall")
+    said = f"{ran.out}{ran.err}{home.run('status', *_folders(home)).out}"
+    for no in ("respond compromised-key", "respond connect", "respond resume", "respond prove"):
+        assert no not in said
+    assert "respond rehearse compromised-key --by-hand" in " ".join(said.split())
+    assert f"NOTHING WAS STARTED: Customer.io answered {status}" in " ".join(ran.out.split())
+
+
+def test_what_is_over_with_its_company_is_nothing_to_be_proved(home: Machine) -> None:
+    """A key that was removed and not tried stays so, and no screen says to try it."""
+    ran = home.run("rehearse", "rotate-key", "--auto")
+    assert "DONE, NOT PROVED" in ran.out
+    assert "respond prove" not in f"{ran.out}{home.run('status', *_folders(home)).out}"
+
+
+def test_a_company_that_stays_is_as_it_was_after_a_rehearsal(home: Machine) -> None:
+    """What one broke or slowed down in it is no trouble of the others in a drill."""
+    with serve(default_company()) as company:
+        company.company.slow_down(["slack=20ms"])
+        at = ("--auto", "--at", company.base_url)
+        home.run("rehearse", "lost-2fa", *at, "--fault", "slack:503xall", "--latency", "1ms")
+        assert company.company.faults.waiting == ()
+        assert company.company.latency_s == {"slack": 0.02}
 
 
 def test_a_rehearsal_that_waits_ends_with_its_company(home: Machine) -> None:

@@ -9,10 +9,11 @@ import pytest
 from respond.adapters.prompt.terminal import answer_to, choices_for
 from respond.core.questions import AskConfirm, AskInput, Decision
 from respond.core.records import replace
-from respond.testing.example_run import HEAD, ExampleRun, example_questions
+from respond.testing.example_run import HEAD, TODAY, ExampleRun, example_questions
 from respond.views.answer_words import answers, beside_words, help_text, task_answers
 from respond.views.layout import width_of
 from respond.views.screen import Screen
+from respond.views.waiting import waiting
 
 Golden = Callable[[str, str], None]
 ALL = example_questions()
@@ -40,6 +41,20 @@ def test_help_reads_well(name: str, golden: Golden) -> None:
     golden(f"help_{name}", text)
     assert text == screen.more(ALL[name], "help")
     assert max(map(width_of, text.splitlines())) <= 80
+
+
+def test_a_run_that_ends_with_its_process_is_not_parked() -> None:
+    """Where the company of a rehearsal is this process, no word promises to go on later, and of
+    one whose process died cancelling is what is left.
+    """
+    state = ExampleRun().propose().look().start().state
+    assert state is not None
+    state = replace(state, proposed=replace(state.proposed, passing=True))
+    screen = Screen(lambda: state, lambda: HEAD, lambda: 0, lambda: 4.0)
+    text = " ".join(screen.more(ALL["start"], "?").split())
+    assert "later end this rehearsal, as Ctrl-C does; one with --at" in text
+    assert "resume" not in text
+    assert waiting(state, TODAY).next.endswith(f"it is over: respond cancel {state.id}")
 
 
 def test_help_at_a_task_reads_well(golden: Golden) -> None:

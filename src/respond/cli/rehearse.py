@@ -109,7 +109,7 @@ def rehearse(
         for what in as_if:
             rehearsal.doors.happen(what)
         if faults:
-            rehearsal.doors.arm(faults)
+            rehearsal.arm(faults)
         if latency:
             rehearsal.slow_down(latency)
         run = _new_run(places, loaded.name)
@@ -260,6 +260,7 @@ class Staging(Mutable):
     def _propose(self, session: Session, overrides: dict[str, str], at: str) -> None:
         from respond.adapters.store.sealing import describe_secret
         from respond.company.rehearsal import rehearsal_inputs, remember
+        from respond.core.recorded import Proposed, data_of
         from respond.engine.proposing import propose
 
         if not self.dry_run:
@@ -285,6 +286,7 @@ class Staging(Mutable):
             journal=session.journal,
             clock=session.clock,
             describe=describe_secret,
+            extra=data_of(Proposed, passing=True) if self.rehearsal.own is not None else {},
         )
 
     def _session(self, ahead_s: float, moments: Moments | None) -> Session:
@@ -322,7 +324,6 @@ class Staging(Mutable):
         from respond.cli.secret_input import is_terminal
         from respond.views import company
         from respond.views.undo_text import undo_json, undo_text
-        from respond.views.verdict import verdict_of
 
         alone = self._end_with_its_company(session, engine, code)
         found = put_back(engine.state) if undone else ()
@@ -350,10 +351,7 @@ class Staging(Mutable):
         )
         if alone and not self.hand.auto and not is_terminal():
             say(_NOBODY)
-        wants = verdict_of(engine.state, session.today()).do
-        if self.rehearsal.own is not None and any("respond prove" in each for each in wants):
-            say(f"{_GONE}:\nnothing of it can be proved any more.\n{_STAYS}")
-        elif alone:
+        if alone:
             say(f"{_GONE}:\nthis rehearsal cannot be carried on.\n{_STAYS}")
 
     def _end_with_its_company(self, session: Session, engine: Engine, code: ExitCode) -> bool:
@@ -365,7 +363,10 @@ class Staging(Mutable):
         if engine.state.status is not RunStatus.PARKED or self.rehearsal.own is None:
             return False
         session.journal.forget_secrets(session.run)
-        say_ = "its company ended with this process"
+        parked = engine.state.parked
+        say_ = ": ".join(filter(None, (parked.why, parked.reason)))
+        if code is ExitCode.PARKED:
+            say_ += "; its company ended with this process"
         engine.add(Kind.ENDED, **data_of(Ended, exit=code, say=say_, next=""))
         session.journal.checkpoint(f"end of run {session.run}")
         return True

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import field
 from pathlib import Path
 from types import MappingProxyType
@@ -122,6 +123,8 @@ class Rehearsal(Mutable):
     directories: tuple[str, ...] = ()
     policy: ReviewPolicy = field(default_factory=ReviewPolicy)
     is_slow: bool = False
+    _has_faults: bool = field(default=False, init=False)
+    _was_slow: Mapping[str, float] | None = field(default=None, init=False)
 
     @classmethod
     def start(
@@ -183,13 +186,26 @@ class Rehearsal(Mutable):
         return rehearsal
 
     def close(self) -> None:
+        """End its own company; of one that stays, take back what this rehearsal asked of it."""
         if self.own is not None:
             self.own.close()
+            return
+        with suppress(UsageError, OSError):  # It may be gone by now.
+            if self._has_faults:
+                self.doors.arm([])
+            if self._was_slow is not None:
+                self.doors.slow_down([f"{name}={s:.3f}s" for name, s in self._was_slow.items()])
+
+    def arm(self, faults: list[str]) -> None:
+        """Let it break so. Raises UsageError, as ``doors`` do."""
+        self.doors.arm(faults)
+        self._has_faults = True
 
     def slow_down(self, latencies: list[str]) -> None:
         """Let its systems take so long for each answer. Raises UsageError, as ``doors`` do."""
+        was = self.doors.get("story")["latency_s"]
         self.doors.slow_down(latencies)
-        self.is_slow = True
+        self._was_slow, self.is_slow = was, True
 
     def click(self, person: Person[Any]) -> str | None:
         return self.doors.click(person)

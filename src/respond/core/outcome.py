@@ -287,7 +287,7 @@ def can_be_seen(state: RunState, address: str) -> bool:
 
 def _how_to_close(state: RunState, item: Item) -> str:
     """What to do about an item: where it says nothing of it, what to type that closes it."""
-    if item.do or item.known is not Known.NOT_SEEN:
+    if item.do or item.known is not Known.NOT_SEEN or state.proposed.passing:
         return item.do
     if can_be_seen(state, item.step):
         return f"respond prove {state.id}"
@@ -622,7 +622,7 @@ def _containment(state: RunState, items: Iterable[Item], back: Mapping[str, str]
 
 def _proving(state: RunState, item: Item) -> str:
     """What to type for a step of containment that is not proved."""
-    if _nothing_started(state):
+    if _nothing_started(state) or state.proposed.passing:
         return ""  # There is nothing to look at: it is begun anew.
     if can_be_seen(state, item.step):
         return f"respond prove {state.id}"

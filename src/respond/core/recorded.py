@@ -129,6 +129,8 @@ class Proposed(Content, frozen=True):
         connection: ``--connection``.
         at_s: When, in seconds.
         served: An event began it, and a server carries it on.
+        passing: Its systems end with the process that began it: a rehearsal in a company of its
+            own, which nobody can carry on or look at later.
         keys: What another event has to share to belong to the run.
         notes: What of the event was not taken.
     """
@@ -146,6 +148,7 @@ class Proposed(Content, frozen=True):
     suspects: Sequence[str] = ()
     at_s: int = 0
     served: bool = False
+    passing: bool = False
     keys: Sequence[str] = ()
     event: OutsideEvent | None = None
     notes: Sequence[str] = ()

@@ -355,8 +355,12 @@ class Engine(LiveRun):
             # Nobody's word is a finding. The next review looks anew, so nothing waits for this one.
             return self._end(code, error.sentence, review=self._compared())
         if not self.site.by_hand:
-            by_hand = f"or go through it on your word: respond {self.runbook.name} --by-hand"
-            error.do = f"{error.do or f'respond resume {self.run}'}; {by_hand}"
+            real = self.site.mode != "rehearsal"
+            again = error.do if real and error.do else f"respond resume {self.run}"
+            words = f"respond {'' if real else 'rehearse '}{self.runbook.name} --by-hand"
+            error.do = f"{again}; or go through it on your word: {words}"
+            if self.state.proposed.passing:
+                error.do = words
             return self.park(error, code)
         answer = self.ask(
             AskByHand(

@@ -234,6 +234,8 @@ class LiveRun(Mutable):
     def park(self, error: RespondError, code: ExitCode, *, again: bool = False) -> ExitCode:
         """Record where the run waits, and for what; ``again``: what did not come about is tried."""
         do = error.do
+        if self.state.proposed.passing and self.run in do:
+            do = ""  # Nobody can go on with it.
         if self.state.status is RunStatus.ENDED:  # Its undo parks: a step does not know that.
             do = do.replace(f"respond resume {self.run}", f"respond undo {self.run}")
         told = data_of(Parked, why=error.what, reason=error.why, do=do, exit=code)

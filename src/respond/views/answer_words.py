@@ -38,6 +38,7 @@ _FOLDS: Final = {
     FoldWord.SKIPPED: "the steps that do not apply, and why",
 }
 _WIDEST: Final = 30
+_WITH_AT: Final = "one with --at (docs/rehearsal.md)"
 
 Meaning: TypeAlias = tuple[str, str]
 """A word, and what it does."""
@@ -48,9 +49,14 @@ def to_type(wants: str) -> str:
     return showable(wants.strip(), limit=_TYPED_MAX)
 
 
-def answers(question: Question, run: str = "") -> tuple[Meaning, ...]:
-    """The words that answer a question, the yes first."""
-    return (*_yes(question), *(() if isinstance(question, AskInput) else _away(run)))
+def answers(question: Question, run: str = "", *, passing: bool = False) -> tuple[Meaning, ...]:
+    """The words that answer a question, the yes first.
+
+    Args:
+        passing: What it asks about ends with this process.
+    """
+    away = () if isinstance(question, AskInput) else _away(run, passing=passing)
+    return (*_yes(question), *away)
 
 
 def beside_words(question: Question) -> tuple[Meaning, ...]:
@@ -73,10 +79,10 @@ def beside_words(question: Question) -> tuple[Meaning, ...]:
             return ()
 
 
-def task_answers(run: str = "", *, watched: bool) -> tuple[Meaning, ...]:
+def task_answers(run: str = "", *, watched: bool, passing: bool = False) -> tuple[Meaning, ...]:
     """The same for a task by hand; ``watched`` says whether the tool sees that it is done."""
     done = ("done", "you have done it: your word is what is recorded")
-    return (*(() if watched else (done,)), _CANNOT, ("skip", _OPEN), *_away(run))
+    return (*(() if watched else (done,)), _CANNOT, ("skip", _OPEN), *_away(run, passing=passing))
 
 
 @as_screen
@@ -94,9 +100,12 @@ def help_text(
             yield from labelled(f"  {said(name)}", said(does, limit=1_000), width, column=column)
 
 
-def _away(run: str) -> Iterator[Meaning]:
+def _away(run: str, *, passing: bool) -> Iterator[Meaning]:
     go_on = f"respond resume {word(run)}" if run else "respond resume"
-    yield "later", f"park the run, as Ctrl-C does: nothing is lost, {go_on} asks again"
+    if passing:
+        yield "later", f"end this rehearsal, as Ctrl-C does; {_WITH_AT} parks and goes on"
+    else:
+        yield "later", f"park the run, as Ctrl-C does: nothing is lost, {go_on} asks again"
     yield "quit", "end the run here: what was done stays done, all else stays open"
 
 

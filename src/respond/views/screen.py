@@ -94,7 +94,7 @@ class Screen(Frozen):
         """What a word shows that answers nothing; empty when it is none of those."""
         word = text.lower()
         if word in HELP:
-            meanings = answers(question, self.run())
+            meanings = answers(question, self.run(), passing=self.passing())
             return help_text(meanings, beside_words(question), width=self.width)
         if isinstance(question, AskStart):
             if word == "plan":
@@ -110,6 +110,11 @@ class Screen(Frozen):
         """Its id; empty while there is none."""
         state = self.state()
         return state.id if state is not None else ""
+
+    def passing(self) -> bool:
+        """Whether what is asked about ends with this process."""
+        state = self.state()
+        return state is not None and state.proposed.passing
 
     def top(self) -> str:
         """The head of every screen; empty while there is no run."""

@@ -61,7 +61,10 @@ def waiting(state: RunState, today: Today) -> Waiting:
                 line += ", not contained any more" if outcome.containment.put_back else ""
             return Waiting(line, tone="good" if _went_well(state, outcome) else "care")
         case RunStatus.RUNNING:
-            return Waiting(_running(state), next=f"if its process died, {go_on} looks first")
+            died = f"if its process died, {go_on} looks first"
+            if state.proposed.passing:
+                died = f"if its process died, it is over: respond cancel {word(state.id)}"
+            return Waiting(_running(state), next=died)
         case RunStatus.PLANNED:
             return Waiting("planned, not started", next=go_on)
         case RunStatus.PROPOSED:

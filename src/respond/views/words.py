@@ -53,9 +53,9 @@ EXIT_MEANS: Final[Mapping[ExitCode, str]] = {
 
 
 def exit_text(code: int, say: str) -> str:
-    """An exit code in words: of a failure and a refusal just which one, where the run says it."""
+    """An exit code in words: of what the run says something, just that."""
     found = ExitCode(code)
-    is_wide = found in (ExitCode.FAILED, ExitCode.REFUSED)
+    is_wide = found in (ExitCode.FAILED, ExitCode.REFUSED, ExitCode.PARKED)
     return f"{code}: {said(say) if say and is_wide else EXIT_MEANS[found]}"
 
 

@@ -284,7 +284,8 @@ class TerminalPrompt(Mutable):
     def _word(self, word: str, task: Person[Any], *, watched: bool) -> Answer | None:
         match word:
             case "?" | "help":
-                meanings = task_answers(self.run(), watched=watched)
+                passing = self.screen.passing()
+                meanings = task_answers(self.run(), watched=watched, passing=passing)
                 self.lines.line(help_text(meanings, width=self.screen.width))
             case "done" if not watched:
                 return Answer(Decision.YES, typed=word)
