@@ -226,7 +226,10 @@ def test_an_export_is_checked_elsewhere_with_the_key_alone(
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "elsewhere"))
     ran = home.run("audit", "verify", "--export", str(out), "--key", key, "--json")
     assert (ran.code, ran.json["checked"]) == (0, 5)
-    assert home.run("audit", "verify", "--export", str(out)).code == 10
+    bare = home.run("audit", "verify", "--export", str(out))
+    assert bare.code == 10
+    assert "--key FILE" in bare.out
+    assert "was compared" not in bare.out
     out.write_bytes(out.read_bytes().replace(b"lost-laptop", b"list-laptop"))
     assert home.run("audit", "verify", "--export", str(out), "--key", key).code == 7
 
@@ -304,6 +307,9 @@ def test_a_rehearsal_has_a_journal_of_its_own(
     assert "a rehearsal's journal" in ran.out
     assert home.run("audit", "show", "--run", run, "--last", "1").out.count("\n") == 1
     assert home.run("audit", "verify", "--run", "../x").code == 2
+    said = home.run("audit", "export", "--run", run).err.strip()
+    assert said.endswith(f"respond audit key --run {run}")
+    assert home.run("audit", "key", "--run", run).code == 0
 
 
 def test_a_broken_respond_toml_hides_no_log(home: Machine) -> None:
@@ -402,10 +408,31 @@ def test_an_address_that_no_host_can_have_is_refused_in_words() -> None:
         bound_to("a" * 5000, 0)
 
 
-def test_show_of_a_run_that_is_not_there_says_so(home: Machine) -> None:
-    """Nothing, and 0, would say that it did nothing."""
-    home.write_run("CK-0001")
-    ran = home.run("audit", "show", "--run", "ZZ-9999")
+@pytest.mark.parametrize("there", [True, False], ids=["another run", "no journal"])
+@pytest.mark.parametrize("command", ["show", "verify", "key", "export"])
+def test_a_run_that_is_not_there_is_a_slip_of_the_keyboard(
+    home: Machine, command: str, *, there: bool
+) -> None:
+    """Nothing, and 0, would say that it did nothing; 8 and 10, that the log is in trouble."""
+    if there:
+        home.write_run("CK-0001")
+    ran = home.run("audit", command, "--run", "ZZ-9999")
     assert (ran.code, ran.out) == (2, "")
     assert "there is no run 'ZZ-9999'" in ran.err
-    assert home.run("audit", "show", "--run", "CK-0001", "--kind", "intent").code == 0
+
+
+def test_a_journal_that_is_gone_is_more_than_a_slip(home: Machine) -> None:
+    """The run may have been in it."""
+    home.write_run("CK-0001")
+    home.journal.unlink()
+    assert home.run("audit", "verify", "--run", "CK-0001").code == 10
+
+
+def test_a_step_that_a_run_does_not_have_is_said(home: Machine) -> None:
+    """A kind that it has none of is an answer."""
+    home.write_run("CK-0001")
+    show = ("audit", "show", "--run", "CK-0001")
+    assert home.run(*show, "--kind", "intent").code == 0
+    ran = home.run(*show, "--step", "revoked")
+    assert ran.code == 2
+    assert "no record of run CK-0001 is about a step 'revoked'" in ran.err

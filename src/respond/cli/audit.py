@@ -72,19 +72,24 @@ apps = {"audit": _audit}
 
 def _rehearsal_with(places: Places, run: str) -> Store | None:
     """The store that a rehearsal is in; a server has one for all that it carries on."""
-    from respond.audit.verify import SourceError
     from respond.cli.opening import kept_in
     from respond.wiring.rehearsed_journal import SERVED
 
     if is_folder(places.rehearsals / run):
         return kept_in(places, places.rehearsals / run)
     theirs = kept_in(places, places.rehearsals / SERVED)
+    return theirs if _holds(theirs, run) else None
+
+
+def _holds(store: Store, run: str) -> bool | None:
+    """Whether a journal has a run; None where it cannot be read so far."""
+    from respond.audit.verify import SourceError
+
     try:
-        with theirs.rows() as rows:
-            found = any(row.columns[1] == run for row in rows if row.columns)
+        with store.rows() as rows:
+            return any(row.columns[1] == run for row in rows if row.columns)
     except SourceError:
         return None
-    return theirs if found else None
 
 
 class _Where(Frozen):
@@ -103,7 +108,7 @@ class _Where(Frozen):
         """The user's or the team's journal, or the one of a rehearsal.
 
         Raises:
-            UsageError: ``run`` is no run id.
+            UsageError: ``run`` is no run id, or of no run.
             FormatFaults: ``respond.toml`` has faults.
         """
         from respond.cli.opening import real_store
@@ -113,7 +118,16 @@ class _Where(Frozen):
         rehearsed = _rehearsal_with(places, run) if run else None
         if rehearsed is not None:
             return cls(rehearsed, places.project, run)
-        return cls(real_store(places), places.project)
+        where = cls(real_store(places), places.project)
+        if (
+            run
+            and not (has := _holds(where.store, run))
+            and not (has is None and where.known().journal)
+        ):
+            raise UsageError(
+                f"there is no run {run!r}", why=places.unfound, do="respond runs --all"
+            )
+        return where
 
     def known(self, journal: str = "") -> KnownOfJournal:
         """What the key store says about it."""
@@ -292,7 +306,9 @@ def _notes(
             "operator, could have replaced it together with the journal; pin it: respond audit key "
             f"> {PINNED} next to respond.toml, and commit it"
         )
-    if known.trouble:
+    if exported and found.key is None:
+        yield "the public key goes with --key FILE: `respond audit key` prints it at the journal"
+    if known.trouble and not exported:
         yield f"no high-water mark was compared: {known.trouble}"
     if exported:
         yield "an export has no high-water mark: what was cut from its end shows only by anchors"
@@ -399,13 +415,13 @@ def show(
     _check_kinds(kind)
     where = _Where.find(ctx.obj, run)
     table = JournalTable(columns() if is_terminal_out() else 0)
-    is_known = not run
+    is_known = not step
 
     def every() -> Iterator[tuple[StoredRow, Body | None, str]]:
         nonlocal is_known
         for row, body in _bodies(where.store.rows):
             is_of_run = _wanted(body, run)
-            is_known = is_known or is_of_run
+            is_known = is_known or _wanted(body, run, step)
             yield row, body, "" if as_json or not is_of_run else table.says(body)
 
     told = every()
@@ -416,7 +432,9 @@ def show(
     except SourceError as error:
         return _unreadable(where, error)
     if not is_known:
-        raise UsageError(f"there is no run {run!r}", why=ctx.obj.unfound, do="respond runs --all")
+        of, which = (f"run {run}", f" --run {run}") if run else ("the journal", "")
+        what = f"no record of {of} is about a step {step!r}"
+        raise UsageError(what, do=f"respond audit show{which}")
     if not where.rehearsal:
         say("shown as stored, not checked: respond audit verify")
     return int(ExitCode.DONE)
@@ -536,7 +554,8 @@ def export(
         size = _export_to(where.store.rows, Path(out)) if out else _export(where.store.rows)
     except SourceError as error:
         return _unreadable(where, error)
-    say(f"{size} records exported; whoever checks them needs the public key: respond audit key")
+    key = f"respond audit key{f' --run {run}' if run else ''}"
+    say(f"{size} records exported; whoever checks them needs the public key: {key}")
     return int(ExitCode.DONE)
 
 
