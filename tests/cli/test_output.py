@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TextIO
 
 import pytest
+import typer
 
 from respond.adapters.clock import SystemClock
 from respond.adapters.log import make_logger
 from respond.adapters.secrets.redactor import Redactor
+from respond.cli import main
 from respond.cli.main import run
 from respond.cli.output import screen_width
 from respond.errors import ExitCode, NotReadyError
+from respond.testing.cli_kit import Machine
 from respond.testing.example_run import ExampleRun
 from respond.views.live import JsonProgress, Lines, LiveProgress
+from respond.wiring.places import Places
 
 FULL = Path("/dev/full")
 
@@ -147,3 +153,27 @@ def test_ctrl_c_before_there_is_a_run_is_said(
     monkeypatch.setattr(sys, "stdin", Interrupted(io.BytesIO()))
     assert run(["connect", "cio", "--from", "-"]) == ExitCode.PARKED
     assert "stopped; `respond runs` shows what is open" in capsys.readouterr().err
+
+
+def _with_json(group: Any, context: Any, *path: str) -> Iterator[tuple[str, ...]]:
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        if hasattr(command, "list_commands"):
+            yield from _with_json(command, context, *path, name)
+        elif any("--json" in each.opts for each in command.params):
+            yield (*path, name)
+
+
+def test_with_json_whatever_is_said_is_an_object_a_line(home: Machine) -> None:
+    """Of each command that has it: a slip, and what it says where nothing is there yet."""
+    group = typer.main.get_group(main.app)
+    places = Places(home.project, home.state.parent)
+    context = group.make_context("respond", [], resilient_parsing=True, obj=places)
+    commands = list(_with_json(group, context))
+    assert len(commands) > 20
+    for words in commands:
+        for more in (["--no-such-option"], ["CK-0000"], []):
+            ran = home.run(*words, *more, "--json")
+            said = [json.loads(line) for line in ran.err.splitlines()]
+            assert all("error" in one or one["type"] for one in said), words
+            assert ran.code == 0 or ran.out or said, words

@@ -29,11 +29,10 @@ from respond.cli.output import (
     print_out,
     raw_out,
     say,
-    screen_width,
 )
 from respond.cli.signing_options import AS, KEY
 from respond.core.records import Frozen, Mutable
-from respond.errors import ExitCode, NotReadyError, UsageError
+from respond.errors import ExitCode, JournalUnusableError, NotReadyError, UsageError
 from respond.wiring.places import Places
 from respond.wiring.rehearsed_journal import RUN_ID
 
@@ -430,7 +429,7 @@ def show(
         for row, body, says in deque(found, maxlen=last) if last else found:
             print_out(_event_json(row, body) if as_json else table.lines(row, body, says))
     except SourceError as error:
-        return _unreadable(where, error)
+        raise _unreadable(where, str(error)) from error
     if not is_known:
         of, which = (f"run {run}", f" --run {run}") if run else ("the journal", "")
         what = f"no record of {of} is about a step {step!r}"
@@ -494,21 +493,17 @@ def _event_json(row: StoredRow, body: Body | None) -> str:
     )
 
 
-def _unreadable(where: _Where, error: Exception) -> int:
-    from respond.errors import JournalUnusableError
-    from respond.views import error_text
+def _unreadable(where: _Where, why: str) -> JournalUnusableError:
 
-    trouble = JournalUnusableError(
+    return JournalUnusableError(
         f"the journal {where.name} cannot be read on",
-        why=str(error),
+        why=why,
         do=(
             f"put the file back; respond audit verify --run {where.rehearsal}"
             if where.rehearsal
             else "respond audit verify; before the first run there is no journal"
         ),
     )
-    say(error_text.as_text(trouble, width=screen_width()))
-    return int(trouble.exit_code)
 
 
 # --- export --------------------------------------------------------------------------------------
@@ -553,7 +548,7 @@ def export(
             return _export_ocsf(where.store.rows, Path(ocsf))
         size = _export_to(where.store.rows, Path(out)) if out else _export(where.store.rows)
     except SourceError as error:
-        return _unreadable(where, error)
+        raise _unreadable(where, str(error)) from error
     key = f"respond audit key{f' --run {run}' if run else ''}"
     say(f"{size} records exported; whoever checks them needs the public key: {key}")
     return int(ExitCode.DONE)
@@ -620,13 +615,13 @@ def prove(
     pinned = [key.key] if key.key else []
     report = verify_rows(where.store.rows, keys=pinned, mark=known.mark, told=_Checking())
     if report.answer is Verification.CANNOT_BE_CHECKED and not report.checked:
-        return _unreadable(where, SourceError(report.why))
+        raise _unreadable(where, report.why)
     digest_key = _digest_key(where, report.journal or known.journal)
     secret = read_secret(value, "VALUE") if value else ask_hidden("Value to look for (hidden)")
     try:
         found = _look_for(where.store.rows, secret, digest_key)
     except SourceError as error:
-        return _unreadable(where, error)
+        raise _unreadable(where, str(error)) from error
     answer(_proof_json(report, found), _proof_text(report, found), as_json=as_json)
     if any(each.in_clear for each in found):
         return int(ExitCode.FAILED)

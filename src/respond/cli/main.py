@@ -18,7 +18,7 @@ from typer.exceptions import Abort, Exit, TyperException
 from respond import __version__
 from respond.cli import output
 from respond.core.showable import showable
-from respond.errors import ExitCode, RespondError
+from respond.errors import ExitCode, RespondError, UsageError
 
 if TYPE_CHECKING:
     from respond.wiring.places import FoundRunbook, Places
@@ -136,7 +136,6 @@ class Commands(TyperGroup):
         self.format_commands(ctx, formatter)
 
     def format_commands(self, ctx: typer.Context, formatter: Any) -> None:  # type: ignore[override]
-        from respond.errors import UsageError
         from respond.wiring.places import title_of
 
         try:
@@ -282,6 +281,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 def run(argv: Sequence[str] | None = None) -> int:
     """Run the command line; every known error becomes words on stderr and an exit code."""
     words = list(sys.argv[1:] if argv is None else argv)
+    output.speak_json(on="--json" in words)
     try:
         code = _run(words)
         # Here, and not when the interpreter ends: a full disk becomes words and a code.
@@ -366,15 +366,13 @@ def _known_error(error: Exception, *, as_json: bool) -> int | None:
         from respond.views import error_text
 
         text = error_text.as_text(error, width=output.screen_width())
-        output.say(error_text.as_json(error) if as_json else text)
+        output.say_as_it_is(error_text.as_json(error) if as_json else text)
         code = error.exit_code if isinstance(error, RespondError) else ExitCode.USAGE
         return int(code)
     if isinstance(error, TyperException):  # The command line library's own usage errors.
-        output.say(f"error: {error.format_message()}")
         context = getattr(error, "ctx", None)
-        if context is not None:
-            output.say(f"  do:  {context.command_path} --help")
-        return int(ExitCode.USAGE)
+        do = f"{context.command_path} --help" if context is not None else ""
+        return _known_error(UsageError(error.format_message(), do=do), as_json=as_json)
     if isinstance(error, Exit):
         return error.exit_code
     return int(ExitCode.FAILED) if isinstance(error, Abort) else None

@@ -37,12 +37,15 @@ __all__ = [
     "result",
     "rows",
     "say",
+    "say_as_it_is",
     "say_at_once",
     "screen_width",
     "settle",
+    "speak_json",
     "stand_above",
 ]
 
+_is_json = False
 _above: Final[list[Lines]] = []
 """Who draws a live line on this process's one terminal."""
 
@@ -91,8 +94,19 @@ def _seen(text: str) -> str:
     return "\n".join(showable(line, limit=_ESCAPE_MAX * len(line)) for line in lines)
 
 
+def speak_json(*, on: bool) -> None:
+    """Whether a program listens: then what is said is an object a line (``docs/json.md``)."""
+    global _is_json  # noqa: PLW0603 - there is one stderr
+    _is_json = on
+
+
 def say(text: str, *, end: str = "\n") -> None:
     """Chatter, for people: stderr. When nobody listens it is dropped."""
+    say_as_it_is(_spelled(text), end="\n" if _is_json else end)
+
+
+def say_as_it_is(text: str, *, end: str = "\n") -> None:
+    """The same of what is spelled already for who listens."""
     _begin()
     with contextlib.suppress(OSError, ValueError):
         print(_seen(text), end=end, file=sys.stderr, flush=True)  # noqa: T201 - our own voice
@@ -102,7 +116,15 @@ def say_at_once(text: str) -> None:
     """Chatter of a signal's handler, which may have come into the middle of a write to stderr."""
     begin = "\r\x1b[K" if any(lines.is_live for lines in _above) else "\n"
     with contextlib.suppress(OSError):
-        os.write(2, f"{begin}{text}\n".encode())
+        os.write(2, f"{'' if _is_json else begin}{_spelled(text)}\n".encode())
+
+
+def _spelled(text: str) -> str:
+    if not _is_json:
+        return text
+    import json
+
+    return json.dumps({"type": "say", "text": text.strip("\n")})
 
 
 def print_out(text: str) -> None:
