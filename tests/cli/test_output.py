@@ -78,6 +78,13 @@ def test_output_that_cannot_be_written_is_told_in_words(words: str, tmp_path: Pa
     assert "Traceback" not in ran.stderr
 
 
+def test_a_closed_output_is_no_success_either(tmp_path: Path) -> None:
+    """Of a command that only prints."""
+    ran = shell("respond list >&-", tmp_path)
+    assert ran.returncode == 1
+    assert ran.stderr.startswith("error: the output could not be written")
+
+
 @pytest.mark.parametrize(("columns", "width"), [("40", 60), ("92", 92), ("300", 160)])
 def test_screens_are_as_wide_as_the_terminal(
     columns: str, width: int, monkeypatch: pytest.MonkeyPatch

@@ -198,13 +198,14 @@ def settle() -> None:
 def open_all() -> None:
     """Where stdin, stdout or stderr was closed by the caller, put the null device.
 
-    Otherwise the next file that is opened, such as the journal, would get its number.
+    Otherwise the next file that is opened, such as the journal, would get its number. Into the one
+    for stdout nothing can be written: what was asked for and goes nowhere is trouble (``lost``).
     """
     for number, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
         try:
             os.fstat(number)
         except OSError:
-            os.open(os.devnull, os.O_RDWR)
+            os.open(os.devnull, os.O_RDONLY if name == "stdout" else os.O_RDWR)
         if getattr(sys, name) is None:
             setattr(sys, name, open(number, mode, encoding="utf-8", closefd=False))  # noqa: SIM115 - it stays open
     for stream in (sys.stdout, sys.stderr):

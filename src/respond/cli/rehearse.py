@@ -167,11 +167,11 @@ def _check_crash(runbook: Runbook, step: str) -> None:
     from respond.formats.faults import did_you_mean
 
     steps = (*runbook.steps, *runbook.on_failure, *runbook.on_cancel, *runbook.always)
-    known = [
+    known = dict.fromkeys(
         each.words.id
         for each in all_steps(steps)
         if each.words.id and not isinstance(each, BlockStep | ChooseStep | ParallelStep)
-    ]
+    )
     if step and step not in known:
         raise UsageError(
             f"{runbook.name} has no step {step[:60]!r} to crash at",

@@ -190,8 +190,8 @@ def _decide_here(me: Signatory, run: str, verdict: Verdict, reason: str) -> Exit
     from respond.views.layout import wrap
 
     project = me.project()
-    person = me.person(project)
     run = run or only_open(me.places)
+    person = me.person(project)
     with journal_of(me.places, run) as journal:
         entry = entry_of(me.places, project, journal)
         asked = _asked(entry.state(run), journal)

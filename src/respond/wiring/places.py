@@ -106,7 +106,7 @@ class Places(NamedTuple):
 
         return UsageError(
             f"there is no {what} {showable(name, limit=60)!r}",
-            why="; ".join(filter(None, (did_you_mean(name, known), self.unfound))),
+            why=did_you_mean(name, known) or self.unfound,
             do="respond list",
         )
 

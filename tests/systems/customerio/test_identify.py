@@ -50,6 +50,14 @@ def test_a_value_that_does_not_fit_its_name_is_no_target(night: Any) -> None:
 
     assert not done.output.found
     assert any("not backend-prod-2" in line for line in done.findings)
+    assert "the value works, so it is another key than backend-prod-2" in done.says
+
+
+def test_a_value_that_is_none_of_the_account_is_said_in_words(night: Any) -> None:
+    """Half of a key was pasted: too short to show its end."""
+    done = identified(night, value=night.secret("inputs.leaked", "half"))
+
+    assert done.says.startswith("no key fits the value that was given: none of ")
 
 
 def test_look_alikes_are_named(night: Any) -> None:

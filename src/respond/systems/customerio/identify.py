@@ -390,14 +390,16 @@ class IdentifyKey(Frozen):
         fitting: Sequence[PlacedKey],
         life: Life,
     ) -> Done[IdentifiedKey]:
-        wanted = " ".join(
-            part for part in (self.name, f"...{self.value.hint}" if self.value else "") if part
-        )
+        ending = f"...{self.value.hint}" if self.value is not None and self.value.hint else ""
+        wanted = " ".join(filter(None, (self.name, ending)))
         findings = [f"fits as well: {one.words}" for one in fitting]
         if fitting:
             says = f"{len(fitting)} keys fit {wanted}; name the one that is meant"
         else:
-            says = f"no key fits {wanted} ({life.state})"
+            says = f"no key fits {wanted or 'the value that was given'}: none of {len(rows)} here"
+            if life.state == ALIVE:
+                whose = f"another key than {self.name}" if self.name else "of another account"
+                says += f"; the value works, so it is {whose}"
             if life.state == REFUSED:
                 says = f"{says}: nothing is left to kill"
             by_value = [one for one in rows if self.name and _fits(one, self.value, "")]
