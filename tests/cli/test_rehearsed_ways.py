@@ -91,3 +91,13 @@ def test_init_says_what_to_type_next_and_each_of_it_is_a_command(
     assert {each for each in typed if not each.startswith("--")} <= {*COMMANDS, "compromised-key"}
     assert run(["--project", str(project / "a house"), "connect", "cio"]) == 2
     assert "[connections.cio]\n       system = " in capsys.readouterr().err
+
+
+def test_what_a_rehearsal_lacks_is_named_as_it_is_given_there(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`rehearse` takes inputs with `--set`; of two that are enough alone it says so."""
+    assert run(["rehearse", "compromised-key", "--set", "leaked=", "--set", "key="]) == 2
+    said = capsys.readouterr().err
+    assert "compromised-key needs --set leaked=... or --set key=..." in said
+    assert "do:  respond rehearse compromised-key --help" in said

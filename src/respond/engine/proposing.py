@@ -120,7 +120,7 @@ def propose(
         )
     needs = missing(runbook, given)
     if needs and complete:
-        raise _lacks(runbook, needs)
+        raise _lacks(runbook, needs, site.mode)
     inputs, seal = recorded(runbook, given, journal, describe)
     for declared in runbook.inputs:
         if declared.name not in inputs and declared.default is not None and not declared.late:
@@ -166,14 +166,17 @@ def recorded(
     return inputs, seal
 
 
-def _lacks(runbook: Runbook, lacking: list[str]) -> UsageError:
-    def flags(names: Sequence[str]) -> str:
-        return ", ".join(f"--{name.replace('_', '-')}" for name in names)
+def _lacks(runbook: Runbook, lacking: list[str], mode: str) -> UsageError:
+    rehearsed = mode == "rehearsal"
 
-    groups = [g for g in runbook.require if set(g) <= set(lacking)]
-    why = f"one of these is enough: {flags(groups[0])}" if groups else ""
+    def flag(name: str) -> str:
+        return f"--set {name}=..." if rehearsed else f"--{name.replace('_', '-')}"
+
+    groups = [group for group in runbook.require if set(group) <= set(lacking)]
+    alone = [name for name in lacking if not any(name in group for group in groups)]
+    needs = [" or ".join(map(flag, group)) for group in (*groups, *([name] for name in alone))]
     return UsageError(
-        f"{runbook.name} needs {flags(lacking)}",
-        why=why or "there is no terminal to ask on",
-        do=f"respond {runbook.name} --help",
+        f"{runbook.name} needs {', '.join(needs)}",
+        why="there is no terminal to ask on",
+        do=f"respond {'rehearse ' if rehearsed else ''}{runbook.name} --help",
     )
