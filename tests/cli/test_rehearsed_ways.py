@@ -93,8 +93,9 @@ def test_init_says_what_to_type_next_and_each_of_it_is_a_command(
     assert "[connections.cio]\n       system = " in capsys.readouterr().err
 
 
+@pytest.mark.usefixtures("project")
 def test_what_a_rehearsal_lacks_is_named_as_it_is_given_there(
-    project: Path, capsys: pytest.CaptureFixture[str]
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     """`rehearse` takes inputs with `--set`; of two that are enough alone it says so."""
     assert run(["rehearse", "compromised-key", "--set", "leaked=", "--set", "key="]) == 2

@@ -44,6 +44,11 @@ def process_of(
     return CarryingProcess(command, clock or SettableClock(), ended.append, lambda: None), ended
 
 
+def suppressing(do: Callable[[], None]) -> None:
+    with suppress(RespondError):
+        do()
+
+
 def in_thread(do: Callable[[], None]) -> threading.Thread:
     thread = threading.Thread(target=do, daemon=True)
     thread.start()
@@ -93,6 +98,35 @@ def test_a_process_that_lived_and_was_killed_is_begun_anew_at_once() -> None:
     process.close()
     carried.join(LIMIT_S)
     assert not carried.is_alive()
+
+
+def test_a_death_is_trouble_at_once() -> None:
+    """While the server waits whether all was to stop, it is not ready."""
+    process, _ = process_of("import os, sys\nsys.stdin.readline(); os.kill(os.getpid(), 9)")
+    hears = in_thread(lambda: suppressing(process.turn))
+    carried = in_thread(lambda: process.carry("CK-1"))
+    while not process.trouble():
+        assert hears.is_alive()
+    assert process.trouble().endswith("is not there: signal 9 ended it")
+    process.stop()
+    hears.join(LIMIT_S)
+    carried.join(LIMIT_S)
+    assert not hears.is_alive()
+
+
+def test_one_that_does_not_come_to_rest_is_killed_and_that_is_said(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The server has not stopped before."""
+    monkeypatch.setattr("respond.adapters.carrying_process._END_S", 0.1)
+    process, ended = process_of("import time\nprint('.', flush=True)\nwhile True: time.sleep(1)")
+    hears = in_thread(process.turn)
+    while process._process is None:
+        assert hears.is_alive()
+    assert not process.close()
+    hears.join(LIMIT_S)
+    assert not hears.is_alive()
+    assert ended == ["it did not come to rest within 0 s, and is killed"]
 
 
 def test_what_it_says_of_itself_is_the_servers_trouble() -> None:

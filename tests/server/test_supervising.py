@@ -17,7 +17,7 @@ from respond.adapters.secrets.redactor import Redactor
 from respond.company import default_company, serve
 from respond.core.approval import Standing
 from respond.core.fold import RunStatus
-from respond.errors import JournalUnusableError
+from respond.errors import JournalUnusableError, RespondError
 from respond.server.carrying import Carrier
 from respond.server.supervising import Supervisor
 from respond.testing.loopback import loopback_client
@@ -77,6 +77,28 @@ def test_a_thread_that_breaks_is_begun_again_and_that_is_logged() -> None:
     assert "SystemExit" in lines[0]["exception"]
     assert not supervisor.given_up
     assert not supervisor.down
+
+
+def test_what_was_foreseen_is_one_line_and_no_fault_of_the_program() -> None:
+    """A process that somebody killed, say: who reads the log has nothing to report."""
+    said, turned = io.StringIO(), threading.Event()
+
+    def ends() -> None:
+        turned.set()
+        raise RespondError("the process has died", why="signal 9 ended it")
+
+    supervisor = supervised(said, 3)
+    thread = supervisor.begin("one", ends)
+    assert turned.wait(LIMIT_S)
+    supervisor.stopping.set()
+    thread.join(LIMIT_S)
+    line = json.loads(said.getvalue().splitlines()[0])
+    assert (line["event"], line["level"], line["why"]) == (
+        "thread.ended",
+        "warning",
+        "signal 9 ended it",
+    )
+    assert "exception" not in line
 
 
 def test_a_thread_that_breaks_each_time_is_given_up() -> None:

@@ -39,7 +39,7 @@ class CarryingProcess(Mutable):
     """The process, or the next one where one died. It may be used from several threads.
 
     Attributes:
-        ended: Told why, when a process has died that had lived for a while.
+        ended: Told why, when a process has died that had lived for a while, or has to be killed.
         pause: Waits until another is begun where one could not begin, or all stops.
     """
 
@@ -77,9 +77,11 @@ class CarryingProcess(Mutable):
             finally:
                 self._is_now(None)
         code = process.returncode
-        if code == 0 or self._stops():
+        if code == 0:
             return
         self._why = f"signal {-code} ended it" if code < 0 else f"it ended with {code}"
+        if self._stops():
+            return
         if code == NOT_NOW:
             self.pause()
         elif self.clock.mono_ms() - began_ms < _LIVED_MS:
@@ -128,8 +130,8 @@ class CarryingProcess(Mutable):
                 self._let_end(self._process)
             self._changed.notify_all()
 
-    def close(self) -> None:
-        """Stop it, and end it where it does not come to its end."""
+    def close(self) -> bool:
+        """Stop it, and end it where it does not come to its end; whether it did."""
         self.stop()
         with self._changed:
             process = self._process
@@ -137,7 +139,10 @@ class CarryingProcess(Mutable):
             try:
                 process.wait(_END_S)
             except subprocess.TimeoutExpired:
+                self.ended(f"it did not come to rest within {_END_S:.0f} s, and is killed")
                 process.kill()
+                return False
+        return True
 
     # --- the process ----------------------------------------------------------------------------
 

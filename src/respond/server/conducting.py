@@ -112,6 +112,8 @@ class Conductor(Mutable):
         if self.workers is None:
             return True
         rested = self.workers.stop(within_s)
+        if self.carrying is not None:
+            rested = self.carrying.close() and rested
         # From here on silence is no alarm.
         self.entry.journal.checkpoint(SERVER_STOPPED)
         return rested

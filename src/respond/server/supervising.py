@@ -73,9 +73,13 @@ class Supervisor(Mutable):
             try:
                 turn()
                 broke = 0
-            except BaseException:  # SystemExit ends a thread too, and silently.
+            except BaseException as error:  # SystemExit ends a thread too, and silently.
                 self.down.add(name)
-                self.log.exception("thread.broke", thread=name, times=broke + 1)
+                if isinstance(error, RespondError):  # Foreseen: no fault of the program.
+                    told = {"what": error.what, "why": error.why, "do": error.do}
+                    self.log.warning("thread.ended", thread=name, times=broke + 1, **told)
+                else:
+                    self.log.exception("thread.broke", thread=name, times=broke + 1)
                 if broke == len(self.pauses_s):
                     self.given_up = name
                     self.give_up()

@@ -105,7 +105,7 @@ class House(Mutable):
     outages: Outages
     health: Health
     workings: Workings
-    closers: list[Callable[[], None]] = field(default_factory=list)
+    closers: list[Callable[[], object]] = field(default_factory=list)
 
     def close(self) -> None:
         for close in reversed(self.closers):
@@ -134,7 +134,7 @@ class Parts(Mutable):
     rehearsal: Rehearsal | None
     jumping: RehearsalClock | None
     story: StorySecrets | None
-    closers: list[Callable[[], None]] = field(default_factory=list)
+    closers: list[Callable[[], object]] = field(default_factory=list)
     memory: ServerMemory = field(init=False)
     team: TeamQueue | None = field(default=None, init=False)
     """What workers of a database do; None where this process does all by itself."""

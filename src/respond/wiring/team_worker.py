@@ -79,7 +79,7 @@ class Crew(Mutable):
     figures: TeamFigures
     lacking: Callable[[str], NotReadyError | None]
     watching: Watching | None = None
-    closers: list[Callable[[], None]] = field(default_factory=list)
+    closers: list[Callable[[], object]] = field(default_factory=list)
     _threads: list[threading.Thread] = field(default_factory=list, init=False)
     _looks: int = field(default=0, init=False)
     _told: dict[str, str] = field(default_factory=dict, init=False)
