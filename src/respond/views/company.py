@@ -51,7 +51,7 @@ def diff_text(before: Mapping[str, Any], after: Mapping[str, Any], *, width: int
     """What became of the simulated company, a change a line: new, gone, or from what to what."""
     found = changes(before, after)
     if not found:
-        return "THE SIMULATED COMPANY   nothing in it changed"
+        return "THE SIMULATED COMPANY   nothing in it changed since this command began"
     lines = [change_text(*change) for change in found]
     return "\n".join(("THE SIMULATED COMPANY", *bullets(lines, width)))
 

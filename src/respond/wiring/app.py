@@ -61,6 +61,7 @@ def application(house: House) -> Starlette:
         try:
             yield
         finally:
+            house.log.info("server.stopping", rest_s=STOP_S)
             streams.close()
             rested = await to_thread.run_sync(house.conductor.stop, STOP_S)
             if not rested:
