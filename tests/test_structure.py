@@ -304,6 +304,7 @@ def test_files_are_opened_in_one_place() -> None:
         "audit/source.py",  # imports nothing of ours, and asks first
         "company/rehearsal.py", "wiring/connections.py",  # what we wrote, in the state folder
         "server/showing.py",  # what lies in the package
+        "cli/output.py",  # the null device, in the place of an output that was closed
     }  # fmt: skip
     ways = r"\.read_(text|bytes)\(|\bopen\([^)]*'r?b'|O_RDONLY(?! \| os\.O_DIRECTORY)"
     reading = re.compile(ways)
