@@ -316,6 +316,14 @@ def test_rehearsals_need_no_project(elsewhere: Machine) -> None:
     assert "no respond.toml was found" in resumed.err
 
 
+def test_where_there_is_no_project_the_command_that_makes_one_is_named(
+    elsewhere: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without one nothing says where else the keys are."""
+    monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.fail.Keyring")
+    assert "respond init FOLDER" in " ".join(elsewhere.run("doctor").out.split())
+
+
 # --- who else could change one -------------------------------------------------------------------
 
 

@@ -459,9 +459,8 @@ def open_keys(project: Project, places: Places, tell: Callable[[str], None]) -> 
         if not places.unfound:
             raise
         # Perhaps that file says where the keys are; what is wrong here is that it was not found.
-        raise NotReadyError(
-            places.unfound, why=f"{error.what}: {error.why}", do=error.do
-        ) from error
+        do = f"a project with it: respond init FOLDER; {error.do}"
+        raise NotReadyError(places.unfound, why=f"{error.what}: {error.why}", do=do) from error
 
 
 def project_of_journal(places: Places) -> Project:
